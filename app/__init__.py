@@ -1,0 +1,1 @@
+"""FLAIR Studio: the desktop application."""

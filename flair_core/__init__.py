@@ -1,0 +1,1 @@
+"""FLAIR: conditional diffusion for face video restoration, without any user interface."""

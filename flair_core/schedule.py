@@ -1,0 +1,51 @@
+"""The noise schedule: eq. (1), (3), (4), and its shortening to K steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from flair_core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseSchedule:
+    """ᾱ_t of a chain of T steps; index 0 is the least noisy step, T − 1 the noisiest."""
+
+    alpha_bar: Tensor
+    """(T,) float64, falling."""
+    timesteps: Tensor
+    """(T,) int64: the step of the base schedule that each index stands for; what a network is told."""
+
+    @classmethod
+    def linear(cls, steps: int, beta_start: float, beta_end: float) -> NoiseSchedule:
+        """β_t rises evenly from `beta_start` to `beta_end`; ᾱ_t = Π (1 − β_s)."""
+        beta = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
+        return cls((1 - beta).cumprod(0), torch.arange(steps))
+
+    def __len__(self) -> int:
+        return len(self.alpha_bar)
+
+    def predict_x0(self, x_t: Tensor, eps: Tensor, index: int) -> Tensor:
+        """Clean estimate x_{0|t}, eq. (3)."""
+        alpha_bar = float(self.alpha_bar[index])
+        return (x_t - (1 - alpha_bar) ** 0.5 * eps) / alpha_bar**0.5
+
+    def predict_eps(self, x_t: Tensor, x0: Tensor, index: int) -> Tensor:
+        """The noise ε̃ that x_t holds if x0 is the clean image; below eq. (9)."""
+        alpha_bar = float(self.alpha_bar[index])
+        return (x_t - alpha_bar**0.5 * x0) / (1 - alpha_bar) ** 0.5
+
+    def diffuse(self, x0: Tensor, eps: Tensor, index: int) -> Tensor:
+        """A draw from q(x_t | x_0), eq. (1)."""
+        alpha_bar = float(self.alpha_bar[index])
+        return alpha_bar**0.5 * x0 + (1 - alpha_bar) ** 0.5 * eps
+
+    def alpha_bar_before(self, index: int) -> float:
+        """ᾱ_{t−1}: 1 before the first step."""
+        return float(self.alpha_bar[index - 1]) if index > 0 else 1.0

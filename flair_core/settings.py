@@ -1,0 +1,270 @@
+"""Every setting of a restoration: the one place where a default, a limit or a unit is written.
+
+A field carries its `Range` or `Choice` and its `Help` as annotations. The command line builds its options from
+them, the window its sliders and tooltips, and `__post_init__` checks against the same limits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from flair_core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PRESET_VERSION = 1
+EIGHT_BIT = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Closed interval [low, high] of a number, and the `step` of its slider; `shown` scales it for display."""
+
+    low: float
+    high: float
+    step: float = 1
+    shown: float = 1
+    """Multiply by this for people: σ_e is kept on the [0, 1] image scale and shown in 8-bit units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The values that a setting may take."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """How a setting is called on screen, its symbol in the paper, and what it does in an editor's words."""
+
+    label: str
+    symbol: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting as the command line and the window need it."""
+
+    name: str
+    type: type
+    optional: bool
+    default: Any
+    limit: Range | Choice | None
+    help: Help
+
+
+@cache
+def fields(settings: type) -> Mapping[str, Field]:
+    """The settings of a dataclass by name, in order."""
+    found = {}
+    hints = get_type_hints(settings, include_extras=True)
+    for entry in dataclasses.fields(settings):
+        base, *extras = get_args(hints[entry.name]) if get_origin(hints[entry.name]) is Annotated else [None]
+        if base is None:
+            continue
+        parts = get_args(base) if get_origin(base) is types.UnionType else (base,)
+        kinds = [part for part in parts if part is not type(None)]
+        found[entry.name] = Field(
+            entry.name,
+            kinds[0] if get_origin(kinds[0]) is not Literal else str,
+            len(kinds) < len(parts),
+            entry.default,
+            next((x for x in extras if isinstance(x, Range | Choice)), None),
+            next(x for x in extras if isinstance(x, Help)),
+        )
+    return types.MappingProxyType(found)
+
+
+class Checked:
+    """Mixin: a settings dataclass that refuses values outside its limits."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, field in fields(type(self)).items():
+            check(field, getattr(self, name))
+
+
+def check(field: Field, value: Any) -> None:
+    """Raise SettingsError unless `value` suits `field`."""
+    if value is None and field.optional:
+        return
+    wanted = (int, float) if field.type is float else field.type
+    if not isinstance(value, wanted) or (isinstance(value, bool) and field.type is not bool):
+        raise SettingsError(f"{field.name} must be of type {field.type.__name__}, but got {value!r}.")
+    match field.limit:
+        case Range(low=low, high=high, shown=shown) if not low <= value <= high:
+            raise SettingsError(
+                f"{field.name} must lie between {low * shown:g} and {high * shown:g}, but got {value * shown:g}."
+            )
+        case Choice(values=values) if value not in values:
+            allowed = ", ".join(map(str, values))
+            raise SettingsError(f"{field.name} must be one of {allowed}, but got {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradationSettings(Checked):
+    """What happened to the footage, eq. (10): y = E((h * x)↓s + e)."""
+
+    scale: Annotated[
+        int,
+        Choice((1, 2, 4, 8, 16)),
+        Help("Scale", "↓s", "How many times smaller the face was recorded than it will be restored."),
+    ] = 4
+    kernel: Annotated[
+        str,
+        Choice(("bicubic", "gaussian", "motion")),
+        Help("Blur kind", "h", "What softened the picture: resizing, defocus, or movement during exposure."),
+    ] = "bicubic"
+    blur_sigma: Annotated[
+        float, Range(0.1, 8, 0.1), Help("Blur", "σ_h", "Width of the defocus blur, in pixels of the restored face.")
+    ] = 1.5
+    blur_ratio: Annotated[
+        float, Range(0.1, 1, 0.05), Help("Blur shape", "σ₂/σ₁", "1 is a round blur; less is stretched along the angle.")
+    ] = 1.0
+    motion_length: Annotated[
+        float, Range(1, 31, 1), Help("Motion length", "L", "How far the picture moved, in pixels of the restored face.")
+    ] = 9.0
+    angle: Annotated[
+        float, Range(-180, 180, 1), Help("Angle", "θ", "Direction of a motion or stretched blur, in degrees.")
+    ] = 0.0
+    noise: Annotated[
+        float,
+        Range(0, 50 / EIGHT_BIT, 0.5 / EIGHT_BIT, EIGHT_BIT),
+        Help("Noise", "σ_e", "Strength of the grain in the footage, in 8-bit levels. 0 trusts every pixel."),
+    ] = 0.0
+    jpeg: Annotated[
+        int | None,
+        Range(5, 100),
+        Help("JPEG quality", "Q", "Quality at which the footage was compressed. Off when it was not."),
+    ] = None
+
+    @property
+    def sigma_e(self) -> float:
+        """Std of the noise on images in [-1, 1], twice that on [0, 1]."""
+        return 2 * self.noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerSettings(Checked):
+    """How the reverse diffusion runs, eq. (9) and (12)."""
+
+    model: Annotated[str, Help("Model", "ε_θ", "The network that restores. The starter model ships with the app.")] = (
+        "starter"
+    )
+    steps: Annotated[
+        int, Range(1, 1000), Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer.")
+    ] = 4
+    rho: Annotated[
+        float, Range(0, 1, 0.05), Help("Stochasticity", "ρ", "How much fresh randomness each step adds.")
+    ] = 0.25
+    samples: Annotated[
+        int, Range(1, 32), Help("Samples averaged", "SA", "The mean of several results: truer and smoother, slower.")
+    ] = 1
+    gamma: Annotated[
+        float,
+        Range(0, 1, 0.01),
+        Help("Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."),
+    ] = 1.0
+    enhancer: Annotated[
+        str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
+    ] = "detail"
+    w_tau: Annotated[
+        float,
+        Range(0, 1, 0.01),
+        Help("Enhancement", "w_τ", "How much of the enhancer's face is mixed in: more is crisper but less faithful."),
+    ] = 0.0
+    tau: Annotated[
+        int, Range(0, 999), Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal.")
+    ] = 0
+    seed: Annotated[
+        int, Range(0, 2**31 - 1), Help("Seed", "seed", "Another seed invents other, equally plausible detail.")
+    ] = 0
+    policy: Annotated[
+        str,
+        Choice(("paper", "released")),
+        Help("Policy", "γ_t, ρ_t, w_t", "The paper's own schedules, or those of the released program."),
+    ] = "paper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceSettings(Checked):
+    """How faces are found and put back."""
+
+    aligned: Annotated[
+        bool, Help("Aligned", "", "The whole frame already is one aligned face: skip finding and pasting.")
+    ] = False
+    detector: Annotated[
+        str, Help("Detector", "", "What finds faces. The embedded one needs no download.")
+    ] = "embedded"
+    upscale: Annotated[
+        int, Choice((1, 2, 4)), Help("Frame size", "×", "Size of the written frame relative to the source.")
+    ] = 1
+    feather: Annotated[
+        float, Range(0, 64, 1), Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face.")
+    ] = 18.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorationSettings:
+    """Everything that decides what a restored frame looks like; its JSON form is a preset."""
+
+    degradation: DegradationSettings = DegradationSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    faces: FaceSettings = FaceSettings()
+
+    def to_json(self) -> str:
+        """The settings as a preset file."""
+        return json.dumps({"version": PRESET_VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> RestorationSettings:
+        """Read a preset; groups and keys may be left out. Raises SettingsError on anything unknown."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"The preset is not valid JSON ({error}). Save it again from the application.") from None
+        if not isinstance(data, dict):
+            raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
+        version = data.pop("version", PRESET_VERSION)
+        if version != PRESET_VERSION:
+            raise SettingsError(f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}.")
+        groups = {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
+        return cls(**{name: _build(groups, name, value) for name, value in data.items()})
+
+
+def _build(groups: Mapping[str, type], name: str, value: Any) -> Any:
+    if name not in groups:
+        raise SettingsError(f"The preset has an unknown group {name!r}; it may hold {', '.join(groups)}.")
+    if not isinstance(value, dict):
+        raise SettingsError(f"The preset's {name} must be an object, but got {value!r}.")
+    known = fields(groups[name])
+    for key in value:
+        if key not in known:
+            raise SettingsError(f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}.")
+    return groups[name](**value)
+
+
+def read_preset(path: Path) -> RestorationSettings:
+    """Read a preset file. Raises SettingsError naming the file."""
+    try:
+        return RestorationSettings.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The preset {path} can't be read: {error}.") from None
+
+
+Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings)
+
+
+def changed(group: Group, **values: Any) -> Group:
+    """A copy with some values replaced, checked again."""
+    return dataclasses.replace(group, **values)
