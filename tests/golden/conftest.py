@@ -1,0 +1,56 @@
+"""Golden vectors: one folder of arrays, manifests and a weight recipe, named by FLAIR_GOLDEN (see its GOLDEN.md)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """The folder of golden vectors."""
+    default = Path(__file__).parents[2] / ".." / "shared" / "golden"
+    folder = Path(os.environ.get("FLAIR_GOLDEN", default)).resolve()
+    if not (folder / "fill.py").is_file():
+        pytest.skip(f"no golden vectors in {folder}; set FLAIR_GOLDEN to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fill(golden_dir):
+    """The folder's own recipe of weights and input arrays."""
+    spec = importlib.util.spec_from_file_location("golden_fill", golden_dir / "fill.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def load_npz(golden_dir):
+    """`load_npz(name)`: the arrays of <name>.npz by name."""
+
+    def load(name: str) -> np.lib.npyio.NpzFile:
+        path = golden_dir / f"{name}.npz"
+        if not path.is_file():
+            pytest.skip(f"{path} is missing")
+        return np.load(path)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def manifest(golden_dir):
+    """`manifest(name)`: the keys, shapes and settings of manifests/<name>.json."""
+
+    def load(name: str) -> dict:
+        path = golden_dir / "manifests" / f"{name}.json"
+        if not path.is_file():
+            pytest.skip(f"{path} is missing")
+        return json.loads(path.read_text())
+
+    return load
