@@ -1,0 +1,135 @@
+"""From a face in a frame to the FFHQ template, with sub-pixel exact sampling.
+
+Coordinates are in pixels, x first; the centre of the top left pixel is (0, 0).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from scipy import ndimage
+
+from flair_core.errors import ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+    Points = NDArray[np.float64]
+
+# Left eye, right eye, nose, left and right corner of the mouth in the 512-pixel frame of FFHQ.
+FFHQ_512 = np.array(
+    [
+        (192.98138, 239.94708),
+        (318.90277, 240.19360),
+        (256.63416, 314.01935),
+        (201.26117, 371.41043),
+        (313.08905, 371.15118),
+    ]
+)
+LOBES = 3
+"""Of the windowed sinc that keeps a shrunk picture free of aliasing."""
+MARGIN = 12
+"""Pixels around a region after which a cubic spline no longer feels the cut."""
+
+
+def template(size: int) -> Points:
+    """(5, 2) landmarks of an aligned face of `size` × `size` pixels."""
+    return (FFHQ_512 + 0.5) * (size / 512) - 0.5
+
+
+def similarity(landmarks: Points, size: int) -> Points:
+    """(2, 3) rotation, scale and shift from frame to face: least squares over the five landmarks (Umeyama 1991).
+
+    Raises ShapeError unless landmarks is (5, 2) with at least two different points.
+    """
+    if landmarks.shape != (5, 2) or np.ptp(landmarks, axis=0).max() == 0:
+        raise ShapeError(f"A face needs five different landmarks, (5, 2), but got {landmarks.tolist()}.")
+    # As complex numbers a similarity is z → a z + b, and least squares has this closed form.
+    z, w = landmarks @ (1, 1j), template(size) @ (1, 1j)
+    centred = z - z.mean()
+    a = np.vdot(centred, w) / np.vdot(centred, centred)
+    b = w.mean() - a * z.mean()
+    return np.array([(a.real, -a.imag, b.real), (a.imag, a.real, b.imag)])
+
+
+def inverse(matrix: Points) -> Points:
+    """(2, 3) affine map that undoes `matrix`."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.hstack([linear, -linear @ matrix[:, 2:]])
+
+
+def transform(matrix: Points, points: Points) -> Points:
+    """Points (..., 2) through an affine map (2, 3)."""
+    moved: Points = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved
+
+
+def zoom(matrix: Points) -> float:
+    """How many target pixels one source pixel covers along a side."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def outline(width: int, height: int) -> Points:
+    """(4, 2) outer corners of a picture's pixels."""
+    return np.array([(0, 0), (width, 0), (width, height), (0, height)]) - 0.5
+
+
+def crop(rgb: Image, matrix: Points, size: int) -> torch.Tensor:
+    """The aligned face, (3, S, S) float32 in [-1, 1].
+
+    rgb: (H, W, 3), integers over their full range or floats in [0, 1].  matrix: (2, 3) from frame to face.
+    What lies outside of the frame is its mirror image.
+    """
+    face = warp(to_unit(rgb), matrix, size, size)
+    return torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1))).mul_(2).sub_(1)
+
+
+def to_unit(rgb: Image) -> NDArray[np.float32]:
+    """Pixels as floats in [0, 1]."""
+    peak = np.float32(np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1)
+    return rgb.astype(np.float32) / peak
+
+
+def warp(image: NDArray[np.float32], matrix: Points, width: int, height: int) -> NDArray[np.float32]:
+    """Resample (H, W, C) through `matrix` (source to target) to (height, width, C).
+
+    Cubic splines interpolate; where the target is coarser, a windowed sinc first removes what it can't hold.
+    Beyond its border the image is mirrored.
+    """
+    backward = inverse(matrix)
+    reduction = max(1.0, 1 / zoom(matrix))
+    low, high = _region(backward, width, height, image.shape, MARGIN + int(LOBES * reduction))
+    part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    if reduction > 1:
+        kernel = low_pass(reduction)
+        part = cv2.sepFilter2D(part, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT).reshape(part.shape)
+    # scipy counts rows first, and its matrix leads from target to source.
+    linear, offset = backward[::-1, 1::-1], backward[::-1, 2] - low[::-1]
+    planes = [
+        ndimage.affine_transform(plane, linear, offset, (height, width), order=3, mode="reflect")
+        for plane in np.moveaxis(part, -1, 0)
+    ]
+    return np.stack(planes, axis=-1)
+
+
+def low_pass(reduction: float) -> NDArray[np.float32]:
+    """Lanczos window of the sinc that cuts at 1/`reduction` of the Nyquist frequency; sums to 1."""
+    reach = int(np.ceil(LOBES * reduction)) - 1
+    x = np.arange(-reach, reach + 1) / reduction
+    kernel = np.sinc(x) * np.sinc(x / LOBES)
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def _region(
+    backward: Points, width: int, height: int, shape: tuple[int, ...], margin: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The part of the source, [low, high) in x and y, that the target looks at; never empty."""
+    limit = np.array([shape[1], shape[0]])
+    corners = transform(backward, outline(width, height))
+    low = np.clip(np.floor(corners.min(axis=0)).astype(np.int64) - margin, 0, limit - 1)
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(np.int64) + margin + 1, low + 1, limit)
+    return low, high
