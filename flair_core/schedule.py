@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ class NoiseSchedule:
         """β_t rises evenly from `beta_start` to `beta_end`; ᾱ_t = Π (1 − β_s)."""
         beta = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
         return cls((1 - beta).cumprod(0), torch.arange(steps))
+
+    @classmethod
+    def log_spaced(cls, steps: int, sigma_min: float, sigma_max: float) -> NoiseSchedule:
+        """σ_t = √((1 − ᾱ_t)/ᾱ_t) rises by equal factors: even respacing then suits few steps, too."""
+        sigma = torch.logspace(math.log10(sigma_min), math.log10(sigma_max), steps, dtype=torch.float64)
+        return cls(1 / (1 + sigma**2), torch.arange(steps))
 
     def __len__(self) -> int:
         return len(self.alpha_bar)

@@ -1,0 +1,76 @@
+"""Command-line options made from settings, so that limits and help are written once."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from flair_core.errors import SettingsError
+from flair_core.settings import Choice, Field, Range, changed, check, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flair_core.settings import Group
+
+
+def add(parser: argparse.ArgumentParser, settings: type, names: Iterable[str] | None = None) -> None:
+    """Add one option for each setting (or for those named); what the user leaves out stays None."""
+    group = parser.add_argument_group(settings.__name__.removesuffix("Settings").lower())
+    for field in fields(settings).values():
+        if names is not None and field.name not in names:
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        symbol = f" [{field.help.symbol}]" if field.help.symbol else ""
+        text = f"{field.help.text}{symbol}{_limits(field)}".replace("%", "%%")
+        if field.type is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+        else:
+            group.add_argument(flag, type=_parse(field), metavar=field.name[0].upper(), help=text)
+
+
+def apply(group: Group, arguments: argparse.Namespace) -> Group:
+    """The settings with every option that the user gave."""
+    given = {name: getattr(arguments, name, None) for name in fields(type(group))}
+    return changed(group, **{name: value for name, value in given.items() if value is not None})
+
+
+def _parse(field: Field) -> Any:
+    def parse(text: str) -> Any:
+        try:
+            value = field.type(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"needs a number, but got {text!r}") from None
+        if isinstance(field.limit, Range) and field.limit.shown != 1:
+            value /= field.limit.shown
+        try:
+            check(field, value)
+        except SettingsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return parse
+
+
+def _limits(field: Field) -> str:
+    default = field.default
+    match field.limit:
+        case Range(low=low, high=high, shown=shown):
+            default = default * shown if isinstance(default, float) else default
+            return f" ({low * shown:g} to {high * shown:g}; default {'off' if default is None else default})"
+        case Choice(values=values):
+            return f" ({', '.join(map(str, values))}; default {default})"
+    return f" (default {default})" if field.type is not bool else ""
+
+
+def span(text: str, length: int) -> range:
+    """The frames of "A:B", first and last included, either may be empty; checked against the clip."""
+    first, colon, last = text.partition(":")
+    try:
+        start = int(first) if first else 0
+        stop = (int(last) if last else length - 1) + 1 if colon else start + 1
+    except ValueError:
+        raise SettingsError(f"--range needs frame numbers like 10:49, but got {text!r}.") from None
+    if not 0 <= start < stop <= length:
+        raise SettingsError(f"--range {text} does not fit: the clip has frames 0 to {length - 1}.")
+    return range(start, stop)

@@ -1,0 +1,230 @@
+"""Our own compact conditional network ε_θ for 256×256 faces: small enough for a laptop's processor.
+
+The condition c and the noisy image x_t are two observations of x_0: c with error variance s_c², x_t/√ᾱ with variance
+σ² = (1 − ᾱ)/ᾱ. Their optimal linear combination m has error variance w = 1/(1/s_c² + 1/σ²), and the network F predicts
+only what m misses, in units of its own uncertainty: x0 = m + √w · F. So it need not learn to copy c first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flair_core.errors import WeightsError
+from flair_core.schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flair_core.denoisers.base import Condition
+    from flair_core.settings import DegradationSettings
+
+PATCH = 4
+"""Pixels per side that one position of the finest features stands for."""
+FEATURES = 11
+"""Length of the description of a degradation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactConfig:
+    """The shape of the network and the chain it was trained on; stored beside the weights."""
+
+    channels: tuple[int, ...] = (64, 128, 192, 256)
+    blocks: tuple[int, ...] = (3, 3, 2, 2)
+    embedding: int = 256
+    chain: int = 1000
+    sigma_min: float = 0.015
+    sigma_max: float = 0.6
+
+
+def describe(degradation: DegradationSettings | None) -> Tensor:
+    """What the network is told of a degradation, (FEATURES,), each entry about 1 in size; None is *unknown*."""
+    out = torch.zeros(FEATURES)
+    if degradation is None:
+        out[0] = 1
+        return out
+    d = degradation
+    out[1] = math.log2(d.scale) / 2 - 1
+    turn = 2 * math.radians(d.angle)
+    if d.kernel == "gaussian":
+        stretch = 1 - d.blur_ratio
+        out[2], out[3] = 1, d.blur_sigma / 3
+        out[6], out[7] = stretch * math.cos(turn), stretch * math.sin(turn)
+    elif d.kernel == "motion":
+        out[4], out[5] = 1, d.motion_length / 15
+        out[6], out[7] = math.cos(turn), math.sin(turn)
+    out[8] = d.noise * 255 / 15
+    if d.jpeg is not None:
+        out[9], out[10] = 1, (100 - d.jpeg) / 30
+    return out
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with scale and shift from the embedding, added to the input."""
+
+    def __init__(self, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.scale_shift = nn.Linear(embedding, 2 * channels)
+        self.norm2 = nn.GroupNorm(8, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x: (N, C, h, w); emb: (N, E)."""
+        scale, shift = self.scale_shift(emb)[:, :, None, None].chunk(2, 1)
+        h = self.conv1(functional.silu(self.norm1(x)))
+        h = functional.silu(self.norm2(h) * (1 + scale) + shift)
+        return x + self.conv2(h)
+
+
+class Attention(nn.Module):
+    """Self-attention over all positions of one frame, added to the input."""
+
+    def __init__(self, channels: int, heads: int = 8) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(8, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, C, h, w)."""
+        q, k, v = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
+        mixed = functional.scaled_dot_product_attention(q, k, v)
+        return x + self.out(mixed.transpose(-1, -2).flatten(1, 2).unflatten(-1, x.shape[-2:]))
+
+
+class CompactNetwork(nn.Module):
+    """A U-Net on 4×4 patches with additive skips; `forward` returns F and `combine` the x0 that it means."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.config = config
+        ch, emb = config.channels, config.embedding
+        self.embed = nn.Sequential(nn.Linear(64 + FEATURES, emb), nn.SiLU(), nn.Linear(emb, emb), nn.SiLU())
+        self.condition_variance = nn.Sequential(nn.Linear(FEATURES, 32), nn.SiLU(), nn.Linear(32, 1))
+        self.first = nn.Conv2d(6 * PATCH**2, ch[0], 3, padding=1)
+        levels = list(zip(ch, config.blocks, strict=True))
+        self.down = nn.ModuleList(nn.ModuleList(ResidualBlock(c, emb) for _ in range(n)) for c, n in levels)
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(ch, ch[1:], strict=False))
+        self.attention = nn.ModuleList((Attention(ch[-1]), Attention(ch[-1])))
+        self.up = nn.ModuleList(nn.ModuleList(ResidualBlock(c, emb) for _ in range(n)) for c, n in levels)
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(ch, ch[1:], strict=False))
+        self.norm = nn.GroupNorm(8, ch[0])
+        self.last = nn.Conv2d(ch[0], 3 * PATCH**2, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.constant_(self.condition_variance[2].bias, math.log(0.0126))
+
+    def log_variance(self, description: Tensor) -> Tensor:
+        """log s_c², (N, 1, 1, 1), of descriptions (N, FEATURES)."""
+        log_variance: Tensor = self.condition_variance(description)[:, :, None, None]
+        return log_variance.clamp(math.log(1e-4), math.log(1.0))
+
+    def forward(self, c: Tensor, excess: Tensor, sigma: Tensor, description: Tensor) -> Tensor:
+        """F, (N, 3, H, W): c and `excess` = (x_t/√ᾱ − c) / √(s_c² + σ²) are (N, 3, H, W), H and W multiples of 32.
+
+        sigma: (N,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES).
+        """
+        level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
+        emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
+        x = self.first(functional.pixel_unshuffle(torch.cat((c, excess), 1), PATCH))
+        skips = []
+        for i, blocks in enumerate(self.down):
+            for block in blocks:
+                x = block(x, emb)
+            if i < len(self.shrink):
+                skips.append(x)
+                x = self.shrink[i](x)
+        x = self.attention[0](x)
+        for i in reversed(range(len(self.up))):
+            if i < len(self.grow):
+                x = functional.pixel_shuffle(self.grow[i](x), 2) + skips[i]
+            for j, block in enumerate(self.up[i]):
+                x = block(x, emb)
+                if i == len(self.grow) and j == 0:
+                    x = self.attention[1](x)
+        return functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH)
+
+
+def combine(c: Tensor, observed: Tensor, variance: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The best linear guess m of x0, its std √w, and the whitened excess of x_t over c.
+
+    observed: x_t/√ᾱ.  variance: s_c², and sigma: σ, both broadcast against the images.
+    """
+    power = sigma**2
+    mean = c + (observed - c) * (variance / (variance + power))
+    std = (variance * power / (variance + power)).sqrt()
+    return mean, std, (observed - c) / (variance + power).sqrt()
+
+
+class Compact:
+    """The compact network as a Denoiser."""
+
+    size = 256
+    window = 1
+
+    def __init__(self, network: CompactNetwork, device: torch.device) -> None:
+        config = network.config
+        self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+        self.device = device
+        self.dtype = fast_dtype(device)
+        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
+        """See Denoiser; any H and W: the network sees them padded to multiples of 32."""
+        alpha_bar = float(self.schedule.alpha_bar[t])
+        sigma = (1 / alpha_bar - 1) ** 0.5
+        description = describe(condition.degradation).to(x_t.device).expand(len(x_t), -1)
+        variance = self.network.log_variance(description).exp()
+        observed = x_t / alpha_bar**0.5
+        mean, std, excess = combine(condition.c, observed, variance, torch.tensor(sigma, device=x_t.device))
+        height, width = x_t.shape[-2:]
+        padding = (0, -width % 32, 0, -height % 32)
+        with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            f = self.network(
+                functional.pad(condition.c, padding, mode="replicate"),
+                functional.pad(excess, padding),
+                x_t.new_full((len(x_t),), sigma),
+                description,
+            )
+        x0 = mean + std * f[..., :height, :width].float()
+        return self.schedule.predict_eps(x_t, x0, t)
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """bf16 where the processor multiplies it natively, fp16 on other graphics chips, else fp32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.bfloat16
+    return torch.float32
+
+
+def load(path: Path, device: torch.device) -> Compact:
+    """Read safetensors written by `flair train`. Raises WeightsError on anything else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+        config = CompactConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+        network = CompactNetwork(config)
+        network.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application.") from None
+    return Compact(network, device)
+
+
+def metadata(config: CompactConfig) -> dict[str, str]:
+    """What `load` needs to know beside the weights."""
+    return {"config": json.dumps(asdict(config))}

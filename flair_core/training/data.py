@@ -1,0 +1,45 @@
+"""Aligned faces from uncompressed tar shards with an `index.csv`."""
+
+from __future__ import annotations
+
+import csv
+import tarfile
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from flair_core.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[np.uint8]:
+    """All faces of a folder as (n, S, S, 3) RGB, in the order of the shards.
+
+    sources: keep only these tags of index.csv; None keeps all.
+    Raises MediaError when the folder, its index or every wanted face is missing.
+    """
+    try:
+        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise MediaError(f"{folder} is no folder of faces ({error}); it needs index.csv and tar shards.") from None
+    known = {row["source"] for row in rows}
+    if sources is not None and (unknown := set(sources) - known):
+        raise MediaError(f"{folder} has no source {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
+    wanted = {(row["shard"], row["file"]) for row in rows if sources is None or row["source"] in sources}
+    faces = []
+    for shard in sorted({shard for shard, _ in wanted}):
+        with tarfile.open(folder / shard) as archive:
+            for member in archive:
+                if (shard, member.name) in wanted and (file := archive.extractfile(member)):
+                    encoded = np.frombuffer(file.read(), np.uint8)
+                    faces.append(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    if not faces:
+        raise MediaError(f"{folder} holds none of the faces that its index names.")
+    return np.stack(faces).astype(np.uint8, copy=False)

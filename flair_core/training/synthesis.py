@@ -1,0 +1,73 @@
+"""Degradations drawn at random, as section 5.1 lists them, and the conditions they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from flair_core.degradations import degrade, upscale
+from flair_core.denoisers.compact import describe
+from flair_core.frames import to_float
+from flair_core.settings import EIGHT_BIT, DegradationSettings
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+TASKS = {"bicubic": 0.45, "blur": 0.2, "jpeg": 0.15, "blind": 0.2}
+"""How often each family of degradations is drawn."""
+UNTOLD = 0.1
+"""How often the network is not told what was done (always so for the blind family)."""
+
+
+def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
+    """A degradation, and whether the network is told of it."""
+    task = rng.choice(list(TASKS), p=list(TASKS.values()))
+    told = bool(task != "blind" and rng.random() > UNTOLD)
+    if task == "bicubic":
+        scale = int(rng.choice([2, 4, 8, 16], p=[0.1, 0.3, 0.4, 0.2]))
+        noise = rng.uniform(0, 15) / EIGHT_BIT if rng.random() < 0.2 else 0.0
+        return DegradationSettings(scale=scale, noise=noise), told
+    scale = int(rng.choice([1, 2, 4, 8])) if task == "blind" else 4
+    quality = int(rng.integers(60, 101)) if task == "jpeg" else None
+    if task == "blind" and rng.random() < 0.7:
+        quality = int(rng.integers(30, 96))
+    kernel = "motion" if rng.random() < 0.3 else "gaussian"
+    settings = DegradationSettings(
+        scale=scale,
+        kernel=kernel,
+        blur_sigma=float(rng.uniform(0.4, 3)),
+        blur_ratio=float(rng.uniform(0.3, 1)) if rng.random() < 0.6 else 1.0,
+        motion_length=float(rng.uniform(2, 15)),
+        angle=float(rng.uniform(-90, 90)),
+        noise=float(rng.uniform(0, 25) / EIGHT_BIT),
+        jpeg=quality,
+    )
+    return settings, told
+
+
+def draw_batch(
+    faces: NDArray[np.uint8], batch: int, group: int, side: int, rng: Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops x0, conditions c (both (batch, 3, side, side)) and descriptions (batch, FEATURES).
+
+    Crops are taken at random and mirrored half of the time; each `group` of them shares one degradation.
+    """
+    x0, conditions, descriptions = [], [], []
+    for _ in range(batch // group):
+        x = to_float(np.stack([_crop(faces[rng.integers(len(faces))], side, rng) for _ in range(group)]))
+        settings, told = draw(rng)
+        y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        x0.append(x)
+        conditions.append(upscale(y, (side, side)))
+        descriptions.append(describe(settings if told else None).expand(group, -1))
+    return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions)
+
+
+def _crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
+    top, left = (int(rng.integers(extent - side + 1)) for extent in face.shape[:2])
+    crop = face[top : top + side, left : left + side]
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
