@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,6 +38,21 @@ class NoiseSchedule:
 
     def __len__(self) -> int:
         return len(self.alpha_bar)
+
+    def respaced(self, steps: int, t_start: int | None = None) -> NoiseSchedule:
+        """K steps spread evenly over this chain, from its first to `t_start` (its last, if None), rounded half to even.
+
+        A single step is `t_start` itself. Raises SettingsError unless 1 ≤ steps ≤ t_start + 1 ≤ len(self).
+        """
+        last = len(self) - 1 if t_start is None else t_start
+        if not 1 <= steps <= last + 1 <= len(self):
+            raise SettingsError(
+                f"{steps} steps can't be taken from a chain of {last + 1}. Choose between 1 and {last + 1} steps."
+            )
+        stride = last / max(steps - 1, 1)
+        # Summed up, as the released program does it: ties then round as there.
+        kept = [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)] if steps > 1 else [last]
+        return NoiseSchedule(self.alpha_bar[kept], self.timesteps[kept])
 
     def predict_x0(self, x_t: Tensor, eps: Tensor, index: int) -> Tensor:
         """Clean estimate x_{0|t}, eq. (3)."""

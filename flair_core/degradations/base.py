@@ -1,0 +1,62 @@
+"""What a degradation is: an operator A with a pseudo-inverse A⁺, and the correction that they make."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+from flair_core.errors import ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FLOOR = 0.05
+"""Details that A weakens below this part of its strongest response are lost in any 8-bit recording.
+
+Both A and A⁺ drop them, so that A A⁺ A x = A x holds exactly and A⁺ amplifies no error more than 20-fold.
+"""
+
+
+class Degradation(Protocol):
+    """A of eq. (7), or E ∘ A of eq. (10) with the coefficients decoded; images are in [-1, 1]."""
+
+    scale: int
+    """s: a side of x is s times that of y."""
+    noise_gain: float
+    """RMS over the pixels of the std of A⁺e, for white noise e of std 1; 1 if A⁺ copies pixels."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """A x: (N, 3, H, W) → (N, 3, H/s, W/s)."""
+
+    @abstractmethod
+    def pinv(self, y: Tensor) -> Tensor:
+        """A⁺ y: (N, 3, H/s, W/s) → (N, 3, H, W)."""
+
+    def correction(self, x0: Tensor, y: Tensor) -> Tensor:
+        """The update A⁺(A x0 − y) that eq. (8) and (11) subtract from a clean estimate.
+
+        x0: (N, 3, H, W).  y: (N, 3, H/s, W/s).  Returns a tensor shaped like x0; zero when A x0 equals y.
+        Raises ShapeError if A x0 and y differ in shape.
+        """
+        measured = self.forward(x0)
+        if measured.shape != y.shape:
+            raise ShapeError(
+                f"A x0 is {tuple(measured.shape)}, but y is {tuple(y.shape)}. Check the scale and the frames given."
+            )
+        return self.pinv(measured - y)
+
+
+class Identity(Degradation):
+    """A x = x: nothing but noise or JPEG happened."""
+
+    scale = 1
+    noise_gain = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A x = x."""
+        return x
+
+    def pinv(self, y: Tensor) -> Tensor:
+        """A⁺ y = y."""
+        return y

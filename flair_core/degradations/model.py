@@ -1,0 +1,60 @@
+"""From settings to the operator of eq. (10), and the degradation itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from flair_core.degradations.base import Degradation, Identity
+from flair_core.degradations.cosine import SeparableDownsample
+from flair_core.degradations.fourier import BlurDownsample
+from flair_core.degradations.jpeg import Jpeg, JpegDegradation
+from flair_core.degradations.kernels import blur_kernel
+from flair_core.errors import ShapeError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from flair_core.settings import DegradationSettings
+
+
+def build(
+    settings: DegradationSettings, size: tuple[int, int], device: torch.device | str | None = None
+) -> Degradation:
+    """The operator of eq. (10), noise left out, for images x of (H, W) = size; its tables live on `device`.
+
+    Raises ShapeError unless both sides are multiples of the scale.
+    """
+    linear = _linear(settings, size, device)
+    return linear if settings.jpeg is None else JpegDegradation(linear, settings.jpeg)
+
+
+def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> Tensor:
+    """y = E((h * x)↓s + e), decoded: eq. (10) whole.
+
+    x: (N, 3, H, W) in [-1, 1] → y: (N, 3, H/s, W/s), not clamped. The noise e comes from the CPU generator.
+    Raises ShapeError unless both sides are multiples of the scale.
+    """
+    y = _linear(settings, (x.shape[-2], x.shape[-1]), x.device).forward(x)
+    if settings.noise > 0:
+        y = y + settings.sigma_e * torch.randn(y.shape, generator=generator).to(y)
+    return y if settings.jpeg is None else Jpeg(settings.jpeg).recode(y)
+
+
+def _linear(
+    settings: DegradationSettings, size: tuple[int, int], device: torch.device | str | None
+) -> Degradation:
+    """A of eq. (7): (h * x)↓s."""
+    if size[0] % settings.scale or size[1] % settings.scale:
+        raise ShapeError(
+            f"Images of {size[1]} × {size[0]} pixels can't be made {settings.scale} times smaller. "
+            f"Use sides that are multiples of {settings.scale}."
+        )
+    kernel = blur_kernel(settings)
+    if len(kernel) == 1:
+        return Identity()
+    column, row = kernel.sum(1), kernel.sum(0)
+    if torch.allclose(torch.outer(column, row), kernel, rtol=0, atol=1e-12):
+        return SeparableDownsample(column, row, settings.scale, size, device)
+    return BlurDownsample(kernel, settings.scale, size, device)

@@ -1,0 +1,24 @@
+"""From the size of y to that of x: the conditions c of the networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch.nn.functional import interpolate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def upscale(y: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bicubic upsampling (a = −0.75, no antialiasing) of (N, 3, h, w) to (N, 3, *size), clamped to [-1, 1].
+
+    It is the condition c of the compact and of the released bicubic networks, and what the released blur networks
+    estimate motion from.
+    """
+    return interpolate(y, size, mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def repeat(y: Tensor, size: tuple[int, int]) -> Tensor:
+    """Each pixel of (N, 3, h, w) repeated to (N, 3, *size): the condition c of the released blur networks."""
+    return interpolate(y, size, mode="nearest-exact")

@@ -1,0 +1,92 @@
+"""What is done to the clean estimate at every reverse step: the two stages of section 4, and window overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flair_core.degradations import Degradation
+
+
+class Refiner(Protocol):
+    """One item of the list of refinements."""
+
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
+        """A better clean estimate, (N, 3, H, W) → the same shape; `index` counts steps down to 0."""
+        ...
+
+
+class Clamp:
+    """Keeps the estimate in [-1, 1]."""
+
+    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+        """Clamp x0."""
+        return x0.clamp(-1, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Consistency:
+    """Data consistency: x̃0 = x0 − γ_t A⁺(A x0 − y), eq. (8), (9) and (11)."""
+
+    A: Degradation
+    y: Tensor
+    """(N, 3, H/s, W/s) in [-1, 1]: the observation."""
+    gamma: Tensor
+    """(K,): γ_t."""
+
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
+        """Move x0 towards the images that look like y once degraded."""
+        gamma = float(self.gamma[index])
+        return x0 - gamma * self.A.correction(x0, self.y) if gamma > 0 else x0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhancement:
+    """Spatial enhancement: x̃0 = (1 − w_t m) x0 + w_t m G(x0), eq. (12)."""
+
+    enhancer: Callable[[Tensor], Tensor]
+    """G: (N, 3, H, W) → the same shape."""
+    w: Tensor
+    """(K,): w_t; the enhancer is called only where it is above 0."""
+    mask: Tensor | None = None
+    """m: (N, 1, H, W) in [0, 1]; None means 1 everywhere."""
+
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
+        """Mix the enhanced face into x0."""
+        w = float(self.w[index])
+        if w <= 0:
+            return x0
+        weight = w if self.mask is None else w * self.mask
+        return x0 + weight * (self.enhancer(x0).clamp(-1, 1) - x0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """Ties the first frames of a window to the same frames in the window before it."""
+
+    previous: Tensor
+    """(n, 3, H, W) in [-1, 1]: the previous window's results for the first n frames of this one."""
+    weight: Tensor
+    """(n, 1, 1, 1) in [0, 1]: how much of them is kept."""
+
+    @classmethod
+    def copy(cls, previous: Tensor) -> Anchor:
+        """The released program's way: the frames are overwritten."""
+        return cls(previous, torch.ones(len(previous), 1, 1, 1))
+
+    @classmethod
+    def blend(cls, previous: Tensor) -> Anchor:
+        """Cross-fade evenly from the previous window's frames to this window's."""
+        count = len(previous)
+        return cls(previous, torch.linspace(1, 0, count + 2)[1:-1].view(count, 1, 1, 1))
+
+    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+        """Fade the overlapping frames into x0."""
+        overlap = x0[: len(self.previous)]
+        return torch.cat([overlap.lerp(self.previous.to(x0), self.weight.to(x0)), x0[len(self.previous) :]])

@@ -1,0 +1,93 @@
+"""The conditional reverse diffusion of section 4: one generator, one state per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from flair_core.denoisers.base import Condition, Denoiser
+    from flair_core.policies import Plan
+    from flair_core.refiners import Refiner
+    from flair_core.schedule import NoiseSchedule
+
+Noise = Callable[[int, torch.Size], "Tensor"]
+"""`noise(k, shape)`: the standard normal draw number k; 0 makes x_T, k > 0 is used in the k-th executed step."""
+
+MOST_DRAWS = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepState:
+    """What one reverse step did; images are (N, 3, H, W)."""
+
+    index: int
+    """K − 1 at the first step, 0 at the last."""
+    x_t: Tensor
+    """The noisy image that the step started from."""
+    x0_raw: Tensor
+    """The network's clean estimate, eq. (3)."""
+    stages: Mapping[str, Tensor]
+    """The estimate after each refiner, by its name, in order."""
+
+    @property
+    def x0(self) -> Tensor:
+        """The refined estimate; at index 0 it is the restored window."""
+        return next(reversed(self.stages.values()), self.x0_raw)  # type: ignore[call-overload,no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class SeededNoise:
+    """Noise that depends on the seed, the step and the size of a frame only.
+
+    All frames of a window share it: noise that stays put in aligned faces does not flicker, and a frame comes out the
+    same in whichever window it stands. It is drawn on the CPU, so that all devices agree.
+    """
+
+    seed: int
+    device: torch.device | str = "cpu"
+
+    def __call__(self, step: int, shape: torch.Size) -> Tensor:
+        """Draw number `step` (below 4096), expanded to (N, 3, H, W)."""
+        generator = torch.Generator().manual_seed(self.seed * MOST_DRAWS + step)
+        return torch.randn(shape[1:], generator=generator).to(self.device).expand(shape)
+
+
+def start(c: Tensor, schedule: NoiseSchedule, noise: Noise) -> Tensor:
+    """x_T: the condition c, (N, 3, H, W), diffused to the schedule's noisiest step."""
+    return schedule.diffuse(c, noise(0, c.shape), len(schedule) - 1)
+
+
+@torch.no_grad()
+def sample(
+    x_T: Tensor,
+    *,
+    schedule: NoiseSchedule,
+    denoiser: Denoiser,
+    condition: Condition,
+    refiners: Mapping[str, Refiner],
+    plan: Plan,
+    noise: Noise,
+) -> Iterator[StepState]:
+    """Yield one state per reverse step; the last one's x0 is the restored window.
+
+    x_T: (N, 3, H, W), see `start`.  schedule: the K steps to take, with the vectors of `plan` beside it.
+    refiners: applied to the clean estimate in order; the names are those of `StepState.stages`.
+    """
+    x_t = x_T
+    for k, index in enumerate(reversed(range(len(schedule))), 1):
+        eps = denoiser.predict_noise(x_t, int(schedule.timesteps[index]), condition)
+        x0 = x0_raw = schedule.predict_x0(x_t, eps, index)  # (3)
+        stages = {}
+        for name, refine in refiners.items():  # (9) or (11), then (12)
+            stages[name] = x0 = refine(x0, index)
+        yield StepState(index, x_t, x0_raw, stages)
+        eps = schedule.predict_eps(x_t, x0, index)  # ε̃ of (9)
+        x_t = schedule.alpha_bar_before(index) ** 0.5 * x0 + float(plan.eps_scale[index]) * eps
+        if (scale := float(plan.noise_scale[index])) > 0:
+            x_t = x_t + scale * noise(k, x_t.shape)  # (9), second line
