@@ -123,6 +123,7 @@ class CompactNetwork(nn.Module):
         self.norm = nn.GroupNorm(8, ch[0])
         self.last = nn.Conv2d(ch[0], 3 * PATCH**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
         nn.init.constant_(self.condition_variance[2].bias, math.log(0.0126))
 
     def log_variance(self, description: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""How good a restoration is, with and without the truth at hand."""

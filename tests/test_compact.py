@@ -1,0 +1,101 @@
+"""The compact network: its parametrisation, any frame size, and its file."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.testing import assert_close
+
+from flair_core.denoisers.base import Condition
+from flair_core.denoisers.compact import (
+    Compact,
+    CompactConfig,
+    CompactNetwork,
+    combine,
+    describe,
+    load,
+    metadata,
+)
+from flair_core.errors import WeightsError
+from flair_core.settings import DegradationSettings
+
+SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+CPU = torch.device("cpu")
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_combination_is_the_best_linear_estimate_of_x0():
+    """Two observations with known error variances: no other weighting of them has a smaller error."""
+    x0, variance, sigma = noise(200_000, seed=1), torch.tensor(0.04), torch.tensor(0.3)
+    c, observed = x0 + 0.2 * noise(200_000, seed=2), x0 + 0.3 * noise(200_000, seed=3)
+    mean, std, excess = combine(c, observed, variance, sigma)
+    assert_close((mean - x0).std(), std, rtol=0.01, atol=0)
+    assert_close(excess.std(), torch.tensor(1.0), rtol=0.01, atol=0)
+    for share in (0.1, 0.5, 0.9):
+        assert ((1 - share) * c + share * observed - x0).std() > (mean - x0).std()
+
+
+def test_an_untrained_network_gives_the_best_combination():
+    model = Compact(CompactNetwork(SMALL), CPU)
+    c, x_t, t = noise(1, 3, 32, 64), noise(1, 3, 32, 64, seed=1), 20
+    eps = model.predict_noise(x_t, t, Condition(c, DegradationSettings()))
+    alpha_bar = model.schedule.alpha_bar[t].float()
+    variance = model.network.log_variance(describe(DegradationSettings())[None]).exp()
+    mean, _, _ = combine(c, x_t / alpha_bar.sqrt(), variance, ((1 - alpha_bar) / alpha_bar).sqrt())
+    assert_close(model.schedule.predict_x0(x_t, eps, t), mean, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("size", [(45, 33), (32, 32), (96, 64)])
+def test_frames_of_any_size_are_restored_independently_of_each_other(size):
+    torch.manual_seed(0)
+    network = CompactNetwork(SMALL)
+    torch.nn.init.normal_(network.last.weight, std=0.1)
+    model = Compact(network, CPU)
+    c, x_t = noise(2, 3, *size), noise(2, 3, *size, seed=1)
+    both = model.predict_noise(x_t, 30, Condition(c))
+    alone = model.predict_noise(x_t[1:], 30, Condition(c[1:]))
+    assert both.shape == x_t.shape
+    assert_close(both[1:], alone, rtol=0, atol=0.05 if model.dtype != torch.float32 else 1e-4)
+
+
+def test_different_degradations_are_told_apart():
+    told = [
+        describe(None),
+        describe(DegradationSettings()),
+        describe(DegradationSettings(scale=8)),
+        describe(DegradationSettings(noise=0.02)),
+        describe(DegradationSettings(jpeg=60)),
+        describe(DegradationSettings(kernel="gaussian")),
+        describe(DegradationSettings(kernel="motion")),
+        describe(DegradationSettings(kernel="motion", angle=45)),
+        describe(DegradationSettings(kernel="gaussian", blur_ratio=0.5)),
+    ]
+    for i, a in enumerate(told):
+        for b in told[i + 1 :]:
+            assert (a - b).abs().max() > 0.05
+
+
+def test_weights_survive_the_file(tmp_path):
+    network = CompactNetwork(SMALL)
+    save_file({k: v.half() for k, v in network.state_dict().items()}, tmp_path / "w.safetensors", metadata(SMALL))
+    loaded = load(tmp_path / "w.safetensors", CPU)
+    assert loaded.network.config == SMALL
+    for name, value in network.state_dict().items():
+        assert_close(loaded.network.state_dict()[name], value.half().float(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("damage", ["text", "missing key", "no config"])
+def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path, damage):
+    path = tmp_path / "w.safetensors"
+    state = CompactNetwork(SMALL).state_dict()
+    if damage == "text":
+        path.write_text("not weights")
+    elif damage == "missing key":
+        state.pop("last.weight")
+        save_file(state, path, metadata(SMALL))
+    else:
+        save_file(state, path)
+    with pytest.raises(WeightsError, match="does not hold a compact FLAIR network"):
+        load(path, CPU)

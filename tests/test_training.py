@@ -1,0 +1,122 @@
+"""Training: exact resume, what it learns, and what it is fed."""
+
+import csv
+import io
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from flair_core.denoisers import compact
+from flair_core.denoisers.compact import CompactConfig
+from flair_core.errors import MediaError, WeightsError
+from flair_core.schedule import NoiseSchedule
+from flair_core.training.data import load_faces
+from flair_core.training.image import ImageTraining, loss_of, train
+from flair_core.training.synthesis import draw, draw_batch
+
+SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A folder of eight smooth pictures in two shards of different sources."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = []
+    for shard, source in enumerate(["open", "closed"]):
+        with tarfile.open(folder / f"{shard}.tar", "w") as archive:
+            for number in range(4):
+                small = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+                picture = cv2.resize(small, (64, 64), interpolation=cv2.INTER_CUBIC)
+                encoded = cv2.imencode(".png", picture)[1].tobytes()
+                entry = tarfile.TarInfo(f"{number}.png")
+                entry.size = len(encoded)
+                archive.addfile(entry, io.BytesIO(encoded))
+                rows.append({"file": entry.name, "shard": f"{shard}.tar", "source": source})
+    with (folder / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["file", "shard", "source"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def run(faces, out, **changes):
+    values = {"steps": 6, "batch": 4, "group": 2, "crop": 32, "save_steps": 1000} | changes
+    return ImageTraining(data=faces, out=out, **values)
+
+
+def losses(training):
+    return [logged.loss for logged in train(training, SMALL)]
+
+
+def test_an_interrupted_run_goes_on_with_the_same_losses(faces, tmp_path):
+    whole = losses(run(faces, tmp_path / "a"))
+    interrupted = run(faces, tmp_path / "b", save_steps=3)
+    first = []
+    for logged in train(interrupted, SMALL):
+        first.append(logged.loss)
+        if logged.step == 4:
+            break  # killed one step after a checkpoint: that step is lost and done again
+    rest = losses(interrupted)
+    assert whole[:4] == first
+    assert whole[3:] == rest
+
+
+def test_max_minutes_saves_and_the_same_command_goes_on(faces, tmp_path):
+    training = run(faces, tmp_path / "a", max_minutes=0.0)
+    assert [logged.step for logged in train(training, SMALL)] == [1]
+    assert [logged.step for logged in train(training, SMALL)] == [2]
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero(faces, tmp_path):
+    training = run(faces, tmp_path, steps=2000)
+    assert training.rate_factor(0) < 0.01
+    assert training.rate_factor(1000) == 1
+    assert training.rate_factor(1999) < 0.01
+
+
+def test_it_learns(faces, tmp_path):
+    """The trained weights beat fresh ones on the same unseen draws."""
+    list(train(run(faces, tmp_path / "a", steps=80, learning_rate=2e-3), SMALL))
+    trained = compact.load(tmp_path / "a" / "weights.safetensors", torch.device("cpu")).network
+    pictures, schedule = load_faces(faces), NoiseSchedule.log_spaced(50, SMALL.sigma_min, SMALL.sigma_max)
+    batch = draw_batch(pictures, 32, 2, 32, np.random.default_rng(99))
+    noise, t = torch.randn(32, 3, 32, 32), torch.arange(32) + 9
+    fresh = compact.CompactNetwork(SMALL)
+    with torch.no_grad():
+        assert loss_of(trained, schedule, batch, noise, t) < 0.9 * loss_of(fresh, schedule, batch, noise, t)
+
+
+def test_a_run_of_another_shape_is_refused(faces, tmp_path):
+    list(train(run(faces, tmp_path / "a", steps=1), SMALL))
+    with pytest.raises(WeightsError, match="another shape"):
+        list(train(run(faces, tmp_path / "a"), CompactConfig(channels=(16, 16), blocks=(1, 1))))
+
+
+def test_sources_select_faces(faces):
+    assert len(load_faces(faces)) == 8
+    assert len(load_faces(faces, ["open"])) == 4
+    with pytest.raises(MediaError, match="has no source nowhere; it has closed, open"):
+        load_faces(faces, ["nowhere"])
+    with pytest.raises(MediaError, match="index.csv"):
+        load_faces(faces / "missing")
+
+
+def test_batches_depend_on_their_seed_only(faces):
+    pictures = load_faces(faces)
+    a, b, c = (draw_batch(pictures, 4, 2, 32, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    assert not torch.equal(a[0], c[0])
+    assert a[0].shape == a[1].shape == (4, 3, 32, 32)
+
+
+def test_every_family_of_degradations_is_drawn_within_the_papers_ranges():
+    drawn = [draw(np.random.default_rng(seed))[0] for seed in range(300)]
+    assert {d.scale for d in drawn if d.kernel == "bicubic"} == {2, 4, 8, 16}
+    assert {d.kernel for d in drawn} == {"bicubic", "gaussian", "motion"}
+    assert max(d.noise for d in drawn) * 255 <= 25
+    assert {d.jpeg is None for d in drawn} == {True, False}
