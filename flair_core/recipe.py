@@ -65,7 +65,11 @@ def estimate(
     schedule = models.denoiser.schedule.respaced(sampler.steps)
     plan = policies.paper(schedule, sampler, degradation.sigma_e * A.noise_gain)
     mask = None if mask is None else mask.to(models.device)
-    refiners = [Clamp(), Consistency(A, y, plan.gamma), Clamp(), Enhancement(models.enhancer, plan.w, mask)]
+    refiners = {
+        "x0": Clamp(),
+        "after DC": Consistency(A, y, plan.gamma),
+        "after G": Enhancement(models.enhancer, plan.w, mask),
+    }
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
         noise = SeededNoise(sampler.seed + number, models.device)
