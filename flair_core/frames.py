@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ColorTags:
+    """How the numbers of a clip mean colours: code points of ITU-T H.273; 2 is "not said"."""
+
+    matrix: int = 2
+    """R'G'B' from Y'CbCr: 0 RGB, 1 BT.709, 5 and 6 BT.601, 9 BT.2020."""
+    primaries: int = 2
+    transfer: int = 2
+    """16 is PQ, 18 is HLG; both are carried through untouched."""
+    full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """What is known of a clip before its frames are read."""
 
@@ -25,6 +37,16 @@ class VideoInfo:
     """Seconds per unit of a frame's `pts`."""
     length: int
     """Number of frames; an estimate until the clip has been indexed."""
+    bit_depth: int = 8
+    """Of the stored samples; frames are uint8 up to 8 bits and uint16 above."""
+    color: ColorTags = ColorTags()
+    """How the file was tagged, gaps filled; frames are full-range R'G'B' of these primaries and transfer."""
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height, as displayed."""
+    rotation: int = 0
+    """Clockwise quarter turns, in degrees, that were applied to show the clip upright."""
+    interlaced: bool = False
+    has_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
