@@ -54,7 +54,7 @@ def make_demo(folder: Path) -> Path:
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    picture = astronaut()
+    picture = astronaut()  # type: ignore[no-untyped-call]
     info = VideoInfo(WIDTH, HEIGHT, Fraction(RATE), Fraction(1, RATE), FRAMES)
     with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="h264", quality=14) as sink:
         for index in range(FRAMES):

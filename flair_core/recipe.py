@@ -11,7 +11,7 @@ import torch
 from flair_core import policies
 from flair_core.degradations import build, upscale
 from flair_core.denoisers.base import Condition, Denoiser
-from flair_core.refiners import Clamp, Consistency, Enhancement
+from flair_core.refiners import Clamp, Consistency, Enhancement, Refiner
 from flair_core.sampler import SeededNoise, sample, start
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from flair_core.enhancers.base import Enhancer
     from flair_core.settings import RestorationSettings
+
+
+STAGES = ("x0", "after DC", "after G")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Estimate:
     x0: Tensor
     """(N, 3, H, W) in [-1, 1]: the current estimate; with several samples, their mean so far."""
     stages: Mapping[str, Tensor]
-    """x0 as the network gave it and after each refiner."""
+    """The network's x0, and what data consistency and the enhancer made of it: the names of STAGES."""
     residual: Tensor
     """(N, 3, h, w): A x̂ − y, in [-1, 1] units."""
 
@@ -52,7 +55,7 @@ def estimate(
 ) -> Iterator[Estimate]:
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
-    y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.  mask: (H, W), m_t of eq. (12).
+    y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.  mask: broadcasts against (N, 1, H, W), m_t of eq. (12).
     Not advancing the generator cancels; a step is never torn.
     """
     sampler, degradation = settings.sampler, settings.degradation
@@ -65,7 +68,7 @@ def estimate(
     schedule = models.denoiser.schedule.respaced(sampler.steps)
     plan = policies.paper(schedule, sampler, degradation.sigma_e * A.noise_gain)
     mask = None if mask is None else mask.to(models.device)
-    refiners = {
+    refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma),
         "after G": Enhancement(models.enhancer, plan.w, mask),
@@ -86,5 +89,6 @@ def estimate(
         for done, state in enumerate(states, 1):
             x0 = (total + state.x0) / (number + 1)
             step = number * sampler.steps + done
-            yield Estimate(step, sampler.samples * sampler.steps, x0, state.stages, A.forward(x0) - y)
+            stages = {name: state.stages[name] for name in STAGES}
+            yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -16,7 +16,8 @@ from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, paste
 from flair_core.faces.detect import load_detector
-from flair_core.faces.track import Track, track_faces
+from flair_core.faces.shots import as_uint8
+from flair_core.faces.track import Track, Tracker
 from flair_core.frames import to_float, to_uint8
 from flair_core.recipe import Estimate, Models, estimate
 from flair_core.windows import Window, windows
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
-    Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+    Pixels = NDArray[Any]  # uint8 or uint16, as the source has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,11 @@ def find_tracks(source: FrameSource, settings: RestorationSettings, *, span: ran
     if settings.faces.aligned:
         yield []
         return
-    detector = load_detector(settings.faces.detector)
-    yield track_faces(source.frames(span.start, span.stop), detector)
+    tracker = Tracker(load_detector(settings.faces.detector))
+    for done, frame in enumerate(source.frames(span.start, span.stop), 1):
+        tracker.see(as_uint8(frame.rgb), frame.index)
+        yield Progress(done, len(span), frame.index)
+    yield tracker.finish()
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:
@@ -160,14 +164,14 @@ def _faces(
     side = models.denoiser.size
     faces = []
     for track in tracks:
-        seen = [frame for frame in frames if track.first <= frame.index < track.first + len(track.landmarks)]
+        seen = [frame for frame in frames if track.covers(frame.index)]
         if not seen:
             continue
-        landmarks = [track.landmarks[frame.index - track.first] for frame in seen]
+        landmarks = [track.at(frame.index) for frame in seen]
         small = [align.similarity(points, side // scale) for points in landmarks]
-        y = [align.crop(frame.rgb, matrix, side // scale) for frame, matrix in zip(seen, small, strict=True)]
+        crops = [align.crop(frame.rgb, matrix, side // scale) for frame, matrix in zip(seen, small, strict=True)]
         matrices = [align.similarity(points, side) for points in landmarks]
-        faces.append(Face(seen[0].index, torch.stack(y), (side, side), matrices))
+        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices))
     return faces
 
 

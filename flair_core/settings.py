@@ -62,9 +62,13 @@ class Field:
     help: Help
 
 
-@cache
 def fields(settings: type) -> Mapping[str, Field]:
     """The settings of a dataclass by name, in order."""
+    return _fields(settings)
+
+
+@cache
+def _fields(settings: type) -> Mapping[str, Field]:
     found = {}
     hints = get_type_hints(settings, include_extras=True)
     for entry in dataclasses.fields(settings):
@@ -98,17 +102,16 @@ def check(field: Field, value: Any) -> None:
     """Raise SettingsError unless `value` suits `field`."""
     if value is None and field.optional:
         return
-    wanted = (int, float) if field.type is float else field.type
-    if not isinstance(value, wanted) or (isinstance(value, bool) and field.type is not bool):
+    accepted: Any = (int, float) if field.type is float else field.type
+    if not isinstance(value, accepted) or (isinstance(value, bool) and field.type is not bool):
         raise SettingsError(f"{field.name} must be of type {field.type.__name__}, but got {value!r}.")
-    match field.limit:
-        case Range(low=low, high=high, shown=shown) if not low <= value <= high:
-            raise SettingsError(
-                f"{field.name} must lie between {low * shown:g} and {high * shown:g}, but got {value * shown:g}."
-            )
-        case Choice(values=values) if value not in values:
-            allowed = ", ".join(map(str, values))
-            raise SettingsError(f"{field.name} must be one of {allowed}, but got {value}.")
+    limit: Range | Choice | None = field.limit
+    if isinstance(limit, Range) and not limit.low <= value <= limit.high:
+        low, high, found = limit.low * limit.shown, limit.high * limit.shown, value * limit.shown
+        raise SettingsError(f"{field.name} must lie between {low:g} and {high:g}, but got {found:g}.")
+    if isinstance(limit, Choice) and value not in limit.values:
+        allowed = ", ".join(map(str, limit.values))
+        raise SettingsError(f"{field.name} must be one of {allowed}, but got {value}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

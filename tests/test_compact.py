@@ -42,7 +42,7 @@ def test_an_untrained_network_gives_the_best_combination():
     c, x_t, t = noise(1, 3, 32, 64), noise(1, 3, 32, 64, seed=1), 20
     eps = model.predict_noise(x_t, t, Condition(c, DegradationSettings()))
     alpha_bar = model.schedule.alpha_bar[t].float()
-    variance = model.network.log_variance(describe(DegradationSettings())[None]).exp()
+    variance = model.network.condition_variance(describe(DegradationSettings())).exp()
     mean, _, _ = combine(c, x_t / alpha_bar.sqrt(), variance, ((1 - alpha_bar) / alpha_bar).sqrt())
     assert_close(model.schedule.predict_x0(x_t, eps, t), mean, rtol=0, atol=2e-4)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 PATCH = 4
 """Pixels per side that one position of the finest features stands for."""
+MULTIPLE = 32
+"""Sides that the network takes, for four levels of patches."""
+LOG_VARIANCES = (math.log(1e-4), math.log(1.0))
+"""Limits of log s_c²."""
 FEATURES = 11
 """Length of the description of a degradation."""
 
@@ -83,7 +88,21 @@ class ResidualBlock(nn.Module):
         scale, shift = self.scale_shift(emb)[:, :, None, None].chunk(2, 1)
         h = self.conv1(functional.silu(self.norm1(x)))
         h = functional.silu(self.norm2(h) * (1 + scale) + shift)
-        return x + self.conv2(h)
+        out: Tensor = x + self.conv2(h)
+        return out
+
+
+class Stage(nn.ModuleList):
+    """The residual blocks of one resolution on the way down or up."""
+
+    def __init__(self, channels: int, blocks: int, embedding: int) -> None:
+        super().__init__(ResidualBlock(channels, embedding) for _ in range(blocks))
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x: (N, C, h, w); emb: (N, E)."""
+        for block in self:
+            x = block(x, emb)
+        return x
 
 
 class Attention(nn.Module):
@@ -99,62 +118,77 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, h, w)."""
-        q, k, v = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
+        n, channels, height, width = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(n, 3, self.heads, channels // self.heads, height * width)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)
         mixed = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.out(mixed.transpose(-1, -2).flatten(1, 2).unflatten(-1, x.shape[-2:]))
+        out: Tensor = x + self.out(mixed.transpose(-1, -2).reshape(n, channels, height, width))
+        return out
+
+
+class Guess(NamedTuple):
+    """What the network returns: x0 = mean + std · f."""
+
+    f: Tensor
+    """F, (N, 3, H, W)."""
+    mean: Tensor
+    """m, (N, 3, H, W)."""
+    std: Tensor
+    """√w, (N, 1, 1, 1)."""
+    log_variance: Tensor
+    """log s_c², (N, 1, 1, 1), as the network expects it of the degradation."""
+
+    @property
+    def x0(self) -> Tensor:
+        """The clean estimate."""
+        return self.mean + self.std * self.f
 
 
 class CompactNetwork(nn.Module):
-    """A U-Net on 4×4 patches with additive skips; `forward` returns F and `combine` the x0 that it means."""
+    """A U-Net on 4×4 patches with additive skips."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         self.config = config
         ch, emb = config.channels, config.embedding
         self.embed = nn.Sequential(nn.Linear(64 + FEATURES, emb), nn.SiLU(), nn.Linear(emb, emb), nn.SiLU())
-        self.condition_variance = nn.Sequential(nn.Linear(FEATURES, 32), nn.SiLU(), nn.Linear(32, 1))
+        log_variance = nn.Linear(32, 1)
+        nn.init.constant_(log_variance.bias, math.log(0.0126))  # that of bicubic ×8
+        self.condition_variance = nn.Sequential(nn.Linear(FEATURES, 32), nn.SiLU(), log_variance)
         self.first = nn.Conv2d(6 * PATCH**2, ch[0], 3, padding=1)
-        levels = list(zip(ch, config.blocks, strict=True))
-        self.down = nn.ModuleList(nn.ModuleList(ResidualBlock(c, emb) for _ in range(n)) for c, n in levels)
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(ch, ch[1:], strict=False))
+        stages = list(zip(ch, config.blocks, strict=True))
+        self.down = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
         self.attention = nn.ModuleList((Attention(ch[-1]), Attention(ch[-1])))
-        self.up = nn.ModuleList(nn.ModuleList(ResidualBlock(c, emb) for _ in range(n)) for c, n in levels)
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(ch, ch[1:], strict=False))
+        self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
         self.last = nn.Conv2d(ch[0], 3 * PATCH**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
-        nn.init.constant_(self.condition_variance[2].bias, math.log(0.0126))
 
-    def log_variance(self, description: Tensor) -> Tensor:
-        """log s_c², (N, 1, 1, 1), of descriptions (N, FEATURES)."""
-        log_variance: Tensor = self.condition_variance(description)[:, :, None, None]
-        return log_variance.clamp(math.log(1e-4), math.log(1.0))
-
-    def forward(self, c: Tensor, excess: Tensor, sigma: Tensor, description: Tensor) -> Tensor:
-        """F, (N, 3, H, W): c and `excess` = (x_t/√ᾱ − c) / √(s_c² + σ²) are (N, 3, H, W), H and W multiples of 32.
+    def forward(self, c: Tensor, observed: Tensor, sigma: Tensor, description: Tensor) -> Guess:
+        """What the network makes of c and `observed` = x_t/√ᾱ, (N, 3, H, W) with H and W multiples of 32.
 
         sigma: (N,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES).
         """
+        with torch.autocast(c.device.type, enabled=False):
+            log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
+        mean, std, excess = combine(c, observed, log_variance.detach().exp(), sigma[:, None, None, None])
         level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
         emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
         x = self.first(functional.pixel_unshuffle(torch.cat((c, excess), 1), PATCH))
         skips = []
-        for i, blocks in enumerate(self.down):
-            for block in blocks:
-                x = block(x, emb)
-            if i < len(self.shrink):
-                skips.append(x)
-                x = self.shrink[i](x)
-        x = self.attention[0](x)
-        for i in reversed(range(len(self.up))):
-            if i < len(self.grow):
-                x = functional.pixel_shuffle(self.grow[i](x), 2) + skips[i]
-            for j, block in enumerate(self.up[i]):
-                x = block(x, emb)
-                if i == len(self.grow) and j == 0:
-                    x = self.attention[1](x)
-        return functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH)
+        for stage, shrink in zip(self.down, self.shrink, strict=False):
+            skips.append(stage(x, emb))
+            x = shrink(skips[-1])
+        x = self.attention[0](self.down[-1](x, emb))
+        x = self.attention[1](self.up[-1](x, emb))
+        for stage, grow in reversed(list(zip(self.up, self.grow, strict=False))):
+            x = stage(functional.pixel_shuffle(grow(x), 2) + skips.pop(), emb)
+        f = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
+        return Guess(f, mean, std, log_variance)
 
 
 def combine(c: Tensor, observed: Tensor, variance: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -179,27 +213,21 @@ class Compact:
         self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
         self.device = device
         self.dtype = fast_dtype(device)
-        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False).to(device)
+        self.network.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
         """See Denoiser; any H and W: the network sees them padded to multiples of 32."""
         alpha_bar = float(self.schedule.alpha_bar[t])
-        sigma = (1 / alpha_bar - 1) ** 0.5
-        description = describe(condition.degradation).to(x_t.device).expand(len(x_t), -1)
-        variance = self.network.log_variance(description).exp()
-        observed = x_t / alpha_bar**0.5
-        mean, std, excess = combine(condition.c, observed, variance, torch.tensor(sigma, device=x_t.device))
         height, width = x_t.shape[-2:]
-        padding = (0, -width % 32, 0, -height % 32)
+        padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+        c, observed = (functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5))
+        sigma = x_t.new_full((len(x_t),), (1 / alpha_bar - 1) ** 0.5)
+        description = describe(condition.degradation).to(x_t.device).expand(len(x_t), -1)
         with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            f = self.network(
-                functional.pad(condition.c, padding, mode="replicate"),
-                functional.pad(excess, padding),
-                x_t.new_full((len(x_t),), sigma),
-                description,
-            )
-        x0 = mean + std * f[..., :height, :width].float()
+            guess: Guess = self.network(c, observed, sigma, description)
+        x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
 
 
@@ -216,10 +244,9 @@ def load(path: Path, device: torch.device) -> Compact:
     """Read safetensors written by `flair train`. Raises WeightsError on anything else."""
     try:
         with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config: dict[str, Any] = json.loads((file.metadata() or {})["config"])
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-        config = CompactConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
-        network = CompactNetwork(config)
+        network = CompactNetwork(CompactConfig(**config | {name: tuple(config[name]) for name in ("channels", "blocks")}))
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application.") from None

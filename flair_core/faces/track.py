@@ -135,7 +135,7 @@ def track_faces(
 
     Reads each frame once and keeps one, at reduced size. `progress` hears how many frames have been seen.
     """
-    tracker = _Tracker(detector)
+    tracker = Tracker(detector)
     for seen, frame in enumerate(frames, start=1):
         tracker.see(as_uint8(frame.rgb), frame.index)
         if progress is not None:
@@ -143,7 +143,9 @@ def track_faces(
     return tracker.finish()
 
 
-class _Tracker:
+class Tracker:
+    """Follows faces frame by frame; `track_faces` in pieces, for callers that do something in between."""
+
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._shots = ShotDetector()

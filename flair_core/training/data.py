@@ -37,9 +37,15 @@ def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[
     for shard in sorted({shard for shard, _ in wanted}):
         with tarfile.open(folder / shard) as archive:
             for member in archive:
-                if (shard, member.name) in wanted and (file := archive.extractfile(member)):
-                    encoded = np.frombuffer(file.read(), np.uint8)
-                    faces.append(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+                if (shard, member.name) in wanted and (stored := archive.extractfile(member)):
+                    faces.append(_decoded(stored.read(), member.name))
     if not faces:
         raise MediaError(f"{folder} holds none of the faces that its index names.")
-    return np.stack(faces).astype(np.uint8, copy=False)
+    return np.stack(faces)
+
+
+def _decoded(encoded: bytes, name: str) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise MediaError(f"{name} is no picture; remove it from its shard and from index.csv.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

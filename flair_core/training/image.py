@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 
-from flair_core.denoisers.compact import CompactConfig, CompactNetwork, combine, fast_dtype, metadata
+from flair_core.denoisers.compact import CompactConfig, CompactNetwork, Guess, fast_dtype, metadata
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
 from flair_core.training.data import load_faces
@@ -77,12 +77,10 @@ def loss_of(network: torch.nn.Module, schedule: NoiseSchedule, batch: tuple[Tens
     x0, c, description = batch
     alpha_bar = schedule.alpha_bar.to(x0.device)[t].float()[:, None, None, None]
     sigma = (1 / alpha_bar - 1).sqrt()
-    plain = getattr(network, "module", network)
-    log_variance = plain.log_variance(description).float()
-    fit = 0.5 * ((c - x0).square().mean((1, 2, 3), keepdim=True) * (-log_variance).exp() + log_variance).mean()
-    mean, std, excess = combine(c, x0 + sigma * noise, log_variance.detach().exp(), sigma)
-    f = network(c, excess, sigma.flatten(), description).float()
-    return (f - (x0 - mean) / std).square().mean() + 0.05 * fit
+    guess: Guess = network(c, x0 + sigma * noise, sigma.flatten(), description)
+    error = (c - x0).square().mean((1, 2, 3), keepdim=True)
+    fit = 0.5 * (error * (-guess.log_variance).exp() + guess.log_variance).mean()
+    return (guess.f - (x0 - guess.mean) / guess.std).square().mean() + 0.05 * fit
 
 
 def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[Logged]:
@@ -102,8 +100,8 @@ def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[L
     optimizer = torch.optim.AdamW(network.parameters(), lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     step = _resume(run, config, network, optimizer, average)
-    prepared: Any = accelerator.prepare(network.to(accelerator.device, memory_format=torch.channels_last), optimizer)
-    model, optimizer = prepared
+    network.to(memory_format=torch.channels_last)
+    model, optimizer = accelerator.prepare(network, optimizer)
     average = {k: v.to(accelerator.device) for k, v in average.items()}
     dtype = fast_dtype(accelerator.device)
     faces = load_faces(run.data, run.sources)
