@@ -1,0 +1,65 @@
+"""What an enhancer G is, and how a restorer of faces at one fixed size becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BATCH = 4
+"""Faces in one call of a network: enough to keep it busy, few enough for the memory of 512 px features."""
+
+
+class Enhancer(Protocol):
+    """G of eq. (12)."""
+
+    @property
+    def size(self) -> int | None:
+        """Side S of the faces that it works on, in pixels; None when it takes any size as it is."""
+
+    def __call__(self, faces: Tensor) -> Tensor:
+        """Enhanced aligned faces: (F, 3, H, W) in [-1, 1] → the same shape and range."""
+        ...
+
+
+class Unchanged:
+    """No enhancer: G(x) = x."""
+
+    size = None
+
+    def __call__(self, faces: Tensor) -> Tensor:
+        """The faces themselves."""
+        return faces
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """An enhancer made of a network for faces of one size: resized in and out, clamped, a few at a time."""
+
+    network: Callable[[Tensor], Tensor]
+    """(n, 3, S, S) in [-1, 1] → the same shape, range about [-1, 1]."""
+    size: int
+    """S"""
+
+    @torch.no_grad()
+    def __call__(self, faces: Tensor) -> Tensor:
+        """(F, 3, H, W) in [-1, 1] → the same shape and range; every face is treated on its own."""
+        enhanced = [
+            _resize(
+                self.network(_resize(faces[start : start + BATCH], (self.size, self.size))), faces.shape[-2:]
+            )
+            for start in range(0, len(faces), BATCH)
+        ]
+        return torch.cat(enhanced)
+
+
+def _resize(faces: Tensor, size: Sequence[int]) -> Tensor:
+    if faces.shape[-2:] != tuple(size):
+        faces = functional.interpolate(faces, size=list(size), mode="bicubic", antialias=True)
+    return faces.clamp(-1, 1)
