@@ -34,9 +34,9 @@ class Plan:
 def paper(schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float) -> Plan:
     """The paper's policy: the noise in x_{t−1} conforms to q(x_{t−1} | x_0), below eq. (9).
 
-    Data consistency brings noise of variance v_t = ᾱ_{t−1} γ_t² σ² into x_{t−1}. γ_t is as large as q allows, fresh
-    noise fills up to the part ρ, and ε̃, counted as independent of both, the rest: v_t + eps² + noise² = 1 − ᾱ_{t−1}.
-    With noise in the footage γ is 0 at the last step, where q allows none.
+    Data consistency brings noise of variance v_t = ᾱ_{t−1} γ_t² σ² into x_{t−1}; γ_t is as large as q allows.
+    Fresh noise fills up to ρ of the total, and ε̃ gets what is left: v_t + eps² + noise² = 1 − ᾱ_{t−1}. As in
+    the paper, A⁺e counts as white and ε̃ as independent of it. With noise in y, γ is 0 at the last step.
 
     sigma: std of A⁺e on images in [-1, 1], that is σ_e · noise_gain; 0 for clean footage.
     """
@@ -51,14 +51,14 @@ def paper(schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float) -> Pl
 
 
 def released(schedule: NoiseSchedule, sampler: SamplerSettings, noise: float, zeta: float) -> Plan:
-    """The released program's policy: γ_t switches between about 1 and 0 by the noise level, ρ is constant.
+    """The released program's policy: γ_t falls from about 1 to about 0 as steps get below the noise in y.
 
-    noise: σ_e on the [0, 1] scale; the program compares 8-bit levels with images in [-1, 1], and so does this.
-    zeta: below 0 (its bicubic tasks) trusts the footage at every step; its blur tasks have 1.
-    Its option w is our 1 − w_τ.
+    ρ is the same at every step. The program's own option w is 1 − w_τ.
+
+    noise: σ_e on the [0, 1] scale; as in the program, its 8-bit levels meet images in [-1, 1].
+    zeta: 1 in the program's blur tasks; below 0, as in its bicubic ones, y is trusted at every step.
     """
-    level = schedule.alpha_bar / (1 - schedule.alpha_bar)
-    distrust = zeta * (noise * EIGHT_BIT) ** 2 * level
+    distrust = zeta * (noise * EIGHT_BIT) ** 2 * schedule.alpha_bar / (1 - schedule.alpha_bar)
     distrust = distrust.where(distrust > 0.1, 1e-6).where(distrust < 1, 0.991)
     gamma = sampler.gamma * (1 - distrust if zeta >= 0 else torch.ones_like(distrust))
     total = 1 - _before(schedule)
@@ -71,7 +71,7 @@ def released(schedule: NoiseSchedule, sampler: SamplerSettings, noise: float, ze
 
 
 def enhancement(steps: int, w_tau: float, tau: int) -> Tensor:
-    """w_t of eq. (12) for `steps` steps: w_τ at t = τ, falling to 0 at the first step t = K − 1, and 0 below τ.
+    """w_t of eq. (12) for K = `steps`: w_τ at t = τ, falling to 0 at the first step t = K − 1, and 0 below τ.
 
     If τ is the first step, w is w_τ there; if τ ≥ K, the enhancer never runs.
     """
@@ -83,4 +83,4 @@ def enhancement(steps: int, w_tau: float, tau: int) -> Tensor:
 
 def _before(schedule: NoiseSchedule) -> Tensor:
     """ᾱ_{t−1} of every step; 1 before the last one."""
-    return torch.tensor([schedule.alpha_bar_before(index) for index in range(len(schedule))], dtype=torch.float64)
+    return torch.cat([schedule.alpha_bar.new_ones(1), schedule.alpha_bar[:-1]])

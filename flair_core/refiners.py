@@ -1,4 +1,4 @@
-"""What is done to the clean estimate at every reverse step: the two stages of section 4, and window overlap."""
+"""What is done to the clean estimate at each step: the two stages of section 4, and window overlap."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from flair_core.schedule import NoiseSchedule
 
 Noise = Callable[[int, torch.Size], "Tensor"]
-"""`noise(k, shape)`: the standard normal draw number k; 0 makes x_T, k > 0 is used in the k-th executed step."""
+"""`noise(k, shape)`: standard normal draw number k; 0 makes x_T, k > 0 is for the k-th executed step."""
 
 MOST_DRAWS = 4096
 
@@ -38,15 +39,16 @@ class StepState:
     @property
     def x0(self) -> Tensor:
         """The refined estimate; at index 0 it is the restored window."""
-        return next(reversed(self.stages.values()), self.x0_raw)  # type: ignore[call-overload,no-any-return]
+        *_, refined = self.x0_raw, *self.stages.values()
+        return refined
 
 
 @dataclass(frozen=True, slots=True)
 class SeededNoise:
     """Noise that depends on the seed, the step and the size of a frame only.
 
-    All frames of a window share it: noise that stays put in aligned faces does not flicker, and a frame comes out the
-    same in whichever window it stands. It is drawn on the CPU, so that all devices agree.
+    All frames of a window share it: noise that stays put in aligned faces does not flicker, and a frame comes
+    out the same in whichever window it stands. It is drawn on the CPU, so that all devices agree.
     """
 
     seed: int
@@ -88,6 +90,6 @@ def sample(
             stages[name] = x0 = refine(x0, index)
         yield StepState(index, x_t, x0_raw, stages)
         eps = schedule.predict_eps(x_t, x0, index)  # ε̃ of (9)
-        x_t = schedule.alpha_bar_before(index) ** 0.5 * x0 + float(plan.eps_scale[index]) * eps
+        x_t = math.sqrt(schedule.alpha_bar_before(index)) * x0 + float(plan.eps_scale[index]) * eps
         if (scale := float(plan.noise_scale[index])) > 0:
             x_t = x_t + scale * noise(k, x_t.shape)  # (9), second line

@@ -40,34 +40,36 @@ class NoiseSchedule:
         return len(self.alpha_bar)
 
     def respaced(self, steps: int, t_start: int | None = None) -> NoiseSchedule:
-        """K steps spread evenly over this chain, from its first to `t_start` (its last, if None), rounded half to even.
+        """K steps spread evenly from this chain's first step to `t_start`, its last one by default.
 
         A single step is `t_start` itself. Raises SettingsError unless 1 ≤ steps ≤ t_start + 1 ≤ len(self).
         """
         last = len(self) - 1 if t_start is None else t_start
         if not 1 <= steps <= last + 1 <= len(self):
             raise SettingsError(
-                f"{steps} steps can't be taken from a chain of {last + 1}. Choose between 1 and {last + 1} steps."
+                f"{steps} steps can't be taken from a chain of {last + 1}. Choose 1 to {last + 1} steps."
             )
-        stride = last / max(steps - 1, 1)
-        # Summed up, as the released program does it: ties then round as there.
-        kept = [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)] if steps > 1 else [last]
+        if steps == 1:
+            kept = [last]
+        else:  # summed up as the released program does it: ties round as there
+            stride = last / (steps - 1)
+            kept = [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)]
         return NoiseSchedule(self.alpha_bar[kept], self.timesteps[kept])
 
     def predict_x0(self, x_t: Tensor, eps: Tensor, index: int) -> Tensor:
         """Clean estimate x_{0|t}, eq. (3)."""
         alpha_bar = float(self.alpha_bar[index])
-        return (x_t - (1 - alpha_bar) ** 0.5 * eps) / alpha_bar**0.5
+        return (x_t - math.sqrt(1 - alpha_bar) * eps) / math.sqrt(alpha_bar)
 
     def predict_eps(self, x_t: Tensor, x0: Tensor, index: int) -> Tensor:
         """The noise ε̃ that x_t holds if x0 is the clean image; below eq. (9)."""
         alpha_bar = float(self.alpha_bar[index])
-        return (x_t - alpha_bar**0.5 * x0) / (1 - alpha_bar) ** 0.5
+        return (x_t - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)
 
     def diffuse(self, x0: Tensor, eps: Tensor, index: int) -> Tensor:
         """A draw from q(x_t | x_0), eq. (1)."""
         alpha_bar = float(self.alpha_bar[index])
-        return alpha_bar**0.5 * x0 + (1 - alpha_bar) ** 0.5 * eps
+        return math.sqrt(alpha_bar) * x0 + math.sqrt(1 - alpha_bar) * eps
 
     def alpha_bar_before(self, index: int) -> float:
         """ᾱ_{t−1}: 1 before the first step."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
+import torch
+
 from flair_core.errors import ShapeError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FLOOR = 0.05
-"""Details that A weakens below this part of its strongest response are lost in any 8-bit recording.
+"""Details that A weakens below this part of its strongest response drown in the rounding of 8-bit footage.
 
-Both A and A⁺ drop them, so that A A⁺ A x = A x holds exactly and A⁺ amplifies no error more than 20-fold.
+Operators drop them from both A and A⁺: so A A⁺ A x = A x holds exactly, and no error grows more than 20-fold.
 """
 
 
@@ -23,7 +25,7 @@ class Degradation(Protocol):
     scale: int
     """s: a side of x is s times that of y."""
     noise_gain: float
-    """RMS over the pixels of the std of A⁺e, for white noise e of std 1; 1 if A⁺ copies pixels."""
+    """RMS over the pixels of the std of A⁺e, for white noise e of std 1; it is 1 if A⁺ copies pixels."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ class Degradation(Protocol):
         measured = self.forward(x0)
         if measured.shape != y.shape:
             raise ShapeError(
-                f"A x0 is {tuple(measured.shape)}, but y is {tuple(y.shape)}. Check the scale and the frames given."
+                f"A x0 is {tuple(measured.shape)}, but y is {tuple(y.shape)}. Check the scale and the frames."
             )
         return self.pinv(measured - y)
 
@@ -60,3 +62,8 @@ class Identity(Degradation):
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y = y."""
         return y
+
+
+def precision(device: torch.device | str | None) -> torch.dtype:
+    """What an operator keeps its tables in, whatever its images have: double, where the device has that."""
+    return torch.float32 if torch.device(device or "cpu").type == "mps" else torch.float64

@@ -65,9 +65,10 @@ class Jpeg:
         self.luma, self.chroma = quantisation(quality)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """E: (N, 3, H, W) in [-1, 1] → luma (N, 1, H', W') and chroma (N, 2, H'/2, W'/2), H' and W' rounded up to 16.
+        """E: (N, 3, H, W) in [-1, 1] → luma (N, 1, H', W') and chroma (N, 2, H'/2, W'/2).
 
-        Coefficients are integers in floating point; each 8 × 8 block stands where its pixels stood.
+        H' and W' are H and W rounded up to multiples of 16. Coefficients are whole numbers in floating point;
+        each block of 8 × 8 stands where its pixels stood.
         """
         height, width = x.shape[-2:]
         x = pad(x, (0, -width % UNIT, 0, -height % UNIT), mode="replicate")
@@ -118,7 +119,8 @@ def _inverse_dct(coefficients: Tensor, table: Tensor) -> Tensor:
 
 def _blocks(planes: Tensor) -> Tensor:
     """(N, C, h, w) → (N, C, h/8, w/8, 8, 8)."""
-    return planes.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).transpose(-2, -3)
+    height, width = planes.shape[-2:]
+    return planes.reshape(*planes.shape[:2], height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(-2, -3)
 
 
 def _joined(blocks: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def cubic(scale: int) -> Tensor:
 
 
 def gaussian(sigma: float, sigma_across: float, angle: float, scale: int) -> Tensor:
-    """Gaussian with std `sigma` along `angle` and `sigma_across` across it (pixels of x, degrees; up is 90)."""
+    """A Gaussian with std `sigma` along `angle` (degrees, 90 is up), `sigma_across` across; pixels of x."""
     x, y = _grid(math.ceil(GAUSSIAN_REACH * max(sigma, sigma_across)), scale)
     cos, sin = _direction(angle)
     exponent = ((cos * x + sin * y) / sigma) ** 2 + ((cos * y - sin * x) / sigma_across) ** 2
@@ -54,9 +54,9 @@ def gaussian(sigma: float, sigma_across: float, angle: float, scale: int) -> Ten
 
 
 def motion(length: float, angle: float, scale: int) -> Tensor:
-    """A movement by `length` pixels of x at constant speed towards `angle` degrees (up is 90), sub-pixel exact.
+    """A steady movement by `length` pixels of x along `angle` (degrees, 90 is up), exact below a pixel.
 
-    The path is a straight line through the middle; each of its points is shared out bilinearly among four pixels.
+    The path is a straight line through the middle; each point of it is shared out bilinearly to four pixels.
     """
     x, y = _grid(math.ceil(length / 2) + 1, scale)
     cos, sin = _direction(angle)
@@ -76,7 +76,7 @@ def _grid(reach: int, scale: int) -> tuple[Tensor, Tensor]:
 
 
 def _direction(angle: float) -> tuple[float, float]:
-    """Unit vector (x, y) with y down; exact for multiples of 90 degrees, so that such kernels are separable."""
+    """Unit vector (x, y), y pointing down; exact along the axes, so that such kernels are separable."""
     radians = math.radians(angle)
     cos, sin = math.cos(radians), -math.sin(radians)
     return (cos, sin) if angle % 90 else (float(round(cos)), float(round(sin)))

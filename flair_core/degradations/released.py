@@ -9,7 +9,7 @@ import torch
 from torch.fft import fft2, ifft2
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
-from flair_core.degradations.base import Degradation
+from flair_core.degradations.base import Degradation, precision
 from flair_core.degradations.kernels import gaussian
 
 if TYPE_CHECKING:
@@ -17,54 +17,52 @@ if TYPE_CHECKING:
 
 SCALE = 4
 OFFSET = 1
-"""Which pixel of each 4 × 4 cell is kept."""
+"""Which row and column of each 4 × 4 cell is kept."""
 ENERGY = 0.99
-"""The kernel is cut where its inner part holds less than this share of its norm."""
+"""The kernel is cut to the smallest core that has this share of its norm."""
 INVERSE_FLOOR = 0.01
+"""The least magnitude of (h * h̃)↓4 that is inverted; smaller ones are raised to it."""
 INVERSE_MARGIN = 18
+"""Zeros around (h * h̃)↓4 before it is inverted: how far the inverse reaches."""
 
 
 def released_kernel() -> Tensor:
-    """The blur of the released gaussian and jpeg tasks, (25, 25): a round Gaussian with std 2."""
-    side, reach = 25, 12
-    wide = gaussian(2.0, 2.0, 0.0, 1)
-    margin = (side - len(wide)) // 2
-    wide = pad(wide, (margin,) * 4)
-    return wide
+    """The blur of the released gaussian and jpeg tasks, (25, 25) float64: a round Gaussian with std 2."""
+    kernel = gaussian(2.0, 2.0, 0.0, 1)
+    return pad(kernel, ((25 - len(kernel)) // 2,) * 4)
 
 
 class ReleasedBlur(Degradation):
-    """y = (h * x)↓4 and A⁺ = h̃ * (k * y)↑4 by short convolutions with replicated borders.
+    """y = (h * x)↓4 and A⁺ y = h̃ * (k * y)↑4 by short convolutions with replicated borders.
 
-    Because kernels are cut, A A⁺ = I holds only in the interior; there to 1e-6.
+    Kernels are cut, so A A⁺ = I holds only away from the borders; there to 1e-6.
     """
 
     scale = SCALE
 
     def __init__(self, kernel: Tensor, device: torch.device | str | None = None) -> None:
-        """kernel: (n, n), about symmetric; `released_kernel()` is the one of the released tasks."""
+        """kernel: (n, n); `released_kernel()` is that of the released tasks."""
         cut = cut_kernel(kernel.double())
-        self._down = cut.flip(0, 1).float().to(device)
-        self._inverse = inverse_filter(cut).float().to(device)
-        side = 2 * len(self._inverse)
-        impulse = torch.zeros(1, 1, side, side, device=device)
-        impulse[..., side // 2, side // 2] = 1
+        self._down = cut.flip(0, 1).to(device, precision(device))
+        self._inverse = inverse_filter(cut).to(device, precision(device))
+        impulse = pad(torch.ones(1, 1, 1, 1), (len(self._inverse),) * 4).to(self._inverse)
         self.noise_gain = float(self.pinv(impulse).norm()) / SCALE
 
     def forward(self, x: Tensor) -> Tensor:
         """A x: (N, 3, H, W) → (N, 3, H/4, W/4)."""
-        planes = _replicated(_planes(x), self._down)[..., OFFSET:, OFFSET:]
-        return conv2d(planes, _filter(self._down, x), stride=SCALE).unflatten(0, x.shape[:2]).squeeze(2)
+        planes = _replicated(x, self._down)[..., OFFSET:, OFFSET:]
+        y = conv2d(planes, self._down.to(x)[None, None], stride=SCALE)
+        return y.view(*x.shape[:2], *y.shape[-2:])
 
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y: (N, 3, h, w) → (N, 3, 4 h, 4 w)."""
         height, width = SCALE * y.shape[-2], SCALE * y.shape[-1]
-        inverted = conv2d(_replicated(_planes(y), self._inverse), _filter(self._inverse, y))
-        # Zeros beside the kept pixels make replicated borders equal to none: a transposed convolution does it all.
-        spread = conv_transpose2d(inverted, SCALE**2 * _filter(self._down, y), stride=SCALE)
-        start = len(self._down) - 1 - OFFSET - len(self._down) // 2
-        spread = pad(spread, (0, SCALE, 0, SCALE))[..., start : start + height, start : start + width]
-        return spread.unflatten(0, y.shape[:2]).squeeze(2)
+        inverted = conv2d(_replicated(y, self._inverse), self._inverse.to(y)[None, None])
+        # The outermost pixels of the zero-filled grid are zeros, and so is their replication: borders vanish.
+        x = conv_transpose2d(inverted, SCALE**2 * self._down.to(y)[None, None], stride=SCALE)
+        begin = len(self._down) - 1 - OFFSET - len(self._down) // 2
+        x = pad(x, (0, SCALE, 0, SCALE))[..., begin : begin + height, begin : begin + width]
+        return x.reshape(*y.shape[:2], height, width)
 
 
 def cut_kernel(kernel: Tensor) -> Tensor:
@@ -84,9 +82,9 @@ def inverse_filter(cut: Tensor) -> Tensor:
     """k of eq. (8), (m, m): inverts (h * h̃)↓4, with magnitudes below 0.01 raised to that."""
     full = conv2d(pad(cut[None, None], (len(cut) - 1,) * 4), cut[None, None])[0, 0]
     spectrum = fft2(pad(SCALE**2 * full[::SCALE, ::SCALE], (INVERSE_MARGIN,) * 4))
-    inverse = ifft2(torch.polar(1 / spectrum.abs().clamp(min=INVERSE_FLOOR), -spectrum.angle())).real
-    peak = int(inverse.argmax())
-    row, column = divmod(peak, inverse.shape[1])
+    magnitude = 1 / spectrum.abs().clamp(min=INVERSE_FLOOR)
+    inverse: Tensor = ifft2(torch.polar(magnitude, -spectrum.angle())).real
+    row, column = divmod(int(inverse.argmax()), inverse.shape[1])
     reach = min(row, column, inverse.shape[0] - 1 - row, inverse.shape[1] - 1 - column)
     return inverse[row - reach : row + reach + 1, column - reach : column + reach + 1]
 
@@ -105,14 +103,6 @@ def _inset(kernel: Tensor) -> int:
     return next(i for i, norm in enumerate(inside) if norm < ENERGY * total)
 
 
-def _planes(x: Tensor) -> Tensor:
-    """(N, C, H, W) → (N C, 1, H, W)."""
-    return x.flatten(0, 1).unsqueeze(1)
-
-
-def _filter(weights: Tensor, x: Tensor) -> Tensor:
-    return weights.to(x)[None, None]
-
-
-def _replicated(planes: Tensor, weights: Tensor) -> Tensor:
-    return pad(planes, (len(weights) // 2,) * 4, mode="replicate")
+def _replicated(x: Tensor, weights: Tensor) -> Tensor:
+    """(N, C, H, W) → (N C, 1, H + n − 1, W + n − 1) for n × n weights, continued with the border pixels."""
+    return pad(x.flatten(0, 1).unsqueeze(1), (len(weights) // 2,) * 4, mode="replicate")
