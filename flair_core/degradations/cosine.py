@@ -17,8 +17,8 @@ class SeparableDownsample(Degradation):
     """y = (h * x)↓s for h = outer(column, row): bicubic downsampling, round Gaussians, motion along an axis.
 
     Beyond its border the image goes on as its mirror image (…c b a | a b c…), as in the released bicubic
-    operator; real footage resembles that more than a periodic image. Along each axis A is a matrix U S Vᵀ with
-    U the cosine basis, so that A and A⁺ = V S⁻¹ Uᵀ cost four small matrix products each. Singular values below
+    operator; real footage resembles that more than a periodic image. Along each axis A is a matrix U S Vᵀ,
+    U the cosine basis; so A and A⁺ = V S⁻¹ Uᵀ cost four small matrix products each. Singular values below
     FLOOR of the largest are dropped.
     """
 

@@ -19,7 +19,7 @@ class BlurDownsample(Degradation):
 
     The image goes on periodically: only then is k = ((h * h̃)↓s)⁻¹ a filter. Real footage is not periodic, so
     within a kernel's reach of the border A mixes opposite sides, and corrections there are off by as much as
-    those sides differ; a face's mask hides that strip. Where a kernel allows it, SeparableDownsample is without.
+    those sides differ; a face's mask hides that strip. SeparableDownsample has none, but suits few kernels.
     Frequencies of y at which A's response is below FLOOR of its largest are dropped.
     """
 
