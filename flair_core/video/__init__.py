@@ -1,0 +1,81 @@
+"""Clips in and out: any video, image or folder of images as frames, and frames as a file or a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flair_core.errors import MediaError
+from flair_core.video import encoders, images
+from flair_core.video.encoders import CODECS, CONTAINERS
+from flair_core.video.reader import VideoSource
+from flair_core.video.sink import FrameSink, ImageSink, VideoSink
+from flair_core.video.source import FrameSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flair_core.frames import VideoInfo
+
+__all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source"]
+
+
+def open_source(path: Path, *, deinterlace: bool = False) -> FrameSource:
+    """Open a video file, an image or a folder of images (in natural order of their names).
+
+    `deinterlace` makes full frames from the fields of an interlaced video, as many as it has.
+    Raises MediaError when there is nothing to show.
+    """
+    if path.is_dir():
+        found = images.images_in(path)
+        if not found:
+            raise MediaError(f"{path} holds no images. Name a video, an image or a folder of images.")
+        return images.ImageSource(path, found)
+    if path.suffix.lower() in images.SUFFIXES:
+        return images.ImageSource(path, [path])
+    return VideoSource(path, deinterlace=deinterlace)
+
+
+def open_sink(
+    path: Path,
+    *,
+    like: VideoInfo,
+    width: int,
+    height: int,
+    codec: str | None = None,
+    quality: int | None = None,
+    bits: int | None = None,
+    copy_from: Path | None = None,
+    span: range | None = None,
+    hardware: bool = False,
+) -> FrameSink:
+    """Open an output of `width` × `height` pixels: a video file by its suffix, or a folder of PNGs without one.
+
+    like: the source's info; its rate, time base, tags and pixel shape are carried over.
+    codec: a key of CODECS, "lossless" (FFV1, or PNGs), "png", or None for what suits the suffix.
+    quality: the encoder's constant-quality number, smaller is better. bits: 8 or 10; default: as the source, 10
+    for more. copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
+    span: the part of the source that will be written, when it isn't all of it; times then count from its start.
+    hardware: encode on the graphics card when it can.
+    Raises MediaError when the output can't be written there or so.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in CONTAINERS:
+        if suffix or codec not in (None, "png", "lossless"):
+            raise MediaError(
+                f"{path.name} can't be written. Name a file that ends in {', '.join(CONTAINERS)}, or a folder of PNGs."
+            )
+        return ImageSink(path, width=width, height=height)
+    if copy_from is not None and path.exists() and path.samefile(copy_from):
+        raise MediaError(f"{path} is the source itself. Name another output.")
+    name = {None: "av1" if suffix == ".webm" else "h264", "lossless": "ffv1"}.get(codec, codec)
+    depth = bits or min(like.bit_depth, 10) if name != "ffv1" else like.bit_depth
+    whole = span is None or (span.start == 0 and span.stop >= like.length)
+    return VideoSink(
+        path,
+        like=like,
+        width=width,
+        height=height,
+        encoding=encoders.choose(name, path, (width, height), depth, quality, hardware=hardware),
+        copy_from=copy_from,
+        seconds=None if whole or span is None else len(span) / like.rate,
+    )

@@ -1,0 +1,179 @@
+"""Decoding a video file from any frame on: the same frame always gets the same pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+from av.filter import Graph
+
+from flair_core.errors import MediaError
+from flair_core.video.containers import discard_others, open_input, read_errors, video_stream
+from flair_core.video.index import Index, decode, until_damage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+    from flair_core.video.index import Entry
+
+
+class SeekFailed(Exception):  # noqa: N818 - a signal to count from the start instead
+    """Timestamps after a seek are not those of the scan."""
+
+
+class Decoder:
+    """One open file and one decoder; `run` gives every frame from a place on. For one thread.
+
+    Indices of frames that could not be decoded, so that another is shown in their place, are added to `lost`.
+    """
+
+    def __init__(self, path: Path, index: Index, lost: set[int]) -> None:
+        self.path, self.index, self.lost = path, index, lost
+        self._numbers = {pts: number for number, pts in enumerate(index.pts)}
+        self._seekable = not index.counted
+        self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def run(self, start: int) -> Iterator[tuple[int, VideoFrame]]:
+        """(index, libav frame) for every index from `start` on, once each and in order.
+
+        For a frame that can't be decoded the last one before it is held; before the first good one, that one.
+        The frames belong to libav; the next `run` or `close` ends this one.
+        """
+        with read_errors(self.path):
+            entry = self.index.entry_before(start) if self._seekable else 0
+            while True:
+                try:
+                    held, due = None, start
+                    for number, frame in self._delivered(entry):
+                        if number > due and held is None and entry > 0:
+                            break  # what leads to `start` is damaged: something to hold comes from further back
+                        for lost in range(due, number):
+                            self.lost.add(lost)
+                            yield lost, held or frame
+                        if number >= due:
+                            yield number, frame
+                            due = number + 1
+                        held = frame
+                    else:
+                        if held is not None:
+                            for lost in range(due, len(self.index.pts)):
+                                self.lost.add(lost)
+                                yield lost, held
+                            return
+                        if entry == 0:
+                            raise MediaError(
+                                f"{self.path} holds no frame that can be decoded. Choose another file."
+                            )
+                    entry -= 1
+                except SeekFailed:
+                    self._seekable, start, entry = False, due, 0
+
+    def _delivered(self, entry: int) -> Iterator[tuple[int, VideoFrame]]:
+        """Shown frames that decoding from `entry` gives, with their indices, in order."""
+        last = -1
+        for count, frame in enumerate(decode(self._stream, self._packets(entry))):
+            if self.index.counted:
+                number: int | None = count if count < len(self.index.pts) else None
+            else:
+                number = self._numbers.get(frame.pts) if frame.pts is not None else None
+                if number is None and entry > 0 and (frame.pts or 0) >= self.index.pts[0]:
+                    raise SeekFailed
+            if number is not None and number > last:
+                last = number
+                yield number, frame
+
+    def _packets(self, number: int) -> Iterator[Packet]:
+        """Packets from an entry on, in order of decoding."""
+        entry = self.index.entries[number]
+        if number > 0:
+            for target in (entry.pts, entry.dts):
+                if target is not None and (packets := self._seek(target, entry)) is not None:
+                    yield from packets
+                    return
+        self._open()
+        packets = self._demux()
+        if not self.index.counted:
+            for packet in packets:
+                if packet.pts == entry.pts:
+                    yield packet
+                    break
+        yield from packets
+
+    def _seek(self, target: int, entry: Entry) -> Iterator[Packet] | None:
+        """Packets from `entry` on, when seeking to `target` leads to a place before it."""
+        try:
+            self._container.seek(target, stream=self._stream)
+        except av.FFmpegError:
+            return None
+        packets = self._demux()
+        for packet in packets:
+            if packet.pts == entry.pts:
+                return _chained(packet, packets)
+            if packet.dts is not None and entry.dts is not None and packet.dts > entry.dts:
+                return None
+        return None
+
+    def _demux(self) -> Iterator[Packet]:
+        return until_damage(self._container.demux(self._stream))
+
+    def _open(self) -> None:
+        if hasattr(self, "_container"):
+            self._container.close()
+        self._container = open_input(self.path)
+        self._stream = video_stream(self._container, self.path)
+        discard_others(self._container, self._stream)
+
+
+def _chained(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
+    yield first
+    yield from rest
+
+
+def deinterlaced(frames: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[tuple[int, VideoFrame]]:
+    """Full frames from fields, as many as went in, from index `start` on.
+
+    The filter looks one frame back and one ahead, so `frames` must begin one before `start` when there is one.
+    """
+    graph: Graph | None = None
+    for number, frame in frames:
+        if graph is None:
+            graph = _deinterlacer(frame)
+        frame.pts, frame.time_base = number, Fraction(1)
+        graph.push(frame)
+        yield from _pulled(graph, start)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph, start)
+
+
+def _deinterlacer(frame: VideoFrame) -> Graph:
+    """A filter graph for frames like this one; parity is read from the frames, top field first when untold."""
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
+    )
+    graph.link_nodes(
+        source, graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"), graph.add("buffersink")
+    )
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: Graph, start: int) -> Iterator[tuple[int, VideoFrame]]:
+    while True:
+        try:
+            frame = graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        number = round(frame.pts * frame.time_base)
+        if number >= start:
+            yield number, frame

@@ -1,0 +1,119 @@
+"""Single images and folders of them as a FrameSource, and writing them."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from flair_core.errors import MediaError
+from flair_core.frames import ColorTags, Frame, VideoInfo
+from flair_core.video.source import FrameSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
+)
+RATE = Fraction(25)
+"""Frames per second of a folder, which has no clock of its own."""
+SRGB = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
+
+
+def read_image(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """(H, W, 3) RGB, uint8 or uint16, upright; transparency is ignored. Raises MediaError."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    except (OSError, MemoryError, cv2.error) as error:
+        raise MediaError(f"{path} can't be read ({error}). Check the file.") from error
+    if bgr is None:
+        raise MediaError(f"{path} is no image that can be read. Check that the file is complete.")
+    if bgr.dtype not in (np.uint8, np.uint16):
+        raise MediaError(
+            f"{path} holds {bgr.dtype} samples, but 8 or 16 bit integers are needed. Convert it first."
+        )
+    rgb: NDArray[np.uint8] | NDArray[np.uint16] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def write_png(path: Path, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """(H, W, 3) RGB of 8 or 16 bits, without loss. Raises OSError."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise OSError(f"{rgb.shape} {rgb.dtype} can't be encoded as PNG")
+    path.write_bytes(data)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Images of a folder, hidden ones aside, numbers in their names counted as numbers."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    return sorted(found, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
+
+
+def _has_alpha(path: Path) -> bool:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    return pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+
+
+class ImageSource(FrameSource):
+    """Images of one size, shown `RATE` a second."""
+
+    def __init__(self, path: Path, images: list[Path]) -> None:
+        self.path, self._images = path, images
+        first = read_image(images[0])
+        height, width = first.shape[:2]
+        self._dtype = first.dtype
+        self._notes = ("The images have transparency, which is ignored.",) if _has_alpha(images[0]) else ()
+        self._info = VideoInfo(
+            width, height, RATE, 1 / RATE, len(images), bit_depth=8 * first.itemsize, color=SRGB
+        )
+
+    @property
+    def info(self) -> VideoInfo:
+        """Size and depth of the first image."""
+        return self._info
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whether transparency is ignored."""
+        return self._notes
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> Frame:
+        index = self._position(index)
+        path = self._images[index]
+        rgb = read_image(path)
+        if rgb.shape != (self._info.height, self._info.width, 3):
+            raise MediaError(
+                f"{path.name} is {rgb.shape[1]} × {rgb.shape[0]} pixels, but the first image is "
+                f"{self._info.width} × {self._info.height}. Put images of one size into a folder."
+            )
+        if rgb.dtype != self._dtype:
+            raise MediaError(
+                f"{path.name} has {8 * rgb.itemsize} bits, but the first image has {self._info.bit_depth}. "
+                "Put images of one depth into a folder."
+            )
+        return Frame(rgb, index, index, 1)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Images `start` ≤ index < `stop`."""
+        for index in range(*slice(start, stop).indices(len(self))):
+            yield self[index]
+
+    def close(self) -> None:
+        """Nothing is held open."""

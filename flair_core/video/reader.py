@@ -1,0 +1,195 @@
+"""A video file as a FrameSource."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.video.reformatter import VideoReformatter
+
+from flair_core.errors import MediaError
+from flair_core.frames import Frame, VideoInfo
+from flair_core.video.color import Orientation, bit_depth, color_tags, has_alpha, to_rgb
+from flair_core.video.containers import discard_others, open_input, read_errors, video_stream
+from flair_core.video.decoder import Decoder, deinterlaced
+from flair_core.video.index import Index, Stopped, build_index, decode, nominal_rate, until_damage
+from flair_core.video.source import FrameSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+
+CACHE_BYTES = 128 << 20
+PROGRESSIVE = (0, 1)
+"""Field orders of libav: unknown and progressive."""
+
+
+class VideoSource(FrameSource):
+    """Everything that libav decodes. A thread of its own builds the index from the start."""
+
+    def __init__(self, path: Path, *, deinterlace: bool = False) -> None:
+        self.path, self._deinterlace = path, deinterlace
+        self._info, self._orientation, self._first_notes = _probe(path)
+        self._lost: set[int] = set()
+        self._cache = _FrameCache(CACHE_BYTES)
+        self._cursor: Iterator[Frame] | None = None
+        self._next = 0
+        self._stop = threading.Event()
+        self._indexed: Future[Index] = Future()
+        self._thread = threading.Thread(target=self._build_index, name=f"index of {path.name}", daemon=True)
+        self._thread.start()
+
+    def _build_index(self) -> None:
+        try:
+            self._indexed.set_result(build_index(self.path, self._stop))
+        except Stopped:
+            self._indexed.set_exception(MediaError(f"{self.path} was closed. Open it again to read it."))
+        except Exception as error:
+            self._indexed.set_exception(error)
+
+    @property
+    def _index(self) -> Index | None:
+        """The index as soon as it is there."""
+        done = self._indexed.done() and self._indexed.exception() is None
+        return self._indexed.result() if done else None
+
+    @property
+    def info(self) -> VideoInfo:
+        """Size, rate and tags; `length` is exact as soon as the index is complete."""
+        return replace(self._info, length=len(self._index.pts)) if self._index else self._info
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the clip, as far as it has been read."""
+        notes = list(self._first_notes)
+        if self._info.interlaced and not self._deinterlace:
+            notes.append("The clip is interlaced; deinterlace it if combs show.")
+        if (index := self._index) and index.missing:
+            total = len(index.pts) + index.missing
+            notes.append(f"The file is cut off or damaged: {index.missing} of {total} frames are missing.")
+        if index and index.repaired:
+            notes.append(f"{index.repaired} missing or repeated timestamps were replaced.")
+        if self._lost:
+            notes.append(
+                f"{len(self._lost)} damaged frames can't be decoded; the one before is shown instead."
+            )
+        return tuple(notes)
+
+    def __len__(self) -> int:
+        return len(self._indexed.result().pts)
+
+    def __getitem__(self, index: int) -> Frame:
+        index = self._position(index)
+        if (known := self._cache.get(index)) is not None:
+            return known
+        if self._cursor is None or not self._reachable(index):
+            self._end_cursor()
+            self._cursor, self._next = self._frames(index, len(self)), index
+        for frame in self._cursor:
+            self._next = frame.index + 1
+            self._cache.put(frame)
+            if frame.index == index:
+                return frame
+        raise MediaError(f"{self.path} changed while it was read. Open it again.")
+
+    def _reachable(self, index: int) -> bool:
+        """Whether decoding on leads to `index` no later than seeking would."""
+        whole = self._indexed.result()
+        return self._next <= index and whole.entry_before(index) <= whole.entry_before(self._next)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Frames `start` ≤ index < `stop`, decoded one by one by a decoder of their own."""
+        return self._frames(*slice(start, stop).indices(len(self))[:2])
+
+    def _frames(self, start: int, stop: int) -> Iterator[Frame]:
+        index = self._indexed.result()
+        reformatter = VideoReformatter()
+        with closing(Decoder(self.path, index, self._lost)) as decoder:
+            if start >= stop:
+                return
+            run = decoder.run(max(start - 1, 0) if self._deinterlace else start)
+            for number, picture in deinterlaced(run, start) if self._deinterlace else run:
+                yield self._frame(number, picture, index, reformatter)
+                if number + 1 >= stop:
+                    return
+
+    def _frame(self, number: int, picture: VideoFrame, index: Index, reformatter: VideoReformatter) -> Frame:
+        size = self._orientation.size(self._info.width, self._info.height)
+        with read_errors(self.path):
+            rgb = self._orientation.apply(to_rgb(picture, reformatter, color_tags(picture), size))
+        return Frame(rgb, number, index.pts[number], index.duration(number))
+
+    def _end_cursor(self) -> None:
+        if isinstance(self._cursor, Generator):
+            self._cursor.close()
+        self._cursor = None
+
+    def close(self) -> None:
+        """Stop indexing and let go of the file."""
+        self._stop.set()
+        self._thread.join()
+        self._end_cursor()
+        self._cache = _FrameCache(0)
+
+
+class _FrameCache:
+    """The frames asked for last, up to so many bytes; always at least one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._size = limit, 0
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+
+    def get(self, index: int) -> Frame | None:
+        if index in self._frames:
+            self._frames.move_to_end(index)
+        return self._frames.get(index)
+
+    def put(self, frame: Frame) -> None:
+        self._frames[frame.index] = frame
+        self._size += frame.rgb.nbytes
+        while self._size > self._limit and len(self._frames) > 1:
+            self._size -= self._frames.popitem(last=False)[1].rgb.nbytes
+
+
+def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
+    """What the header and the first frame that can be decoded tell."""
+    with open_input(path) as container, read_errors(path):
+        stream = video_stream(container, path)
+        has_audio = bool(container.streams.audio)
+        rate, time_base = nominal_rate(stream), stream.time_base or Fraction(1, 1000)
+        seconds = Fraction(container.duration or 0, 1_000_000)
+        length = stream.frames or max(round(seconds * rate), 1)
+        discard_others(container, stream)
+        picture = next(decode(stream, until_damage(container.demux(stream))), None)
+        if picture is None:
+            raise MediaError(f"{path} holds no frame that can be decoded. Choose another file.")
+        orientation = Orientation.of(picture)
+        width, height = orientation.size(picture.width, picture.height)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        info = VideoInfo(
+            width,
+            height,
+            rate,
+            time_base,
+            length,
+            bit_depth=bit_depth(picture.format),
+            color=color_tags(picture),
+            pixel_aspect=1 / aspect if orientation.turned else aspect,
+            rotation=orientation.rotation,
+            interlaced=picture.interlaced_frame or stream.codec_context.field_order not in PROGRESSIVE,
+            has_audio=has_audio,
+        )
+        notes = []
+        if has_alpha(picture.format):
+            notes.append("The clip has transparency, which is ignored.")
+        if orientation.tilted:
+            notes.append("The clip asks to be shown at an angle that is no quarter turn, which is ignored.")
+    return info, orientation, tuple(notes)

@@ -1,0 +1,238 @@
+"""Writing clips: what every sink can do, and how a result appears all at once or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Self
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from flair_core.errors import MediaError
+from flair_core.video.color import RGB, default_matrix, from_rgb
+from flair_core.video.containers import write_errors
+from flair_core.video.encoders import CONTAINERS
+from flair_core.video.images import write_png
+from flair_core.video.tracks import TrackCopy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.container import OutputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from flair_core.frames import ColorTags, Frame, VideoInfo
+    from flair_core.video.encoders import Encoding
+
+PARTIAL = ".partial"
+MAX_RATE = Fraction(240)
+"""Encoders plan for at most so many frames a second; the frames' own times are kept all the same."""
+
+
+class FrameSink(ABC):
+    """Takes frames in order of display. Nothing lies at `path` before `commit`; without it nothing ever does.
+
+    with open_sink(path, like=source.info, width=w, height=h) as sink:
+        for frame in frames:
+            sink.write(frame)
+        sink.commit()
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + PARTIAL)
+        """Where the result grows until it is committed."""
+        self.notes: list[str] = []
+        """What could not be carried over; one sentence each."""
+
+    @abstractmethod
+    def write(self, frame: Frame) -> None:
+        """Append a frame; its `pts` must be later than the one before. Raises MediaError."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Finish, and publish the result under `path` in one step. Raises MediaError."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Throw away what was written. Does nothing after `commit`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
+
+
+class ImageSink(FrameSink):
+    """A folder of PNGs named after the frames' indices. A folder of such PNGs may be replaced, no other one."""
+
+    def __init__(self, path: Path, *, width: int, height: int) -> None:
+        super().__init__(path)
+        self._shape = (height, width, 3)
+        if path.exists() and not _only_numbered_pngs(path):
+            raise MediaError(f"{path} exists and holds other things than numbered PNGs. Name a new folder.")
+        with write_errors(path):
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir(parents=False)
+
+    def write(self, frame: Frame) -> None:
+        """Write one PNG of 8 or 16 bits, as the frame is."""
+        check_shape(frame, self._shape)
+        with write_errors(self.path):
+            write_png(self.partial / f"{frame.index:06d}.png", frame.rgb)
+
+    def commit(self) -> None:
+        """Put the folder into place; one that is replaced is moved away first."""
+        with write_errors(self.path):
+            old = self.path.with_name(self.path.name + ".old")
+            if self.path.exists():
+                self.path.replace(old)
+            self.partial.replace(self.path)
+            shutil.rmtree(old, ignore_errors=True)
+
+    def abort(self) -> None:
+        """Remove the folder that grew beside `path`."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+
+def check_shape(frame: Frame, shape: tuple[int, int, int]) -> None:
+    """Raise MediaError unless a frame has the size that the sink was opened for."""
+    if frame.rgb.shape != shape:
+        height, width = frame.rgb.shape[:2]
+        raise MediaError(
+            f"Frame {frame.index} is {width} × {height} pixels, but the output is {shape[1]} × {shape[0]}."
+        )
+
+
+def _only_numbered_pngs(folder: Path) -> bool:
+    return folder.is_dir() and all(
+        entry.suffix == ".png" and entry.stem.isdecimal() and entry.is_file() for entry in folder.iterdir()
+    )
+
+
+class VideoSink(FrameSink):
+    """One encoded video track, with the other tracks of `copy_from` beside it."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        like: VideoInfo,
+        width: int,
+        height: int,
+        encoding: Encoding,
+        copy_from: Path | None,
+        seconds: Fraction | None,
+    ) -> None:
+        super().__init__(path)
+        self._like, self._shape, self._encoding = like, (height, width, 3), encoding
+        self._copy_from, self._seconds = copy_from, seconds
+        self._tags = _tags(like.color, width, height, lossless=encoding.codec.lossless)
+        self._reformatter = VideoReformatter()
+        self._durations: dict[int, int] = {}
+        self._origin = self._last = self._end = 0
+        self._tracks: TrackCopy | None = None
+        self._stream: VideoStream | None = None
+        with write_errors(path):
+            self.partial.touch()
+            self._container: OutputContainer = av.open(
+                f"file:{self.partial}",
+                "w",
+                format=CONTAINERS[path.suffix.lower()],
+                container_options={"avoid_negative_ts": "disabled"},
+            )
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame, and copy what belongs beside it."""
+        check_shape(frame, self._shape)
+        with write_errors(self.path):
+            if self._stream is None:
+                self._start(frame)
+            elif frame.pts <= self._last:
+                raise MediaError(
+                    f"Frame {frame.index} is due at {frame.pts}, but the one before it was at {self._last}; "
+                    "times must increase."
+                )
+            self._last, self._end = frame.pts, frame.pts + max(frame.duration, 1)
+            picture = from_rgb(frame.rgb, self._encoding.pixels, self._tags, self._reformatter)
+            picture.pts = (frame.pts - self._origin) * self._like.time_base.numerator
+            picture.time_base = self._unit
+            self._durations[picture.pts] = max(frame.duration, 1) * self._like.time_base.numerator
+            self._encode(picture)
+
+    @property
+    def _unit(self) -> Fraction:
+        """Time base of the new track: exact for every time of the source."""
+        return Fraction(1, self._like.time_base.denominator)
+
+    def _start(self, first: Frame) -> None:
+        """Add all tracks; the header is written with the first packet."""
+        height, width = self._shape[:2]
+        stream = self._container.add_stream(
+            self._encoding.encoder,
+            rate=min(self._like.rate, MAX_RATE),
+            width=width,
+            height=height,
+            time_base=self._unit,
+            pix_fmt=self._encoding.pixels,
+            options=dict(self._encoding.options),
+        )
+        context = stream.codec_context
+        context.colorspace, context.color_primaries = self._tags.matrix, self._tags.primaries
+        context.color_trc, context.color_range = self._tags.transfer, 2 if self._tags.full_range else 1
+        context.sample_aspect_ratio = self._like.pixel_aspect
+        self._stream = stream
+        whole = self._seconds is None
+        self._origin = 0 if whole else first.pts
+        if self._copy_from is not None:
+            origin = None if whole else first.pts * self._like.time_base
+            end = None if origin is None or self._seconds is None else origin + self._seconds
+            self._tracks = TrackCopy(self._copy_from, self._container, origin=origin, end=end)
+            stream.metadata.update(self._tracks.picture_metadata)
+            self.notes += self._tracks.notes
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        assert self._stream is not None
+        for packet in self._stream.encode(picture):
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if self._tracks:
+                self._tracks.until(packet.dts * packet.time_base)
+            self._container.mux_one(packet)
+
+    def commit(self) -> None:
+        """Flush the encoder, copy the rest of the other tracks, and publish the file."""
+        if self._stream is None:
+            raise MediaError(f"No frame was written to {self.path}. Choose a range with at least one frame.")
+        with write_errors(self.path):
+            self._encode(None)
+            if self._tracks:
+                self._tracks.finish((self._end - self._origin) * self._like.time_base)
+            self._container.close()
+            self._close_source()
+            self.partial.replace(self.path)
+
+    def abort(self) -> None:
+        """Remove the file that grew beside `path`."""
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
+        self._close_source()
+        self.partial.unlink(missing_ok=True)
+
+    def _close_source(self) -> None:
+        if self._tracks:
+            self._tracks.close()
+
+
+def _tags(source: ColorTags, width: int, height: int, *, lossless: bool) -> ColorTags:
+    """Tags of the new track. RGB is stored as such without loss, and otherwise as Y'CbCr of a matrix by size."""
+    if lossless:
+        return replace(source, matrix=RGB, full_range=True)
+    if source.matrix == RGB:
+        return replace(source, matrix=default_matrix(width, height), full_range=False)
+    return source

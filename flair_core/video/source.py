@@ -1,0 +1,61 @@
+"""Reading clips: what every source of frames can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flair_core.frames import Frame, VideoInfo
+
+
+class FrameSource(ABC):
+    """Frames of a clip in order of display, upright, as full-range R'G'B'.
+
+    Any order of access gives the same frames. One thread at a time may use an instance; iterators made by
+    `frames` are independent of it and of each other.
+    """
+
+    path: Path
+
+    @property
+    @abstractmethod
+    def info(self) -> VideoInfo:
+        """Size, rate and tags; `length` is exact once `len` has been called."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the clip: one sentence each, more as reading goes on."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of frames; waits for the index."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Frame:
+        """Frame `index`, counted from 0; negative counts from the end. Raises IndexError, MediaError."""
+
+    @abstractmethod
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Frames `start` ≤ index < `stop` one after the other; holds one frame at a time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file; the source can't be read any more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _position(self, index: int) -> int:
+        """A valid index, negatives counted from the end. Raises IndexError."""
+        length = len(self)
+        if not -length <= index < length:
+            raise IndexError(f"Frame {index} was asked for, but {self.path.name} has {length} frames.")
+        return index % length
