@@ -233,4 +233,7 @@ def open_output(
 ) -> FrameSink:
     """A sink for the restored clip, with the source's other tracks when the whole clip is written."""
     width, height = output_size(source, settings)
-    return video.open_sink(path, like=source.info, width=width, height=height, codec=codec, copy_from=source.path, span=span)
+    copied = source.path if source.path.is_file() else None
+    return video.open_sink(
+        path, like=source.info, width=width, height=height, codec=codec, copy_from=copied, span=span
+    )

@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
                 desc="restore",
             ):
                 pass
+            sink.commit()
     for note in source.notes:
         print(f"flair restore: note: {note}", file=sys.stderr)
     print(arguments.output)

@@ -1,0 +1,112 @@
+"""From an observed window to its restoration, with networks that need no training."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from flair_core.degradations import build
+from flair_core.enhancers.base import Unchanged
+from flair_core.recipe import STAGES, Models, estimate
+from flair_core.schedule import NoiseSchedule
+from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+
+
+class GaussianPrior:
+    """x_0 ~ N(c, s²) for each pixel: its exact noise predictor is linear in x_t."""
+
+    schedule = NoiseSchedule.log_spaced(100, 0.01, 1.0)
+    size, window, std = 64, 1, 0.1
+
+    def predict_noise(self, x_t, t, condition):
+        alpha_bar = float(self.schedule.alpha_bar[t])
+        sigma2 = (1 - alpha_bar) / alpha_bar
+        x0 = condition.c + self.std**2 / (self.std**2 + sigma2) * (x_t / alpha_bar**0.5 - condition.c)
+        return self.schedule.predict_eps(x_t, x0, t)
+
+
+MODELS = Models(GaussianPrior(), Unchanged(), torch.device("cpu"))
+
+
+def settings(sampler=None, degradation=None, *, aligned=True):
+    return RestorationSettings(
+        sampler=SamplerSettings(**(sampler or {})),
+        degradation=DegradationSettings(**({"scale": 4} | (degradation or {}))),
+        faces=FaceSettings(aligned=aligned),
+    )
+
+
+def observed(frames=2, seed=0):
+    return torch.randn(frames, 3, 12, 16, generator=torch.Generator().manual_seed(seed)).mul(0.3).clamp(-1, 1)
+
+
+def restored(y, chosen, models=MODELS):
+    *_, last = estimate(y, (48, 64), chosen, models)
+    return last
+
+
+@pytest.mark.parametrize(
+    "degradation", [{}, {"kernel": "gaussian", "blur_sigma": 1.5}, {"kernel": "motion", "angle": 30.0}]
+)
+def test_degrading_the_result_gives_the_footage_again(degradation):
+    chosen = settings(degradation=degradation)
+    A = build(chosen.degradation, (48, 64))
+    y = A.forward(0.3 * torch.randn(1, 3, 48, 64, generator=torch.Generator().manual_seed(1)))
+    error = A.forward(restored(y, chosen).x0) - y
+    assert 10 * torch.log10(4 / error.square().mean()) >= 45
+
+
+def test_gamma_0_lets_the_model_paint_freely():
+    y = observed()
+    assert restored(y, settings({"gamma": 0.0})).residual.abs().mean() > 0.01
+    assert restored(y, settings({"gamma": 1.0})).residual.abs().mean() < 1e-3
+
+
+def test_the_same_seed_gives_the_same_frames_and_another_seed_others():
+    y = observed()
+    first, again, other = (restored(y, settings({"seed": seed})).x0 for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_frame_comes_out_the_same_in_whatever_window_it_is():
+    y = observed(frames=3)
+    together = restored(y, settings()).x0
+    assert_close(together[1:2], restored(y[1:2], settings()).x0, rtol=0, atol=1e-6)
+
+
+def test_averaging_samples_is_the_mean_over_seeds():
+    y = observed()
+    alone = [restored(y, settings({"seed": 10 + number})).x0 for number in range(3)]
+    assert_close(restored(y, settings({"seed": 10, "samples": 3})).x0, torch.stack(alone).mean(0), rtol=0, atol=1e-6)
+
+
+def test_every_step_is_told_with_its_stages():
+    states = list(estimate(observed(), (48, 64), settings({"steps": 3, "samples": 2}), MODELS))
+    assert [state.step for state in states] == [1, 2, 3, 4, 5, 6]
+    assert all(state.steps == 6 and tuple(state.stages) == STAGES for state in states)
+
+
+def test_the_enhancer_works_inside_the_mask_only():
+    class White:
+        size = None
+
+        def __call__(self, faces):
+            return torch.ones_like(faces)
+
+    mask = torch.zeros(48, 64)
+    mask[:, :32] = 1
+    chosen = settings({"w_tau": 1.0, "gamma": 0.0})
+    *_, last = estimate(observed(), (48, 64), chosen, replace(MODELS, enhancer=White()), mask)
+    *_, plain = estimate(observed(), (48, 64), settings({"gamma": 0.0}), MODELS)
+    assert_close(last.x0[..., :32], torch.ones_like(last.x0[..., :32]))
+    assert_close(last.x0[..., 32:], plain.x0[..., 32:])
+
+
+def test_cropped_faces_know_no_jpeg_grid():
+    """JPEG blocks do not survive the resampling of a crop, so only whole frames are re-encoded."""
+    y = observed()
+    cropped = restored(y, settings(degradation={"jpeg": 30}, aligned=False))
+    assert cropped.residual.abs().mean() < 1e-3
+    assert restored(y, settings(degradation={"jpeg": 30})).residual.abs().mean() > 1e-3

@@ -1,0 +1,144 @@
+"""A real encoded clip through the whole path, with a denoiser that costs nothing."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from flair_core import video
+from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
+from flair_core.enhancers.base import Unchanged
+from flair_core.faces.track import Track
+from flair_core.frames import Frame, VideoInfo
+from flair_core.recipe import Models
+from flair_core.restore import Preview, find_tracks, open_output, preview, restore
+from flair_core.schedule import NoiseSchedule
+from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+
+WIDTH, HEIGHT, FRAMES = 96, 64, 7
+
+
+class Plain:
+    """Takes the condition for the clean image."""
+
+    schedule = NoiseSchedule.log_spaced(100, 0.01, 0.5)
+    size, window = 64, 1
+
+    def predict_noise(self, x_t, t, condition):
+        return self.schedule.predict_eps(x_t, condition.c, t)
+
+
+class Windowed(Plain):
+    window = 3
+
+
+MODELS = Models(Plain(), Unchanged(), torch.device("cpu"))
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Seven lossless frames of moving blobs."""
+    path = tmp_path / "clip.mkv"
+    rng = np.random.default_rng(0)
+    scene = cv2.resize(rng.integers(0, 256, (8, 12, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    info = VideoInfo(WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), FRAMES)
+    with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="lossless") as sink:
+        for index in range(FRAMES):
+            sink.write(Frame(np.roll(scene, 2 * index, axis=1), index, index, 1))
+        sink.commit()
+    return path
+
+
+def chosen(*, aligned=False, scale=2, upscale=1, steps=2):
+    return RestorationSettings(
+        degradation=DegradationSettings(scale=scale),
+        sampler=SamplerSettings(steps=steps),
+        faces=FaceSettings(aligned=aligned, upscale=upscale, feather=6),
+    )
+
+
+def run(clip, out, settings, tracks=(), span=None, models=MODELS):
+    with video.open_source(clip) as source:
+        span = span or range(len(source))
+        with open_output(out, source, settings, span, codec="lossless") as sink:
+            done = list(restore(source, sink, tracks=tracks, settings=settings, models=models, span=span))
+            sink.commit()
+    with video.open_source(out) as result:
+        return done, [frame.rgb for frame in result.frames()]
+
+
+def shown(clip, index, settings, tracks=(), models=MODELS) -> list[Preview]:
+    with video.open_source(clip) as source:
+        return list(preview(source, index, tracks=tracks, settings=settings, models=models))
+
+
+def test_a_clip_without_faces_is_copied_pixel_for_pixel(clip, tmp_path):
+    done, frames = run(clip, tmp_path / "out.mkv", chosen())
+    with video.open_source(clip) as source:
+        for before, after in zip(source.frames(), frames, strict=True):
+            np.testing.assert_array_equal(after, before.rgb)
+    assert [p.done for p in done] == list(range(1, FRAMES + 1))
+
+
+@pytest.mark.parametrize("models", [MODELS, Models(Windowed(), Unchanged(), torch.device("cpu"))])
+def test_only_the_face_changes_and_the_preview_is_what_is_written(clip, tmp_path, models):
+    track = Track.fixed((20, 10, 50, 50), 2, 4)
+    _, frames = run(clip, tmp_path / "out.mkv", chosen(), [track], models=models)
+    with video.open_source(clip) as source:
+        originals = [frame.rgb for frame in source.frames()]
+    for index, (before, after) in enumerate(zip(originals, frames, strict=True)):
+        changed = (before != after).any(axis=-1)
+        last = shown(clip, index, chosen(), [track], models)[-1]
+        np.testing.assert_array_equal(last.frame, after)
+        assert changed.any() == track.covers(index)
+        assert not changed[last.mask == 0].any()
+
+
+def test_many_faces_and_a_larger_frame(clip, tmp_path):
+    tracks = [Track.fixed((10, 10, 30, 40), 0, 7, id=0), Track.fixed((60, 10, 90, 60), 3, 2, id=1)]
+    _, frames = run(clip, tmp_path / "out.mkv", chosen(upscale=2), tracks)
+    assert frames[0].shape == (2 * HEIGHT, 2 * WIDTH, 3)
+    masks = [shown(clip, index, chosen(upscale=2), tracks)[-1].mask for index in (0, 3)]
+    assert masks[0][:, WIDTH + 20 :].max() == 0
+    assert masks[1][:, WIDTH + 20 :].max() > 0.9
+
+
+def test_aligned_frames_grow_by_the_scale(clip, tmp_path):
+    done, frames = run(clip, tmp_path / "out.mkv", chosen(aligned=True))
+    assert frames[0].shape == (2 * HEIGHT, 2 * WIDTH, 3)
+    assert all(0 < p.residual < 1 for p in done)
+    for step, state in enumerate(shown(clip, 3, chosen(aligned=True)), 1):
+        assert (state.step, state.steps) == (step, 2)
+        assert state.observed.shape == state.frame.shape
+    np.testing.assert_array_equal(state.frame, frames[3])
+
+
+def test_a_range_gives_the_same_frames_as_the_whole(clip, tmp_path):
+    _, whole = run(clip, tmp_path / "a.mkv", chosen(aligned=True))
+    done, part = run(clip, tmp_path / "b.mkv", chosen(aligned=True), span=range(2, 5))
+    assert [p.index for p in done] == [2, 3, 4]
+    for a, b in zip(whole[2:5], part, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_stopping_early_leaves_nothing(clip, tmp_path):
+    out = tmp_path / "out.mkv"
+    with video.open_source(clip) as source, open_output(out, source, chosen(), range(FRAMES)) as sink:
+        next(restore(source, sink, tracks=[], settings=chosen(), models=MODELS, span=range(FRAMES)))
+    assert sorted(tmp_path.iterdir()) == [clip]
+
+
+def test_the_demos_face_is_found_and_followed(tmp_path):
+    path = make_demo(tmp_path)
+    with video.open_source(path) as source:
+        *progress, tracks = find_tracks(source, SETTINGS, span=range(len(source)))
+        assert len(progress) == len(source)
+    face = max(tracks, key=len)
+    assert len(face) > 0.9 * len(progress)
+    nose = np.array([face.at(index)[2] for index in range(face.first, face.first + len(face))])
+    picture = np.array([225.0, 120.0])  # the astronaut's nose, by eye
+    path = np.array([camera(i)[:, :2] @ picture + camera(i)[:, 2] for i in range(face.first, face.first + len(face))])
+    assert CENTRE[1] > picture[1]
+    assert np.linalg.norm((nose - nose.mean(0)) - (path - path.mean(0)), axis=1).max() < 5
