@@ -1,4 +1,4 @@
-"""Values that travel through the program: frames and what is known of a clip. Integer ↔ float pixels only here."""
+"""Values that travel through the program: frames, and what is known of a clip; integer ↔ float pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import torch
     from numpy.typing import NDArray
+
+    Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+    """(H, W, 3) full-range R'G'B'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,15 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture: `rgb` is (H, W, 3), uint8 or uint16 full range; shown from `pts` for `duration` (time_base units)."""
+    """One picture: `rgb` is (H, W, 3), full range; shown from `pts` for `duration`, in units of time_base."""
 
-    rgb: NDArray[np.uint8] | NDArray[np.uint16]
+    rgb: Pixels
     index: int
     pts: int
     duration: int = 0
 
 
-def to_float(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> torch.Tensor:
+def to_float(rgb: Pixels) -> torch.Tensor:
     """(..., H, W, 3) integers → (..., 3, H, W) float32 in [-1, 1]."""
     import torch  # noqa: PLC0415 - importing the core must not load torch
 
@@ -68,10 +73,37 @@ def to_float(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> torch.Tensor:
     return torch.from_numpy(planes).mul_(2 / peak).sub_(1)
 
 
-def to_uint8(images: torch.Tensor) -> NDArray[np.uint8]:
-    """(..., 3, H, W) floats in [-1, 1] → (..., H, W, 3) uint8, clamped and rounded."""
-    scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-    pixels: NDArray[np.uint8] = scaled.movedim(-3, -1).contiguous().cpu().numpy().astype(np.uint8)
+def to_uint8(images: torch.Tensor, *, dither: bool = False) -> NDArray[np.uint8]:
+    """(..., 3, H, W) floats in [-1, 1] → (..., H, W, 3) uint8, clamped and rounded.
+
+    `dither` rounds up or down by a fixed 8 × 8 Bayer pattern, so that slow gradients do not band; values that
+    are 8-bit levels already stay as they are.
+    """
+    scaled = images.detach().float().add(1).mul(127.5)
+    if dither:
+        height, width = scaled.shape[-2:]
+        scaled = scaled.add(_thresholds(height, width).to(scaled.device)).floor()
+    pixels: NDArray[np.uint8] = (
+        scaled.round().clamp(0, 255).movedim(-3, -1).contiguous().cpu().numpy().astype(np.uint8)
+    )
     return pixels
 
 
+def to_uint16(images: torch.Tensor) -> NDArray[np.uint16]:
+    """(..., 3, H, W) floats in [-1, 1] → (..., H, W, 3) uint16, clamped and rounded."""
+    scaled = images.detach().float().add(1).mul(32767.5).round().clamp(0, 65535)
+    pixels: NDArray[np.uint16] = scaled.movedim(-3, -1).contiguous().cpu().numpy().astype(np.uint16)
+    return pixels
+
+
+def _thresholds(height: int, width: int) -> torch.Tensor:
+    """(H, W) of the 64 levels (k + 1/2) / 64, so that neighbours differ most: Bayer's matrix, repeated."""
+    import torch  # noqa: PLC0415 - importing the core must not load torch
+
+    pattern = torch.zeros(1, 1)
+    for _ in range(3):
+        pattern = torch.cat(
+            [torch.cat([4 * pattern, 4 * pattern + 2], 1), torch.cat([4 * pattern + 3, 4 * pattern + 1], 1)]
+        )
+    repeats = -(-height // 8), -(-width // 8)
+    return ((pattern + 0.5) / 64).repeat(repeats)[:height, :width]
