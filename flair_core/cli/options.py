@@ -67,7 +67,7 @@ def span(text: str, length: int) -> range:
     """The frames of "A:B", first and last included, either may be empty; checked against the clip."""
     first, colon, last = text.partition(":")
     try:
-        start = int(first) if first else 0
+        start = int(first) if first or not colon else 0
         stop = (int(last) if last else length - 1) + 1 if colon else start + 1
     except ValueError:
         raise SettingsError(f"--range needs frame numbers like 10:49, but got {text!r}.") from None

@@ -1,0 +1,126 @@
+"""Settings: limits, presets, and the options made from them."""
+
+import argparse
+import json
+
+import pytest
+
+from flair_core.cli import main, options
+from flair_core.cli.restore import settings_of
+from flair_core.errors import SettingsError
+from flair_core.settings import (
+    Choice,
+    DegradationSettings,
+    FaceSettings,
+    Range,
+    RestorationSettings,
+    SamplerSettings,
+    changed,
+    fields,
+)
+
+GROUPS = (DegradationSettings, SamplerSettings, FaceSettings)
+
+
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g in GROUPS for n in fields(g)])
+def test_every_setting_refuses_what_lies_outside_of_its_limits(group, name):
+    field = fields(group)[name]
+    assert field.help.label
+    assert field.help.text.endswith(".")
+    match field.limit:
+        case Range(low=low, high=high):
+            wrong = [low - 1, high + 1, "text"]
+        case Choice():
+            wrong = ["nothing", -5]
+        case _:
+            wrong = [3.5]
+    for value in wrong:
+        with pytest.raises(SettingsError, match=name):
+            group(**{name: value})
+
+
+def test_a_preset_gives_the_same_settings_back():
+    settings = RestorationSettings(
+        sampler=SamplerSettings(steps=9, w_tau=0.5), degradation=DegradationSettings(jpeg=70, noise=0.02)
+    )
+    assert RestorationSettings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "must be a JSON object"),
+        ('{"version": 99}', "version 99"),
+        ('{"sampler": {"stepz": 3}}', r"unknown key sampler\.stepz"),
+        ('{"colour": {}}', "unknown group 'colour'"),
+        ('{"sampler": {"steps": 0}}', "steps must lie between 1 and 1000"),
+        ('{"sampler": {"steps": true}}', "steps must be of type int"),
+    ],
+)
+def test_a_bad_preset_is_explained(text, message):
+    with pytest.raises(SettingsError, match=message):
+        RestorationSettings.from_json(text)
+
+
+def parsed(*argv):
+    parser = argparse.ArgumentParser()
+    for group in GROUPS:
+        options.add(parser, group)
+    return parser.parse_args(argv)
+
+
+def test_noise_is_given_in_8_bit_levels_and_kept_on_the_unit_scale():
+    assert options.apply(DegradationSettings(), parsed("--noise", "12.75")).noise == pytest.approx(0.05)
+
+
+def test_options_replace_only_what_they_name():
+    base = SamplerSettings(steps=7, rho=0.5)
+    assert options.apply(base, parsed("--steps", "9")) == changed(base, steps=9)
+
+
+def arguments(*argv):
+    from flair_core.cli import parser
+
+    return parser().parse_args(["restore", "in.mp4", "-o", "out.mp4", *argv])
+
+
+def test_options_win_over_the_preset_and_the_side_car_fills_the_rest(tmp_path):
+    preset = tmp_path / "look.json"
+    preset.write_text(json.dumps({"sampler": {"steps": 12, "gamma": 0.5}}))
+    settings = settings_of(arguments("--preset", str(preset), "--steps", "3", "--blur-sigma", "2", "--aligned"))
+    assert (settings.sampler.steps, settings.sampler.gamma) == (3, 0.5)
+    assert (settings.degradation.kernel, settings.degradation.blur_sigma) == ("gaussian", 2.0)
+    assert settings.faces.aligned
+    assert settings_of(arguments("--motion", "9,30")).degradation == DegradationSettings(
+        kernel="motion", motion_length=9.0, angle=30.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--steps", "0"), "steps must lie between 1 and 1000"),
+        (("--steps", "many"), "needs a number"),
+        (("--scale", "3"), "scale must be one of 1, 2, 4, 8, 16"),
+        (("--motion", "9"), "needs a length and an angle"),
+    ],
+)
+def test_a_bad_option_ends_with_one_line_and_exit_code_2(argv, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["restore", "in.mp4", "-o", "out.mp4", *argv])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "frames"), [(":", range(10)), ("3", range(3, 4)), ("2:5", range(2, 6)), ("7:", range(7, 10))])
+def test_ranges_include_both_ends(text, frames):
+    assert options.span(text, 10) == frames
+
+
+@pytest.mark.parametrize("text", ["5:2", "0:10", "-1:3", "a:b", ""])
+def test_ranges_outside_of_the_clip_are_refused(text):
+    with pytest.raises(SettingsError, match="--range"):
+        options.span(text, 10)
