@@ -36,7 +36,7 @@ def paper(schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float) -> Pl
 
     Data consistency brings noise of variance v_t = ᾱ_{t−1} γ_t² σ² into x_{t−1}; γ_t is as large as q allows.
     Fresh noise fills up to ρ of the total 1 − ᾱ_{t−1}, and ε̃ gives the rest. As in the paper, A⁺e counts as
-    white. But ε̃, recomputed from x̃0, holds the same A⁺e, so what x_t holds of it is followed from step to step.
+    white. But ε̃, recomputed from x̃0, holds the same A⁺e, so what x_t holds of it is followed step by step.
     (Were ε̃ called independent, up to two thirds of the variance would be missing: K = 100, ρ = 0, σ = 0.4.)
 
     sigma: std of A⁺e on images in [-1, 1], that is σ_e · noise_gain; 0 for clean footage. Else γ_0 is 0.
@@ -51,7 +51,7 @@ def paper(schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float) -> Pl
         brought = math.sqrt(before) * gamma_t
         left = max(0, total - (brought * sigma) ** 2)
         fresh = max(0, left - (1 - sampler.rho) * total)
-        # The same two parts of ε̃; its factor solves (brought + eps tied_eps)² σ² + eps² free_eps + fresh = total.
+        # The same parts of ε̃; its factor solves (brought + eps tied_eps)² σ² + eps² free_eps + fresh = total.
         tied_eps = (tied - math.sqrt(alpha_bar) * gamma_t) / math.sqrt(1 - alpha_bar)
         free_eps = free / (1 - alpha_bar)
         mixed, square = brought * tied_eps * sigma**2, (tied_eps * sigma) ** 2 + free_eps

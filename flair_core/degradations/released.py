@@ -41,7 +41,7 @@ class ReleasedBlur(Degradation):
     scale = SCALE
 
     def __init__(self, kernel: Tensor, device: torch.device | str | None = None) -> None:
-        """kernel: (n, n); `released_kernel()` is that of the released tasks."""
+        """kernel: (n, n), symmetric; `released_kernel()` is that of the released tasks."""
         cut = cut_kernel(kernel.double())
         self._down = cut.flip(0, 1).to(device, precision(device))
         self._inverse = inverse_filter(cut).to(device, precision(device))

@@ -1,10 +1,11 @@
-"""Golden vectors: one folder of arrays, manifests and a weight recipe, named by FLAIR_GOLDEN (see its GOLDEN.md)."""
+"""Golden vectors: a folder of arrays, manifests and a weight recipe, which FLAIR_GOLDEN names."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,16 @@ def manifest(golden_dir):
         return json.loads(path.read_text())
 
     return load
+
+
+@pytest.fixture(scope="session")
+def tolerances(golden_dir):
+    """`tolerances(name)`: the numbers that GOLDEN.md gives after "Tolerance" for <name>.npz, in its order."""
+    index = (golden_dir / "GOLDEN.md").read_text(encoding="utf-8")
+
+    def read(name: str) -> list[float]:
+        section = re.search(rf"^### {name}\.npz(.*?)(?=^##|\Z)", index, re.MULTILINE | re.DOTALL).group(1)
+        sentence = re.sub(r"\(.*?\)", "", section[section.lower().index("tolerance") :])
+        return [float(number) for number in re.findall(r"\d+e-\d+", sentence)]
+
+    return read
