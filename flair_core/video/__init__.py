@@ -48,13 +48,14 @@ def open_sink(
     span: range | None = None,
     hardware: bool = False,
 ) -> FrameSink:
-    """Open an output of `width` × `height` pixels: a video file by its suffix, or a folder of PNGs without one.
+    """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
     like: the source's info; its rate, time base, tags and pixel shape are carried over.
     codec: a key of CODECS, "lossless" (FFV1, or PNGs), "png", or None for what suits the suffix.
-    quality: the encoder's constant-quality number, smaller is better. bits: 8 or 10; default: as the source, 10
-    for more. copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
-    span: the part of the source that will be written, when it isn't all of it; times then count from its start.
+    quality: the encoder's constant-quality number, smaller is better.
+    bits: 8 or 10; default: as the source, and 10 when that has more.
+    copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
+    span: the part of the source that will be written, unless it is all; times then count from its start.
     hardware: encode on the graphics card when it can.
     Raises MediaError when the output can't be written there or so.
     """
@@ -62,12 +63,13 @@ def open_sink(
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):
             raise MediaError(
-                f"{path.name} can't be written. Name a file that ends in {', '.join(CONTAINERS)}, or a folder of PNGs."
+                f"{path.name} can't be written. Name a file ending in {', '.join(CONTAINERS)}, or a folder."
             )
         return ImageSink(path, width=width, height=height)
     if copy_from is not None and path.exists() and path.samefile(copy_from):
         raise MediaError(f"{path} is the source itself. Name another output.")
-    name = {None: "av1" if suffix == ".webm" else "h264", "lossless": "ffv1"}.get(codec, codec)
+    name = codec or ("av1" if suffix == ".webm" else "h264")
+    name = "ffv1" if name == "lossless" else name
     depth = bits or min(like.bit_depth, 10) if name != "ffv1" else like.bit_depth
     whole = span is None or (span.start == 0 and span.stop >= like.length)
     return VideoSink(

@@ -1,26 +1,33 @@
-"""libav frames ↔ RGB arrays: matrix, range, depth and orientation. Transfer and primaries are never converted."""
+"""libav frames ↔ RGB arrays: matrix, range, depth, orientation; transfer and primaries are not touched."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from av import VideoFrame
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation
 
 from flair_core.frames import ColorTags
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from av.sidedata.sidedata import SideData
     from av.video.format import VideoFormat
+    from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
-RGB, UNSPECIFIED, BT709, BT601 = 0, 2, 1, 5
+    from flair_core.frames import Pixels
+
+RGB, BT709, BT601 = 0, 1, 5
+"""Matrix coefficients, numbered by H.273 as all tags here."""
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""H.273 matrix → the coefficients that swscale knows by number (BT.2020 constant luminance is approximated)."""
+"""Matrix → the coefficients that swscale knows by number; constant-luminance BT.2020 is approximated."""
 HD_WIDTH, HD_HEIGHT = 1280, 576
-"""Untagged pictures from this width, or above this height, are BT.709, smaller ones BT.601: what players do."""
+"""An untagged picture is BT.709 from this width or above this height, else BT.601: what players assume."""
 EXACT = int(
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
@@ -33,7 +40,7 @@ EXACT = int(
 
 def bit_depth(pixels: VideoFormat) -> int:
     """Bits of the deepest colour component, alpha aside."""
-    return max(part.bits for part in pixels.components if not part.is_alpha) if pixels.components else 8
+    return max((part.bits for part in pixels.components if not part.is_alpha), default=8)
 
 
 def has_alpha(pixels: VideoFormat) -> bool:
@@ -48,17 +55,14 @@ def is_gray(pixels: VideoFormat) -> bool:
 
 def color_tags(frame: VideoFrame) -> ColorTags:
     """The tags of a decoded frame; a missing matrix is filled by size, a missing range by pixel format."""
-    pixels = frame.format
-    tags = ColorTags(
-        frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range == ColorRange.JPEG
-    )
+    pixels, full = frame.format, frame.color_range == ColorRange.JPEG
     if pixels.is_rgb or pixels.has_palette:
-        return replace(tags, matrix=RGB, full_range=True)
-    if frame.color_range == ColorRange.UNSPECIFIED and (pixels.name.startswith("yuvj") or is_gray(pixels)):
-        tags = replace(tags, full_range=True)
-    if tags.matrix not in SWSCALE_MATRIX:
-        tags = replace(tags, matrix=default_matrix(frame.width, frame.height))
-    return tags
+        return ColorTags(RGB, frame.color_primaries, frame.color_trc, full_range=True)
+    if frame.color_range == ColorRange.UNSPECIFIED:
+        full = pixels.name.startswith("yuvj") or is_gray(pixels)
+    known = frame.colorspace in SWSCALE_MATRIX
+    matrix = frame.colorspace if known else default_matrix(frame.width, frame.height)
+    return ColorTags(matrix, frame.color_primaries, frame.color_trc, full)
 
 
 def default_matrix(width: int, height: int) -> int:
@@ -66,80 +70,101 @@ def default_matrix(width: int, height: int) -> int:
     return BT709 if width >= HD_WIDTH or height > HD_HEIGHT else BT601
 
 
-def to_rgb(
-    frame: VideoFrame, reformatter: VideoReformatter, tags: ColorTags, size: tuple[int, int] | None = None
-) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """(H, W, 3) full-range R'G'B', uint8 up to 8 bits and uint16 above; `size` (width, height) scales."""
-    width, height = size or (frame.width, frame.height)
+def stored_tags(source: ColorTags, width: int, height: int, *, lossless: bool) -> ColorTags:
+    """Tags for storing frames of `source`: RGB as such without loss, and as Y'CbCr of a usual matrix with."""
+    if lossless:
+        return replace(source, matrix=RGB, full_range=True)
+    if source.matrix == RGB:
+        return replace(source, matrix=default_matrix(width, height), full_range=False)
+    return source
+
+
+def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) full-range R'G'B' of `size` (width, height): uint8 up to 8 bits and uint16 above."""
+    return _converted(frame, reformatter, size, "rgb24" if bit_depth(frame.format) <= 8 else "rgb48le", EXACT)
+
+
+def to_small_rgb(
+    frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """(H, W, 3) of `size` (width, height) for looking at: fast, 8 bits."""
+    return _converted(frame, reformatter, size, "rgb24", int(Interpolation.AREA)).astype(np.uint8, copy=False)
+
+
+def _converted(
+    frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int], pixels: str, scaling: int
+) -> Pixels:
+    tags = color_tags(frame)
     converted = reformatter.reformat(
         frame,
-        width,
-        height,
-        "rgb24" if bit_depth(frame.format) <= 8 else "rgb48le",
+        *size,
+        pixels,
         src_colorspace=SWSCALE_MATRIX.get(tags.matrix),
         src_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
-        interpolation=EXACT,
+        interpolation=scaling,
         threads=1,
     )
-    pixels: NDArray[np.uint8] | NDArray[np.uint16] = converted.to_ndarray()
-    return pixels
+    return cast("Pixels", np.array(converted.to_ndarray()))
 
 
-def from_rgb(
-    rgb: NDArray[np.uint8] | NDArray[np.uint16], pixels: str, tags: ColorTags, reformatter: VideoReformatter
-) -> VideoFrame:
-    """(H, W, 3) full-range R'G'B' → a frame of pixel format `pixels`, tagged. Fewer bits are dithered (ordered)."""
-    source = VideoFrame.from_ndarray(
-        np.ascontiguousarray(rgb), "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
-    )
+def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReformatter) -> VideoFrame:
+    """(H, W, 3) full-range R'G'B' → a tagged frame of pixel format `pixels`; fewer bits by ordered dither."""
+    layout = "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
+    color_range = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
     frame = reformatter.reformat(
-        source,
+        VideoFrame.from_ndarray(cast("Pixels", np.ascontiguousarray(rgb)), layout),
         format=pixels,
         dst_colorspace=SWSCALE_MATRIX.get(tags.matrix),
-        dst_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
+        dst_color_range=color_range,
         interpolation=EXACT,
         threads=1,
     )
-    frame.colorspace, frame.color_primaries, frame.color_trc = tags.matrix, tags.primaries, tags.transfer
-    frame.color_range = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
+    frame.colorspace, frame.color_range = tags.matrix, color_range
+    frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
     return frame
 
 
 class Orientation:
-    """A display matrix as a transposition and two flips; the identity for angles that are no quarter turns."""
+    """A display matrix as a transposition and two flips; nothing for angles that are no quarter turns."""
 
     def __init__(self, matrix: bytes | None = None) -> None:
-        values = np.frombuffer(matrix, dtype=np.int32) if matrix else np.array([1, 0, 0, 0, 1, 0, 0, 0, 1])
+        values = np.frombuffer(matrix, dtype=np.int32) if matrix else np.array([1, 0, 0, 0, 1])
         a, b, _, c, d = (int(np.sign(value)) for value in values[:5])
-        straight, turned = a * d != 0 and not (b or c), b * c != 0 and not (a or d)
-        self.tilted = not (straight or turned)
-        self.turned = turned
-        self.mirrored_x = (straight and a < 0) or (turned and c < 0)
-        self.mirrored_y = (straight and d < 0) or (turned and b < 0)
+        straight, self.turned = a * d != 0 and not (b or c), b * c != 0 and not (a or d)
+        self.tilted = not (straight or self.turned)
+        self._flip_x = (straight and a < 0) or (self.turned and c < 0)
+        self._flip_y = (straight and d < 0) or (self.turned and b < 0)
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """How a decoded frame wants to be shown."""
-        data = frame.side_data.get(SideDataType.DISPLAYMATRIX)
-        return cls(bytes(data) if data is not None else None)
+        try:
+            side_data = cast("Iterable[SideData]", frame.side_data)
+            found = [bytes(data) for data in side_data if data.type == SideDataType.DISPLAYMATRIX]
+        except (
+            ValueError
+        ):  # another side datum is newer than this PyAV; the angle can still be read, flips can't
+            cos, sin = np.round([np.cos(np.radians(frame.rotation)), np.sin(np.radians(frame.rotation))], 3)
+            found = [np.sign([cos, -sin, 0, sin, cos]).astype(np.int32).tobytes()]
+        return cls(found[0] if found else None)
 
     @property
     def rotation(self) -> int:
         """Clockwise degrees; a mirrored picture counts as the turn before the mirror."""
         if self.turned:
-            return 90 if self.mirrored_x else 270
-        return 180 if self.mirrored_y else 0
+            return 90 if self._flip_x else 270
+        return 180 if self._flip_y else 0
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height as shown."""
+        """Width and height as stored → as shown, and back."""
         return (height, width) if self.turned else (width, height)
 
-    def apply(self, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def apply(self, rgb: Pixels) -> Pixels:
         """(H, W, 3) as stored → as shown."""
         if self.turned:
             rgb = rgb.transpose(1, 0, 2)
-        if self.mirrored_x:
+        if self._flip_x:
             rgb = rgb[:, ::-1]
-        if self.mirrored_y:
+        if self._flip_y:
             rgb = rgb[::-1]
-        return np.ascontiguousarray(rgb)
+        return cast("Pixels", np.ascontiguousarray(rgb))

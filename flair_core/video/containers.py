@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.stream import Discard, Disposition
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 MAX_PIXELS = 1 << 28
@@ -35,7 +36,7 @@ def read_errors(path: Path) -> Iterator[None]:
         yield
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise MediaError(
-            f"{path} can't be read as a video ({_reason(error)}). Check that the file is complete and a video."
+            f"{path} can't be read as a video ({_reason(error)}). Check that it is one, and complete."
         ) from error
 
 
@@ -86,3 +87,11 @@ def discard_others(container: InputContainer, kept: VideoStream) -> None:
     for track in container.streams:
         if track is not kept:
             track.discard = Discard.all
+
+
+def until_damage(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
+    """Packets up to the place where the file can't be read any further."""
+    try:
+        yield from packets
+    except av.FFmpegError:
+        return

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.filter import Graph
 
 from flair_core.errors import MediaError
-from flair_core.video.containers import discard_others, open_input, read_errors, video_stream
-from flair_core.video.index import Index, decode, until_damage
+from flair_core.video.containers import (
+    discard_others,
+    open_input,
+    read_errors,
+    until_damage,
+    video_stream,
+)
+from flair_core.video.index import Index, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from flair_core.video.index import Entry
 
@@ -36,7 +44,7 @@ class Decoder:
         self.path, self.index, self.lost = path, index, lost
         self._numbers = {pts: number for number, pts in enumerate(index.pts)}
         self._seekable = not index.counted
-        self._open()
+        self._container, self._stream = self._opened()
 
     def close(self) -> None:
         """Close the file."""
@@ -55,7 +63,7 @@ class Decoder:
                     held, due = None, start
                     for number, frame in self._delivered(entry):
                         if number > due and held is None and entry > 0:
-                            break  # what leads to `start` is damaged: something to hold comes from further back
+                            break  # what leads to `start` is damaged: go further back for a frame to hold
                         for lost in range(due, number):
                             self.lost.add(lost)
                             yield lost, held or frame
@@ -91,7 +99,7 @@ class Decoder:
                 last = number
                 yield number, frame
 
-    def _packets(self, number: int) -> Iterator[Packet]:
+    def _packets(self, number: int) -> Iterator[Packet[Any]]:
         """Packets from an entry on, in order of decoding."""
         entry = self.index.entries[number]
         if number > 0:
@@ -99,7 +107,8 @@ class Decoder:
                 if target is not None and (packets := self._seek(target, entry)) is not None:
                     yield from packets
                     return
-        self._open()
+        self._container.close()
+        self._container, self._stream = self._opened()
         packets = self._demux()
         if not self.index.counted:
             for packet in packets:
@@ -108,7 +117,7 @@ class Decoder:
                     break
         yield from packets
 
-    def _seek(self, target: int, entry: Entry) -> Iterator[Packet] | None:
+    def _seek(self, target: int, entry: Entry) -> Iterator[Packet[Any]] | None:
         """Packets from `entry` on, when seeking to `target` leads to a place before it."""
         try:
             self._container.seek(target, stream=self._stream)
@@ -122,18 +131,17 @@ class Decoder:
                 return None
         return None
 
-    def _demux(self) -> Iterator[Packet]:
+    def _demux(self) -> Iterator[Packet[Any]]:
         return until_damage(self._container.demux(self._stream))
 
-    def _open(self) -> None:
-        if hasattr(self, "_container"):
-            self._container.close()
-        self._container = open_input(self.path)
-        self._stream = video_stream(self._container, self.path)
-        discard_others(self._container, self._stream)
+    def _opened(self) -> tuple[InputContainer, VideoStream]:
+        container = open_input(self.path)
+        stream = video_stream(container, self.path)
+        discard_others(container, stream)
+        return container, stream
 
 
-def _chained(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
+def _chained(first: Packet[Any], rest: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
     yield first
     yield from rest
 
@@ -141,7 +149,7 @@ def _chained(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
 def deinterlaced(frames: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[tuple[int, VideoFrame]]:
     """Full frames from fields, as many as went in, from index `start` on.
 
-    The filter looks one frame back and one ahead, so `frames` must begin one before `start` when there is one.
+    The filter looks one frame back and one ahead: `frames` must begin one before `start` unless that is 0.
     """
     graph: Graph | None = None
     for number, frame in frames:
@@ -156,7 +164,7 @@ def deinterlaced(frames: Iterator[tuple[int, VideoFrame]], start: int) -> Iterat
 
 
 def _deinterlacer(frame: VideoFrame) -> Graph:
-    """A filter graph for frames like this one; parity is read from the frames, top field first when untold."""
+    """A filter graph for frames like this one; which field comes first is read from them."""
     graph = Graph()
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
@@ -174,6 +182,8 @@ def _pulled(graph: Graph, start: int) -> Iterator[tuple[int, VideoFrame]]:
             frame = graph.vpull()
         except (av.BlockingIOError, av.EOFError):
             return
+        assert frame.pts is not None
+        assert frame.time_base is not None
         number = round(frame.pts * frame.time_base)
         if number >= start:
             yield number, frame

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
 
 from flair_core.errors import MediaError
 
@@ -12,46 +18,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own; errors only
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 talks to stderr by itself; errors only
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+CONTAINERS: Mapping[str, str] = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+"""Suffix → libav's name of the container."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A way to store video. `formats` maps bits to pixel formats, those with full colour resolution last."""
+    """A way to store video."""
 
     label: str
     encoder: str
     containers: frozenset[str]
     formats: Mapping[int, tuple[str, ...]]
-    quality: int = 0
-    """What `quality` means by default: the encoder's constant-quality number; smaller is better and larger."""
-    quality_option: str = ""
+    """Bits → pixel formats, the usual one first."""
+    quality: int | None = None
+    """Constant-quality number (CRF) used when none is asked for; smaller is better."""
     options: Mapping[str, str] = field(default_factory=dict)
     hardware: tuple[str, ...] = ()
+    """Encoders on graphics cards, in order of preference."""
     lossless: bool = False
 
 
+EVERYWHERE = frozenset({"mp4", "mov", "matroska"})
 YUV = {8: ("yuv420p", "yuv444p"), 10: ("yuv420p10le", "yuv444p10le")}
 CODECS: Mapping[str, Codec] = {
     "h264": Codec(
         "H.264",
         "libx264",
-        frozenset({"mp4", "mov", "matroska"}),
+        EVERYWHERE,
         YUV,
         quality=16,
-        quality_option="crf",
         options={"preset": "medium"},
         hardware=("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf"),
     ),
     "h265": Codec(
         "H.265",
         "libx265",
-        frozenset({"mp4", "mov", "matroska"}),
+        EVERYWHERE,
         YUV,
         quality=18,
-        quality_option="crf",
         options={"preset": "medium", "x265-params": "log-level=none"},
         hardware=("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_amf"),
     ),
@@ -61,7 +74,6 @@ CODECS: Mapping[str, Codec] = {
         frozenset({"mp4", "matroska", "webm"}),
         {8: ("yuv420p",), 10: ("yuv420p10le",)},
         quality=22,
-        quality_option="crf",
         options={"preset": "6"},
         hardware=("av1_nvenc", "av1_qsv", "av1_amf"),
     ),
@@ -73,9 +85,9 @@ CODECS: Mapping[str, Codec] = {
         options={"profile": "hq", "vendor": "apl0"},
     ),
     "ffv1": Codec(
-        "FFV1, lossless RGB",
+        "FFV1 (lossless RGB)",
         "ffv1",
-        frozenset({"matroska", "mov"}),
+        EVERYWHERE,
         {8: ("bgr0",), 16: ("gbrp16le",)},
         options={"level": "3", "slicecrc": "1", "slices": "4", "g": "1"},
         lossless=True,
@@ -85,21 +97,22 @@ CODECS: Mapping[str, Codec] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A codec with everything decided: which encoder, which pixel format, which options."""
+    """A codec with everything settled: which encoder, pixel format and options."""
 
-    codec: Codec
     encoder: str
     pixels: str
     options: Mapping[str, str]
+    lossless: bool
 
 
 def choose(
-    codec: str, path: Path, size: tuple[int, int], bits: int, quality: int | None, *, hardware: bool = False
+    codec: str, path: Path, size: tuple[int, int], bits: int, quality: int | None, *, hardware: bool
 ) -> Encoding:
     """Settle how to encode frames of `size` (width, height) with `bits` into `path`.
 
-    Lossless codecs keep at least `bits`, others take the nearest depth they have. Raises MediaError when the codec
-    is unknown, the file can't hold it, or it can't hold the size.
+    The depth is the least that holds `bits`, else the largest there is. `hardware` takes a graphics card's
+    encoder when one works, else the usual one. Raises MediaError when the codec is unknown, or the file can't
+    hold it, or it can't hold the size.
     """
     if codec not in CODECS:
         raise MediaError(f"{codec} is no known codec. Choose one of {', '.join(CODECS)}.")
@@ -107,14 +120,62 @@ def choose(
     if CONTAINERS[path.suffix.lower()] not in chosen.containers:
         fitting = [suffix for suffix, name in CONTAINERS.items() if name in chosen.containers]
         raise MediaError(
-            f"{path.name} can't hold {chosen.label}. Name a file that ends in {' or '.join(fitting)}."
+            f"{path.name} can't hold {chosen.label}. Name a file ending in {' or '.join(fitting)}."
         )
-    depth = next((depth for depth in chosen.formats if depth >= bits), max(chosen.formats))
-    odd = any(extent % 2 for extent in size)
-    formats = [name for name in chosen.formats[depth] if not (odd and "420" in name)]
+    depth = min((depth for depth in chosen.formats if depth >= bits), default=max(chosen.formats))
+    if quality is None:
+        quality = chosen.quality
+    on_card = working_hardware(codec, depth) if hardware else None
+    if on_card is not None and not _odd(size):
+        return Encoding(
+            on_card, HARDWARE_PIXELS[depth], hardware_options(on_card, quality or 0), lossless=False
+        )
+    formats = [name for name in chosen.formats[depth] if not (_odd(size) and "420" in name)]
     if not formats:
         raise MediaError(f"{chosen.label} needs an even width and height, but got {size[0]} × {size[1]}.")
     options = dict(chosen.options)
-    if chosen.quality_option:
-        options[chosen.quality_option] = str(chosen.quality if quality is None else quality)
-    return Encoding(chosen, chosen.encoder, formats[0], options)
+    if quality is not None and chosen.quality is not None:
+        options["crf"] = str(quality)
+    return Encoding(chosen.encoder, formats[0], options, chosen.lossless)
+
+
+def _odd(size: tuple[int, int]) -> bool:
+    return any(extent % 2 for extent in size)
+
+
+HARDWARE_PIXELS = {8: "nv12", 10: "p010le"}
+
+
+def hardware_options(encoder: str, quality: int) -> dict[str, str]:
+    """Options that ask a graphics card's encoder for about the quality of a CRF."""
+    number = str(quality)
+    family = encoder.rsplit("_", 1)[1]
+    return {
+        "nvenc": {"preset": "p6", "rc": "vbr", "cq": number, "b": "0"},
+        "qsv": {"preset": "slow", "global_quality": number},
+        "amf": {"quality": "quality", "rc": "cqp", "qp_i": number, "qp_p": number, "qp_b": number},
+        "videotoolbox": {"flags": "+qscale", "global_quality": str(118 * max(100 - 2 * quality, 1))},
+    }[family]
+
+
+@cache
+def working_hardware(codec: str, bits: int) -> str | None:
+    """The first encoder on a graphics card that encodes a picture of this depth here; None when none does."""
+    for name in CODECS[codec].hardware:
+        if name in av.codecs_available and _encodes(name, bits):
+            return name
+    return None
+
+
+def _encodes(encoder: str, bits: int) -> bool:
+    try:
+        context = VideoCodecContext.create(encoder, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = 256, 256, HARDWARE_PIXELS[bits]
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.options = hardware_options(encoder, 20)
+        gray = np.full((256, 256, 3), 128, np.uint8)
+        picture = av.VideoFrame.from_ndarray(gray, "rgb24").reformat(format=HARDWARE_PIXELS[bits])
+        return bool([*context.encode(picture), *context.encode(None)])
+    except (av.FFmpegError, ValueError, RuntimeError, NotImplementedError):
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -14,10 +14,12 @@ from flair_core.frames import ColorTags, Frame, VideoInfo
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from flair_core.frames import Pixels
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
@@ -27,7 +29,7 @@ RATE = Fraction(25)
 SRGB = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
 
 
-def read_image(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def read_image(path: Path) -> Pixels:
     """(H, W, 3) RGB, uint8 or uint16, upright; transparency is ignored. Raises MediaError."""
     try:
         data = np.fromfile(path, np.uint8)
@@ -40,16 +42,15 @@ def read_image(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise MediaError(
             f"{path} holds {bgr.dtype} samples, but 8 or 16 bit integers are needed. Convert it first."
         )
-    rgb: NDArray[np.uint8] | NDArray[np.uint16] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return rgb
+    return cast("Pixels", np.ascontiguousarray(bgr[..., ::-1]))
 
 
-def write_png(path: Path, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+def write_png(path: Path, rgb: Pixels) -> None:
     """(H, W, 3) RGB of 8 or 16 bits, without loss. Raises OSError."""
     done, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise OSError(f"{rgb.shape} {rgb.dtype} can't be encoded as PNG")
-    path.write_bytes(data)
+    path.write_bytes(data.tobytes())
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -114,6 +115,14 @@ class ImageSource(FrameSource):
         """Images `start` ≤ index < `stop`."""
         for index in range(*slice(start, stop).indices(len(self))):
             yield self[index]
+
+    def thumbnails(self, indices: Iterable[int], height: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Each image, shrunk."""
+        width = max(round(height * self._info.width / self._info.height), 1)
+        for index in indices:
+            rgb = self[index].rgb
+            eight = (rgb if rgb.dtype == np.uint8 else rgb >> 8).astype(np.uint8)
+            yield index, cv2.resize(eight, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -6,12 +6,12 @@ import bisect
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
 
 from flair_core.errors import MediaError
-from flair_core.video.containers import discard_others, open_input, read_errors, video_stream
+from flair_core.video.containers import discard_others, open_input, read_errors, until_damage, video_stream
 
 if TYPE_CHECKING:
     import threading
@@ -105,15 +105,7 @@ def build_index(path: Path, stop: threading.Event) -> Index:
     return index
 
 
-def until_damage(items: Iterator[Packet]) -> Iterator[Packet]:
-    """Packets up to the place where the file can't be read any further."""
-    try:
-        yield from items
-    except av.FFmpegError:
-        return
-
-
-def _scan(packets: Iterator[Packet], stop: threading.Event) -> Iterator[_Scanned]:
+def _scan(packets: Iterator[Packet[Any]], stop: threading.Event) -> Iterator[_Scanned]:
     for packet in until_damage(packets):
         if stop.is_set():
             raise Stopped
@@ -176,7 +168,7 @@ def _by_decoding(path: Path, nominal: int, stop: threading.Event) -> Index:
     return Index(pts, nominal, (Entry(0, pts[0], None),) if pts else (), counted=True, repaired=made_up)
 
 
-def decode(stream: VideoStream, packets: Iterable[Packet]) -> Iterator[VideoFrame]:
+def decode(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Iterator[VideoFrame]:
     """Frames of `packets` in order of display; packets that can't be decoded give none."""
     for packet in packets:
         try:

@@ -11,23 +11,33 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from flair_core.errors import MediaError
 from flair_core.frames import Frame, VideoInfo
-from flair_core.video.color import Orientation, bit_depth, color_tags, has_alpha, to_rgb
-from flair_core.video.containers import discard_others, open_input, read_errors, video_stream
+from flair_core.video.color import Orientation, bit_depth, color_tags, has_alpha, to_rgb, to_small_rgb
+from flair_core.video.containers import (
+    discard_others,
+    open_input,
+    read_errors,
+    until_damage,
+    video_stream,
+)
 from flair_core.video.decoder import Decoder, deinterlaced
-from flair_core.video.index import Index, Stopped, build_index, decode, nominal_rate, until_damage
+from flair_core.video.index import Index, Stopped, build_index, decode, nominal_rate
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
 
 CACHE_BYTES = 128 << 20
+SHORT = 600
+"""Up to so many frames every one of them is worth decoding for thumbnails."""
 PROGRESSIVE = (0, 1)
 """Field orders of libav: unknown and progressive."""
 
@@ -39,8 +49,9 @@ class VideoSource(FrameSource):
         self.path, self._deinterlace = path, deinterlace
         self._info, self._orientation, self._first_notes = _probe(path)
         self._lost: set[int] = set()
-        self._cache = _FrameCache(CACHE_BYTES)
-        self._cursor: Iterator[Frame] | None = None
+        self._cache = _PictureCache()
+        self._reformatter = VideoReformatter()
+        self._cursor: Iterator[tuple[int, VideoFrame]] | None = None
         self._next = 0
         self._stop = threading.Event()
         self._indexed: Future[Index] = Future()
@@ -88,16 +99,41 @@ class VideoSource(FrameSource):
 
     def __getitem__(self, index: int) -> Frame:
         index = self._position(index)
-        if (known := self._cache.get(index)) is not None:
+        return self._frame(index, self._picture(index), self._reformatter)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Frames `start` ≤ index < `stop`, decoded one by one by a decoder of their own."""
+        reformatter = VideoReformatter()
+        for index, picture in self._pictures(*slice(start, stop).indices(len(self))[:2]):
+            yield self._frame(index, picture, reformatter)
+
+    def thumbnails(self, indices: Iterable[int], height: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Small pictures; in a long clip the keyframe before each index stands for it."""
+        width = max(round(height * self._info.width * self._info.pixel_aspect / self._info.height), 1)
+        reformatter, whole = VideoReformatter(), self._indexed.result()
+        for index in indices:
+            number = self._position(index)
+            if len(self) > SHORT:
+                number = whole.entries[whole.entry_before(number)].first
+            with read_errors(self.path):
+                small = to_small_rgb(
+                    self._picture(number), reformatter, self._orientation.size(width, height)
+                )
+            yield index, self._orientation.apply(small).astype(np.uint8, copy=False)
+
+    def _picture(self, index: int) -> VideoFrame:
+        """Frame `index` as libav has it; the ones passed on the way to it are kept for a while."""
+        known = self._cache.get(index)
+        if known is not None:
             return known
         if self._cursor is None or not self._reachable(index):
             self._end_cursor()
-            self._cursor, self._next = self._frames(index, len(self)), index
-        for frame in self._cursor:
-            self._next = frame.index + 1
-            self._cache.put(frame)
-            if frame.index == index:
-                return frame
+            self._cursor, self._next = self._pictures(index, len(self)), index
+        for number, picture in self._cursor:
+            self._next = number + 1
+            self._cache.put(number, picture)
+            if number == index:
+                return picture
         raise MediaError(f"{self.path} changed while it was read. Open it again.")
 
     def _reachable(self, index: int) -> bool:
@@ -105,27 +141,23 @@ class VideoSource(FrameSource):
         whole = self._indexed.result()
         return self._next <= index and whole.entry_before(index) <= whole.entry_before(self._next)
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Frames `start` ≤ index < `stop`, decoded one by one by a decoder of their own."""
-        return self._frames(*slice(start, stop).indices(len(self))[:2])
-
-    def _frames(self, start: int, stop: int) -> Iterator[Frame]:
-        index = self._indexed.result()
-        reformatter = VideoReformatter()
-        with closing(Decoder(self.path, index, self._lost)) as decoder:
-            if start >= stop:
-                return
+    def _pictures(self, start: int, stop: int) -> Iterator[tuple[int, VideoFrame]]:
+        """(index, libav frame) for `start` ≤ index < `stop`; the decoder lives as long as the iterator."""
+        if start >= stop:
+            return
+        with closing(Decoder(self.path, self._indexed.result(), self._lost)) as decoder:
             run = decoder.run(max(start - 1, 0) if self._deinterlace else start)
             for number, picture in deinterlaced(run, start) if self._deinterlace else run:
-                yield self._frame(number, picture, index, reformatter)
+                yield number, picture
                 if number + 1 >= stop:
                     return
 
-    def _frame(self, number: int, picture: VideoFrame, index: Index, reformatter: VideoReformatter) -> Frame:
-        size = self._orientation.size(self._info.width, self._info.height)
+    def _frame(self, index: int, picture: VideoFrame, reformatter: VideoReformatter) -> Frame:
+        whole = self._indexed.result()
         with read_errors(self.path):
-            rgb = self._orientation.apply(to_rgb(picture, reformatter, color_tags(picture), size))
-        return Frame(rgb, number, index.pts[number], index.duration(number))
+            stored = self._orientation.size(self._info.width, self._info.height)
+            rgb = self._orientation.apply(to_rgb(picture, reformatter, stored))
+        return Frame(rgb, index, whole.pts[index], whole.duration(index))
 
     def _end_cursor(self) -> None:
         if isinstance(self._cursor, Generator):
@@ -137,26 +169,28 @@ class VideoSource(FrameSource):
         self._stop.set()
         self._thread.join()
         self._end_cursor()
-        self._cache = _FrameCache(0)
+        self._cache = _PictureCache()
 
 
-class _FrameCache:
-    """The frames asked for last, up to so many bytes; always at least one."""
+class _PictureCache:
+    """The pictures decoded last, up to CACHE_BYTES; always at least one."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit, self._size = limit, 0
-        self._frames: OrderedDict[int, Frame] = OrderedDict()
+    def __init__(self) -> None:
+        self._size = 0
+        self._pictures: OrderedDict[int, VideoFrame] = OrderedDict()
 
-    def get(self, index: int) -> Frame | None:
-        if index in self._frames:
-            self._frames.move_to_end(index)
-        return self._frames.get(index)
+    def get(self, index: int) -> VideoFrame | None:
+        return self._pictures.get(index)
 
-    def put(self, frame: Frame) -> None:
-        self._frames[frame.index] = frame
-        self._size += frame.rgb.nbytes
-        while self._size > self._limit and len(self._frames) > 1:
-            self._size -= self._frames.popitem(last=False)[1].rgb.nbytes
+    def put(self, index: int, picture: VideoFrame) -> None:
+        self._size += _bytes(picture) - (_bytes(self._pictures.pop(index)) if index in self._pictures else 0)
+        self._pictures[index] = picture
+        while self._size > CACHE_BYTES and len(self._pictures) > 1:
+            self._size -= _bytes(self._pictures.popitem(last=False)[1])
+
+
+def _bytes(picture: VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in picture.planes)
 
 
 def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
@@ -173,7 +207,7 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
             raise MediaError(f"{path} holds no frame that can be decoded. Choose another file.")
         orientation = Orientation.of(picture)
         width, height = orientation.size(picture.width, picture.height)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
         info = VideoInfo(
             width,
             height,

@@ -5,28 +5,26 @@ from __future__ import annotations
 import contextlib
 import shutil
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
 import av
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.stream import VideoStream
 
 from flair_core.errors import MediaError
-from flair_core.video.color import RGB, default_matrix, from_rgb
+from flair_core.video.color import from_rgb, stored_tags
 from flair_core.video.containers import write_errors
 from flair_core.video.encoders import CONTAINERS
 from flair_core.video.images import write_png
-from flair_core.video.tracks import TrackCopy
+from flair_core.video.tracks import TrackCopy, needs_free_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from av.container import OutputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
-    from flair_core.frames import ColorTags, Frame, VideoInfo
+    from flair_core.frames import Frame, VideoInfo
     from flair_core.video.encoders import Encoding
 
 PARTIAL = ".partial"
@@ -70,7 +68,7 @@ class FrameSink(ABC):
 
 
 class ImageSink(FrameSink):
-    """A folder of PNGs named after the frames' indices. A folder of such PNGs may be replaced, no other one."""
+    """A folder of PNGs named after the frames' indices. It may replace a folder of such PNGs, no other."""
 
     def __init__(self, path: Path, *, width: int, height: int) -> None:
         super().__init__(path)
@@ -133,19 +131,19 @@ class VideoSink(FrameSink):
         super().__init__(path)
         self._like, self._shape, self._encoding = like, (height, width, 3), encoding
         self._copy_from, self._seconds = copy_from, seconds
-        self._tags = _tags(like.color, width, height, lossless=encoding.codec.lossless)
+        self._tags = stored_tags(like.color, width, height, lossless=encoding.lossless)
         self._reformatter = VideoReformatter()
         self._durations: dict[int, int] = {}
         self._origin = self._last = self._end = 0
         self._tracks: TrackCopy | None = None
         self._stream: VideoStream | None = None
         with write_errors(path):
+            container, options = CONTAINERS[path.suffix.lower()], {"avoid_negative_ts": "disabled"}
+            if container in ("mp4", "mov") and copy_from is not None and needs_free_keys(copy_from):
+                options["movflags"] = "use_metadata_tags"
             self.partial.touch()
-            self._container: OutputContainer = av.open(
-                f"file:{self.partial}",
-                "w",
-                format=CONTAINERS[path.suffix.lower()],
-                container_options={"avoid_negative_ts": "disabled"},
+            self._container = av.open(
+                f"file:{self.partial}", "w", format=container, container_options=options
             )
 
     def write(self, frame: Frame) -> None:
@@ -183,9 +181,11 @@ class VideoSink(FrameSink):
             pix_fmt=self._encoding.pixels,
             options=dict(self._encoding.options),
         )
+        assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.colorspace, context.color_primaries = self._tags.matrix, self._tags.primaries
-        context.color_trc, context.color_range = self._tags.transfer, 2 if self._tags.full_range else 1
+        context.color_trc = self._tags.transfer
+        context.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
         context.sample_aspect_ratio = self._like.pixel_aspect
         self._stream = stream
         whole = self._seconds is None
@@ -200,6 +200,8 @@ class VideoSink(FrameSink):
     def _encode(self, picture: VideoFrame | None) -> None:
         assert self._stream is not None
         for packet in self._stream.encode(picture):
+            assert packet.pts is not None
+            assert packet.dts is not None
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             if self._tracks:
                 self._tracks.until(packet.dts * packet.time_base)
@@ -227,12 +229,3 @@ class VideoSink(FrameSink):
     def _close_source(self) -> None:
         if self._tracks:
             self._tracks.close()
-
-
-def _tags(source: ColorTags, width: int, height: int, *, lossless: bool) -> ColorTags:
-    """Tags of the new track. RGB is stored as such without loss, and otherwise as Y'CbCr of a matrix by size."""
-    if lossless:
-        return replace(source, matrix=RGB, full_range=True)
-    if source.matrix == RGB:
-        return replace(source, matrix=default_matrix(width, height), full_range=False)
-    return source

@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from flair_core.frames import Frame, VideoInfo
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 class FrameSource(ABC):
     """Frames of a clip in order of display, upright, as full-range R'G'B'.
 
-    Any order of access gives the same frames. One thread at a time may use an instance; iterators made by
-    `frames` are independent of it and of each other.
+    Any order of access gives the same frames. One thread at a time may use an instance; the iterators that
+    `frames` makes are independent of it and of each other.
     """
 
     path: Path
@@ -24,7 +27,7 @@ class FrameSource(ABC):
     @property
     @abstractmethod
     def info(self) -> VideoInfo:
-        """Size, rate and tags; `length` is exact once `len` has been called."""
+        """Size, rate and tags; `length` is exact after `len`."""
 
     @property
     @abstractmethod
@@ -33,7 +36,7 @@ class FrameSource(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of frames; waits for the index."""
+        """Number of frames; waits for the index. Raises MediaError."""
 
     @abstractmethod
     def __getitem__(self, index: int) -> Frame:
@@ -41,7 +44,11 @@ class FrameSource(ABC):
 
     @abstractmethod
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Frames `start` ≤ index < `stop` one after the other; holds one frame at a time."""
+        """Frames `start` ≤ index < `stop` in order; holds one frame at a time. Raises MediaError."""
+
+    @abstractmethod
+    def thumbnails(self, indices: Iterable[int], height: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """(index, small picture of about that moment) for each of `indices`; ascending ones are fastest."""
 
     @abstractmethod
     def close(self) -> None:

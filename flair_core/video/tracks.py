@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.packet import Packet
 from av.stream import Discard
 
-from flair_core.video.containers import open_input
-from flair_core.video.index import until_damage
+from flair_core.video.containers import open_input, until_damage, video_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,20 @@ STALE = frozenset({
     "number_of_frames", "number_of_bytes", "_statistics_writing_app", "_statistics_writing_date_utc",
     "_statistics_tags",
 })  # fmt: skip
-"""Metadata that describes the old file, not its content; compared without a language suffix, in lower case."""
+"""Metadata about the old file and not its content; compared in lower case, without a language suffix."""
+
+
+COMMON_KEYS = frozenset({
+    "title", "artist", "album", "album_artist", "comment", "composer", "copyright", "creation_time", "date",
+    "description", "genre", "lyrics", "show", "synopsis", "track", "network", "grouping", "keywords",
+})  # fmt: skip
+"""Metadata that the usual tags of MP4 and MOV hold; for others they need QuickTime's free keys."""
+
+
+def needs_free_keys(source: Path) -> bool:
+    """Whether a file's metadata has keys that MP4 and MOV only hold as free keys."""
+    with open_input(source) as container:
+        return not COMMON_KEYS.issuperset(lasting(container.metadata))
 
 
 def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -36,9 +49,9 @@ def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
 class TrackCopy:
     """Copies everything but the pictures of `source` into `target`, in step with the pictures.
 
-    `origin` None keeps every packet and its time. Otherwise `origin` and `end`, in seconds, tell what belongs to
-    the pictures; times are moved so that `origin` becomes 0. Packets that begin earlier are left out, but PCM is
-    cut to the sample. Make it before the header of `target` is written.
+    `origin` None keeps every packet and its time. Otherwise `origin` and `end`, in seconds, tell what
+    belongs to the pictures; times are moved so that `origin` becomes 0. Packets that begin earlier are left
+    out, but PCM is cut to the sample. To be made before the header of `target` is written.
     """
 
     def __init__(
@@ -46,16 +59,13 @@ class TrackCopy:
     ) -> None:
         self._source, self._target, self._origin = open_input(source), target, origin
         self.notes: list[str] = []
+        """What could not be taken along; one sentence each."""
         self._copies = {
             track.index: copy for track in self._source.streams if (copy := self._add(track)) is not None
         }
-        for track in self._source.streams:
-            if track.index not in self._copies:
-                track.discard = Discard.all
+        self.picture_metadata = lasting(video_stream(self._source, source).metadata)
+        """Of the track that the new pictures replace."""
         target.metadata.update(lasting(self._source.metadata))
-        self.picture_metadata = (
-            lasting(self._source.streams.video[0].metadata) if self._source.streams.video else {}
-        )
         target.set_chapters(list(_chapters(self._source.chapters(), origin, end)))
         self._packets = self._relevant()
         self._pending = next(self._packets, None)
@@ -66,13 +76,13 @@ class TrackCopy:
 
     def _add(self, track: Stream) -> Stream | None:
         """The track of the target that takes the packets of `track`; None when they are left out."""
-        if track.type not in ("audio", "subtitle", "attachment"):
+        if track.type == "video" or track.discard == Discard.all:  # libav discards chapters' texts itself
             return None
-        try:
-            copy = self._target.add_stream_from_template(track, opaque=True)
-        except (av.FFmpegError, ValueError) as error:
-            self.notes.append(f"A track of the source ({track.type}, {_codec(track)}) was left out: {error}.")
+        if not _fits(track, self._target.format.name):
+            kind = f"{track.type}, {_codec(track)}"
+            self.notes.append(f"A track of the source ({kind}) can't be held by the output and was left out.")
             return None
+        copy = self._target.add_stream_from_template(track, opaque=True)
         copy.metadata.update(lasting(track.metadata))
         copy.disposition = track.disposition
         return copy
@@ -99,19 +109,18 @@ class TrackCopy:
                     self._mux(_pcm_cut(packet, 0, room) if _is_pcm(packet.stream) else packet)
             self._pending = next(self._packets, None)
 
-    def _mux(self, packet: Packet) -> None:
+    def _mux(self, packet: Packet[Any]) -> None:
         packet.stream = self._copies[packet.stream.index]
         self._target.mux_one(packet)
 
-    def _relevant(self) -> Iterator[Packet]:
+    def _relevant(self) -> Iterator[Packet[Any]]:
         """Packets to copy, their times as the target counts them."""
-        kept = [
-            track
-            for track in self._source.streams
-            if track.index in self._copies and track.type != "attachment"
-        ]
+        kept = [track for track in self._source.streams if track.index in self._copies]
         if not kept:  # libav would take that for "all"
             return
+        for track in self._source.streams:
+            if track not in kept:
+                track.discard = Discard.all
         for packet in until_damage(self._source.demux(kept)):
             if not packet.size:
                 continue
@@ -119,36 +128,47 @@ class TrackCopy:
                 shift = round(self._origin / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - shift
                 packet.dts = None if packet.dts is None else packet.dts - shift
-                if (packet := _from_zero(packet)) is None:
-                    continue
-            yield packet
+                yield from _from_zero(packet)
+            else:
+                yield packet
 
 
-def _from_zero(packet: Packet) -> Packet | None:
-    """What of a packet lies after time 0; None when that is nothing, or can't be cut."""
+def _fits(track: Stream, container: str) -> bool:
+    """Whether a header with this track can be written."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(track, opaque=True).metadata.update(track.metadata)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _from_zero(packet: Packet[Any]) -> Iterator[Packet[Any]]:
+    """What of a packet lies after time 0, where a packet of its kind can be cut."""
     if packet.pts is None or packet.pts >= 0:
-        return packet
+        yield packet
+        return
     remaining = packet.pts + (packet.duration or 0)
-    if remaining <= 0:
-        return None
-    if packet.stream.type == "subtitle":
+    if remaining > 0 and packet.stream.type == "subtitle":
         packet.pts = packet.dts = 0
         packet.duration = remaining
-        return packet
-    return _pcm_cut(packet, -packet.pts, packet.duration) if _is_pcm(packet.stream) else None
+        yield packet
+    elif remaining > 0 and _is_pcm(packet.stream):
+        yield _pcm_cut(packet, -packet.pts, packet.duration or 0)
 
 
 def _is_pcm(track: Stream) -> bool:
     return track.type == "audio" and _codec(track).startswith("pcm_")
 
 
-def _pcm_cut(packet: Packet, start: Fraction | int, stop: Fraction | int) -> Packet:
-    """Samples from `start` to `stop` of an uncompressed packet, both in its time base and counted from its pts."""
+def _pcm_cut(packet: Packet[Any], start: Fraction | int, stop: Fraction | int) -> Packet[Any]:
+    """What an uncompressed packet holds from `start` to `stop`, in its time base, counted from its pts."""
     track = packet.stream
     samples = packet.time_base * track.rate
     block = track.codec_context.format.bytes * track.channels
     first, last = round(start * samples), min(round(stop * samples), packet.size // block)
-    cut = Packet(bytes(packet)[first * block : last * block])
+    cut: Packet[Any] = Packet(bytes(packet)[first * block : last * block])
     cut.stream, cut.time_base = track, packet.time_base
     cut.pts = cut.dts = packet.pts + round(first / samples)
     cut.duration = round((last - first) / samples)
