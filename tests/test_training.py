@@ -33,12 +33,12 @@ def faces(tmp_path):
                 small = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
                 picture = cv2.resize(small, (64, 64), interpolation=cv2.INTER_CUBIC)
                 encoded = cv2.imencode(".png", picture)[1].tobytes()
-                entry = tarfile.TarInfo(f"{number}.png")
+                entry = tarfile.TarInfo(f"{source}{number}.png")
                 entry.size = len(encoded)
                 archive.addfile(entry, io.BytesIO(encoded))
-                rows.append({"file": entry.name, "shard": f"{shard}.tar", "source": source})
+                rows.append({"file": entry.name, "source": source})
     with (folder / "index.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["file", "shard", "source"])
+        writer = csv.DictWriter(file, ["file", "source"])
         writer.writeheader()
         writer.writerows(rows)
     return folder

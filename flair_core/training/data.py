@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[np.uint8]:
-    """All faces of a folder as (n, S, S, 3) RGB, in the order of the shards.
+    """All faces of a folder as (n, S, S, 3) RGB, in the order of the shards; file names are unique in a folder.
 
     sources: keep only these tags of index.csv; None keeps all.
     Raises MediaError when the folder, its index or every wanted face is missing.
@@ -32,12 +32,12 @@ def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[
     known = {row["source"] for row in rows}
     if sources is not None and (unknown := set(sources) - known):
         raise MediaError(f"{folder} has no source {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
-    wanted = {(row["shard"], row["file"]) for row in rows if sources is None or row["source"] in sources}
+    wanted = {row["file"] for row in rows if sources is None or row["source"] in sources}
     faces = []
-    for shard in sorted({shard for shard, _ in wanted}):
-        with tarfile.open(folder / shard) as archive:
+    for shard in sorted(folder.glob("*.tar")):
+        with tarfile.open(shard) as archive:
             for member in archive:
-                if (shard, member.name) in wanted and (stored := archive.extractfile(member)):
+                if member.name in wanted and (stored := archive.extractfile(member)):
                     faces.append(_decoded(stored.read(), member.name))
     if not faces:
         raise MediaError(f"{folder} holds none of the faces that its index names.")
