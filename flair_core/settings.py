@@ -225,6 +225,11 @@ class RestorationSettings:
     sampler: SamplerSettings = SamplerSettings()
     faces: FaceSettings = FaceSettings()
 
+    @property
+    def magnification(self) -> int:
+        """Size of a written frame relative to the source's."""
+        return self.degradation.scale if self.faces.aligned else self.faces.upscale
+
     def to_json(self) -> str:
         """The settings as a preset file."""
         return json.dumps({"version": PRESET_VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
