@@ -1,0 +1,220 @@
+"""The sampler with networks known in closed form, and the policies γ_t, ρ_t, w_t."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from flair_core.degradations import Identity, build
+from flair_core.denoisers.base import Condition
+from flair_core.policies import Plan, enhancement, paper, released
+from flair_core.refiners import Clamp, Consistency
+from flair_core.sampler import SeededNoise, sample, start
+from flair_core.schedule import NoiseSchedule
+from flair_core.settings import DegradationSettings, SamplerSettings
+
+CHAIN = NoiseSchedule.linear(1000, 1e-4, 2e-2)
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+class GaussianPrior:
+    """x_0 ~ N(mean, std² I): the exact noise predictor is linear in x_t."""
+
+    def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
+        self.mean, self.std, self.told = mean, std, []
+
+    def predict_noise(self, x_t, t, condition):
+        self.told.append(t)
+        alpha_bar = float(CHAIN.alpha_bar[t])
+        variance = alpha_bar * self.std**2 + 1 - alpha_bar
+        return (1 - alpha_bar) ** 0.5 * (x_t - alpha_bar**0.5 * self.mean) / variance
+
+
+def run(steps=10, shape=(2, 3, 16, 16), *, prior=None, refiners=None, plan=None, noise=None, rho=0.25):
+    schedule = CHAIN.respaced(steps)
+    noise = noise or (lambda k, shape: normal(*shape, seed=1000 + k))
+    return list(
+        sample(
+            start(torch.zeros(shape, dtype=torch.float64), schedule, noise),
+            schedule=schedule,
+            denoiser=prior or GaussianPrior(),
+            condition=Condition(torch.zeros(shape)),
+            refiners=refiners or {},
+            plan=plan or paper(schedule, SamplerSettings(rho=rho), 0.0),
+            noise=noise,
+        )
+    )
+
+
+def test_samples_follow_the_prior():
+    """With the exact noise predictor, many small steps turn noise into draws from N(0.3, 0.2² I)."""
+    last = run(200, (4, 3, 64, 64), prior=GaussianPrior(0.3, 0.2), rho=0.0)[-1]
+    assert last.x0.mean().item() == pytest.approx(0.3, abs=0.01)
+    assert last.x0.std().item() == pytest.approx(0.2, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "blur",
+    [
+        DegradationSettings(scale=8),
+        DegradationSettings(scale=4, kernel="gaussian"),
+        DegradationSettings(scale=2, kernel="motion", angle=30),
+    ],
+)
+def test_the_last_estimate_agrees_with_the_measurement(blur):
+    """γ = 1, σ_e = 0: A x̂ = y at every step."""
+    A = build(blur, (16, 16))
+    y = A.forward(normal(2, 3, 16, 16))
+    states = run(refiners={"clamp": Clamp(), "DC": Consistency(A, y, torch.ones(10))})
+    for state in states:
+        assert_close(A.forward(state.x0), y, rtol=0, atol=1e-9)
+
+
+def test_what_was_not_observed_follows_the_prior():
+    """x_0 ~ N(0, I) seen through A without noise: A⁺y is the observed part, and the rest varies as before."""
+    A = build(DegradationSettings(scale=4), (16, 16))
+    y = A.forward(normal(2, 3, 16, 16))
+    last = run(100, refiners={"DC": Consistency(A, y, torch.ones(100))}, rho=0.0)[-1]
+    assert_close(A.pinv(A.forward(last.x0)), A.pinv(y), rtol=0, atol=1e-9)
+    unseen = last.x0 - A.pinv(y)
+    assert unseen.std().item() == pytest.approx((1 - 1 / 16) ** 0.5, rel=0.05)
+
+
+def test_rho_0_is_deterministic_given_its_start():
+    x_T = normal(2, 3, 16, 16)
+
+    def only_first(k, shape):
+        assert k == 0, "no fresh noise at ρ = 0"
+        return x_T
+
+    first, second = (run(rho=0.0, noise=only_first)[-1].x0 for _ in range(2))
+    assert_close(first, second, rtol=0, atol=0)
+
+
+def test_states_tell_what_happened():
+    prior = GaussianPrior()
+    refiners = {"halved": lambda x0, index: x0 / 2, "shifted": lambda x0, index: x0 + index}
+    states = run(5, prior=prior, refiners=refiners)
+    assert [state.index for state in states] == [4, 3, 2, 1, 0]
+    assert prior.told == CHAIN.respaced(5).timesteps.flip(0).tolist()
+    for state in states:
+        assert list(state.stages) == ["halved", "shifted"]
+        assert_close(state.stages["halved"], state.x0_raw / 2)
+        assert_close(state.x0, state.x0_raw / 2 + state.index)
+
+
+def test_each_step_starts_from_the_refined_estimate():
+    """Eq. (9), second line, with ε̃ recomputed."""
+    none, eps_scale, noise_scale = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.3, 0.4], [0.0, 0.2, 0.1]])
+    schedule, plan = CHAIN.respaced(3), Plan(none, none, eps_scale, noise_scale)
+    first, second, _ = run(3, refiners={"halved": lambda x0, index: x0 / 2}, plan=plan)
+    eps = schedule.predict_eps(first.x_t, first.x0, 2)
+    draw = normal(2, 3, 16, 16, seed=1001)
+    assert_close(second.x_t, schedule.alpha_bar[1].sqrt() * first.x0 + 0.4 * eps + 0.1 * draw)
+
+
+def test_gradients_stay_off_inside_and_on_outside():
+    """Suspended at a yield, the generator must not leave its caller without gradients."""
+    states = sample(
+        normal(1, 3, 4, 4).requires_grad_(),
+        schedule=CHAIN.respaced(2),
+        denoiser=GaussianPrior(),
+        condition=Condition(torch.zeros(1, 3, 4, 4)),
+        refiners={},
+        plan=paper(CHAIN.respaced(2), SamplerSettings(), 0.0),
+        noise=lambda k, shape: normal(*shape),
+    )
+    state = next(states)
+    assert torch.is_grad_enabled()
+    assert not state.x0.requires_grad
+
+
+@given(st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_clean_footage_gets_all_of_q_from_eps_and_fresh_noise(steps, rho, gamma):
+    schedule = CHAIN.respaced(steps)
+    plan = paper(schedule, SamplerSettings(rho=rho, gamma=gamma), 0.0)
+    total = torch.tensor([1 - schedule.alpha_bar_before(t) for t in range(steps)], dtype=torch.float64)
+    assert_close(plan.gamma, torch.full_like(total, gamma))
+    assert_close(plan.noise_scale.square(), rho * total, rtol=0, atol=1e-12)
+    assert_close(plan.eps_scale.square(), (1 - rho) * total, rtol=0, atol=1e-12)
+
+
+@given(st.integers(2, 60), st.floats(0, 1), st.floats(0, 1), st.floats(1e-3, 3))
+@settings(max_examples=60, deadline=None)
+def test_consistency_never_brings_more_noise_than_q_allows(steps, rho, gamma, sigma):
+    schedule = CHAIN.respaced(steps)
+    plan = paper(schedule, SamplerSettings(rho=rho, gamma=gamma), sigma)
+    before = torch.tensor([schedule.alpha_bar_before(t) for t in range(steps)], dtype=torch.float64)
+    brought = before * plan.gamma.square() * sigma**2
+    assert (brought + plan.noise_scale.square() <= 1 - before + 1e-12).all()
+    assert torch.isfinite(plan.eps_scale).all()
+    assert (plan.gamma <= gamma).all()
+    assert plan.gamma[0] == 0
+
+
+@pytest.mark.parametrize("steps", [5, 30, 100])
+@pytest.mark.parametrize("rho", [0.0, 0.25, 0.85])
+@pytest.mark.parametrize("sigma", [0.05, 0.4])
+def test_with_noise_the_variance_conforms_to_q(steps, rho, sigma):
+    """x_0 = 0 and a network that knows it: all there is in x_t is noise, of variance 1 − ᾱ_t."""
+    shape, schedule = (1, 3, 100, 100), CHAIN.respaced(steps)
+    y = sigma * normal(*shape)
+    plan = paper(schedule, SamplerSettings(rho=rho), sigma)
+    states = run(
+        steps,
+        shape,
+        prior=GaussianPrior(std=0.0),
+        refiners={"DC": Consistency(Identity(), y, plan.gamma)},
+        plan=plan,
+    )
+    for state in states:
+        expected = 1 - float(schedule.alpha_bar[state.index])
+        assert state.x_t.var().item() == pytest.approx(expected, rel=0.05)
+
+
+def test_enhancement_falls_from_tau_to_the_first_step():
+    w = enhancement(20, 0.6, 5)
+    assert w[5].item() == pytest.approx(0.6)
+    assert w[19].item() == pytest.approx(0)
+    assert (w[:5] == 0).all()
+    assert (w[5:].diff() < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("steps", "tau", "expected"), [(1, 0, [0.6]), (3, 2, [0, 0, 0.6]), (3, 3, [0, 0, 0]), (2, 999, [0, 0])]
+)
+def test_enhancement_of_short_chains(steps, tau, expected):
+    assert enhancement(steps, 0.6, tau).tolist() == pytest.approx(expected)
+
+
+def test_released_trusts_clean_footage_and_scales_with_gamma():
+    schedule = CHAIN.respaced(50)
+    assert (released(schedule, SamplerSettings(), 0.05, -1).gamma == 1).all()
+    noisy = released(schedule, SamplerSettings(), 0.05, 1).gamma
+    assert noisy[0] < 0.01
+    assert noisy[-1] > 0.99
+    assert_close(released(schedule, SamplerSettings(gamma=0.5), 0.05, 1).gamma, 0.5 * noisy)
+
+
+def test_seeded_noise_is_one_draw_for_all_frames_and_windows():
+    noise = SeededNoise(7)
+    five, two = noise(3, torch.Size((5, 3, 8, 8))), noise(3, torch.Size((2, 3, 8, 8)))
+    assert_close(five[4], five[0], rtol=0, atol=0)
+    assert_close(five[:2], two, rtol=0, atol=0)
+    for other in (noise(4, two.shape), SeededNoise(8)(3, two.shape)):
+        assert abs(torch.corrcoef(torch.stack([two[0].flatten(), other[0].flatten()]))[0, 1]) < 0.3
+
+
+def test_seeded_noise_is_standard_normal_over_steps_and_seeds():
+    draws = torch.stack(
+        [SeededNoise(seed)(step, torch.Size((1, 3, 16, 16)))[0] for seed in range(8) for step in range(8)]
+    )
+    assert draws.mean().item() == pytest.approx(0, abs=0.02)
+    assert draws.std().item() == pytest.approx(1, abs=0.02)
