@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flair_core.enhancers.base import Enhancer, Unchanged
+from flair_core import weights
+from flair_core.enhancers.base import Enhancer, Resized, Unchanged
 from flair_core.enhancers.detail import Detail
+from flair_core.errors import SettingsError, WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import torch
+    from torch import Tensor
+
+NAMES = ("none", "detail", "gfpgan", "restoreformer", "restoreformer-pp", "codeformer", "vqfr")
+SIZE = 512
+"""Side of the faces that all of the networks were trained on."""
 
 
-def load_enhancer(name: str, device: torch.device) -> Enhancer:
-    """The enhancer of that name, ready on its device."""
-    return Unchanged() if name == "none" else Detail()
+def load_enhancer(
+    name: str, device: torch.device, *, path: Path | None = None, fidelity: float = 1.0
+) -> Enhancer:
+    """The enhancer of that name, ready on its device; `path` is its file where it is not in the data folder.
+
+    `fidelity` in [0, 1] is for codeformer and vqfr: 1 stays close to the input, 0 trusts the codebook alone.
+    Raises SettingsError for an unknown name, WeightsError when its file is missing or holds something else.
+    """
+    match name:
+        case "none":
+            return Unchanged()
+        case "detail":
+            return Detail()
+        case _ if name in NAMES:
+            return Resized(_network(name, path or _file(name), device, fidelity), SIZE)
+    raise SettingsError(f"There is no enhancer {name!r}; choose one of {', '.join(NAMES)}.")
+
+
+def _file(name: str) -> Path:
+    try:
+        return weights.path(name)
+    except WeightsError as error:
+        raise WeightsError(f"{error} Or choose another enhancer, or set the enhancement w_τ to 0.") from None
+
+
+def _network(name: str, path: Path, device: torch.device, fidelity: float) -> Callable[[Tensor], Tensor]:
+    from flair_core.enhancers import adapters  # noqa: PLC0415 - loads spandrel
+    from flair_core.enhancers.checkpoint import build, unwrap  # noqa: PLC0415
+
+    state, source = unwrap(weights.read(path)), path.name
+    match name:
+        case "gfpgan":
+            return adapters.gfpgan(state, source, device)
+        case "restoreformer":
+            return adapters.restoreformer(state, source, device)
+        case "codeformer":
+            return adapters.codeformer(state, source, device, fidelity)
+        case "vqfr":
+            from flair_core.enhancers.vqfr import VQFR  # noqa: PLC0415
+
+            return partial(build(VQFR, state, source).to(device), fidelity=fidelity)
+        case _:
+            from flair_core.enhancers.restoreformer import RestoreFormer, released_keys  # noqa: PLC0415
+
+            return build(RestoreFormer, state, source, released_keys).to(device)
