@@ -1,0 +1,103 @@
+"""The authors' networks as denoisers: what they are told, on which schedule, in which arithmetic."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from flair_core.denoisers.released_bicubic import BicubicNetwork
+from flair_core.denoisers.released_blur import BlurNetwork
+from flair_core.errors import ShapeError
+from flair_core.schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from flair_core.denoisers.base import Condition
+    from flair_core.denoisers.flow import Flows
+    from flair_core.denoisers.unet import Size, UNet
+
+
+class Released(ABC):
+    """A released network, ready on its device."""
+
+    size = 512
+    window = 10
+    schedule: NoiseSchedule
+    network_class: ClassVar[type[BicubicNetwork | BlurNetwork]]
+
+    def __init__(self, network: UNet, device: torch.device) -> None:
+        self.network = network.eval().requires_grad_(False).to(device)
+        self._motion: tuple[Condition, dict[Size, Flows]] | None = None
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> Released:
+        """The network of full size with the weights of `weights.load`."""
+        with torch.device("meta"):  # no time and memory for values that are replaced at once
+            network = cls.network_class()
+        network.load_state_dict(state, assign=True)
+        return cls(network, device)
+
+    @torch.no_grad()
+    def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
+        """See Denoiser. Raises ShapeError unless the sides are multiples of the network's coarsest pixel."""
+        multiple = 2 ** (len(self.network.config.channels) - 1)
+        height, width = x_t.shape[-2:]
+        if height % multiple or width % multiple:
+            raise ShapeError(
+                f"The network got frames of {width}×{height} pixels, but it needs multiples of {multiple}, "
+                f"best {self.size}×{self.size}."
+            )
+        flows = self._flows(condition)
+        step = torch.full((1, len(x_t)), self._told(t), device=x_t.device)
+        weight = 1.0 if condition.weight is None else condition.weight[None]
+        # Half precision as published, where it is fast; flows, norms and the last layer stay in float32.
+        with torch.autocast(x_t.device.type, torch.float16, enabled=x_t.device.type == "cuda"):
+            out: Tensor = self.network(x_t[None], condition.c[None], step, flows, weight)
+        return out[0, :, :3].float()
+
+    @abstractmethod
+    def _told(self, t: int) -> float:
+        """The noise level as the network is told it."""
+
+    def _flows(self, condition: Condition) -> dict[Size, Flows]:
+        """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
+        if self._motion is None or self._motion[0] is not condition:
+            frames = condition.c if condition.flow_input is None else condition.flow_input
+            height, width = condition.c.shape[-2:]
+            self._motion = condition, self.network.flows(frames[None], (height, width))
+        return self._motion[1]
+
+
+class ReleasedBicubic(Released):
+    """For ×8 and ×16 bicubic super-resolution; told √ᾱ_t."""
+
+    schedule = NoiseSchedule.linear(2000, 1e-6, 1e-2)
+    network_class = BicubicNetwork
+
+    def _told(self, t: int) -> float:
+        return math.sqrt(self.schedule.alpha_bar[t])
+
+
+class ReleasedBlur(Released):
+    """For ×4 with blur, or blur and JPEG; told the step. Its variance channels are dropped."""
+
+    schedule = NoiseSchedule.linear(1000, 1e-4, 2e-2)
+    network_class = BlurNetwork
+
+    def _told(self, t: int) -> float:
+        return float(t)
+
+
+NETWORKS: dict[str, type[Released]] = {
+    "flair-x8": ReleasedBicubic,
+    "flair-x16": ReleasedBicubic,
+    "flair-gaussian": ReleasedBlur,
+    "flair-jpeg": ReleasedBlur,
+}
+"""By the name of their weights."""

@@ -1,0 +1,208 @@
+"""Layers that let frames of a window look at each other; φ of the paper, shared by all networks.
+
+Beside these, a `ResidualBlock` with a kernel of three sizes mixes neighbouring frames. All of them add to
+their input, and their last layer starts at zero: a network that gains them predicts at first what it did
+before.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import DeformConv2d
+
+from flair_core.denoisers.flow import Flows, warp
+from flair_core.denoisers.layers import WindowNorm, cos_sin, per_frame, zeroed
+
+
+class Gate(nn.Linear):
+    """Mixes a refinement in, per frame and channel: (1 − g)·x + g·refined with g = sigmoid(linear(emb))."""
+
+    def weigh(self, emb: Tensor) -> Tensor:
+        """g: (B, T, E) → (B, T, C)."""
+        return super().forward(emb).sigmoid()
+
+    def forward(self, x: Tensor, refined: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
+        """x, refined: (B, T, C, h, w); emb: (B, T, E)."""
+        g = self.weigh(emb)[..., None, None]
+        return (1 - g) * x + g * refined
+
+
+class TemporalAttention(nn.Module):
+    """Each position attends to itself in the other window − 1 frames around its own.
+
+    Before the first and after the last frame, these repeat. Offsets in time are embedded in queries and keys.
+    """
+
+    def __init__(self, channels: int, window: int, head_channels: int) -> None:
+        super().__init__()
+        self.window = window
+        self.heads = channels // head_channels
+        self.norm = WindowNorm(32, channels)
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels)
+        self.value = nn.Linear(channels, channels)
+        self.out = zeroed(nn.Conv2d(channels, channels, 1))
+
+    def offsets(self) -> Tensor:
+        """(window,): time relative to the frame that asks."""
+        return torch.arange(self.window, device=self.query.weight.device) - self.window // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C, h, w) → the same shape."""
+        count, channels = x.shape[1:3]
+        middle = self.window // 2
+        times = cos_sin(self.offsets(), channels)
+        normed = self.norm(x).movedim(2, -1)  # (B, T, h, w, C)
+        # Keys are linear in frame + time: the frames' part is computed once, not once per offset.
+        q = self._per_head(self.query(normed + times[middle]))
+        k = self._per_head(self.key(normed))
+        v = self._per_head(self.value(normed))
+        k_times = self._per_head(functional.linear(times, self.key.weight))
+        around = [offset for offset in range(self.window) if offset != middle]
+        frames = torch.arange(count, device=x.device)
+        shown = {o: (frames + o - middle).clamp(0, count - 1) for o in around}
+        # No attention product over gathered frames: that would hold window − 1 copies of keys and values.
+        scores = torch.stack([(q * (k[:, shown[o]] + k_times[o])).sum(-1) for o in around], -1)
+        weights = (scores * q.shape[-1] ** -0.5).softmax(-1)  # (B, T, h, w, heads, window − 1)
+        mixed = torch.zeros_like(v)
+        for weight, offset in zip(weights.unbind(-1), around, strict=True):
+            mixed = mixed + weight[..., None] * v[:, shown[offset]]
+        return x + per_frame(self.out, mixed.flatten(-2).movedim(-1, 2))
+
+    def _per_head(self, x: Tensor) -> Tensor:
+        return x.view(*x.shape[:-1], self.heads, -1)
+
+
+class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
+    """Flow-guided second-order deformable convolution of BasicVSR++: moves carried features to now.
+
+    It samples the two features carried last at the places that the flows lead to, at most `max_offset`
+    pixels off.
+    """
+
+    def __init__(self, channels: int, max_offset: float, groups: int = 16) -> None:
+        super().__init__(2 * channels, channels, 3, padding=1)
+        self.max_offset = max_offset
+        self.offsets = nn.Sequential(
+            nn.Conv2d(3 * channels + 4, channels, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            zeroed(nn.Conv2d(channels, 27 * groups, 3, padding=1)),
+        )
+
+    def forward(self, carried: Tensor, hints: Tensor, flow1: Tensor, flow2: Tensor) -> Tensor:
+        """Align (N, 2C, h, w), the features carried from one and from two frames ago, to now: → (N, C, h, w).
+
+        hints: (N, 3C, h, w), both warped along their flows, the current feature between them.
+        flow1, flow2: (N, 2, h, w), which lead from now to one and to two frames ago.
+        """
+        out: Tensor = self.offsets(torch.cat((hints, flow1, flow2), 1))
+        residual1, residual2, mask = out.chunk(3, 1)
+        repeats = residual1.shape[1] // 2
+        offset = torch.cat(
+            [
+                self.max_offset * residual.tanh() + flow.flip(1).repeat(1, repeats, 1, 1)  # y before x
+                for residual, flow in ((residual1, flow1), (residual2, flow2))
+            ],
+            1,
+        )
+        # torchvision has no half-precision kernel for processors.
+        with torch.autocast(carried.device.type, enabled=False):
+            aligned: Tensor = super().forward(carried.float(), offset.float(), mask.sigmoid().float())
+        return aligned
+
+
+class ConvolutionPair(nn.Module):
+    """x + conv(relu(conv(x)))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) → the same shape."""
+        residual: Tensor = self.conv2(functional.relu(self.conv1(x)))
+        return x + residual
+
+
+def fusion(channels_in: int, channels: int) -> nn.Sequential:
+    """Joins features of several sources: (N, C_in, h, w) → (N, C, h, w)."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, padding=1), nn.LeakyReLU(0.1), ConvolutionPair(channels)
+    )
+
+
+class Branch(nn.Module):
+    """Carries features through a window in one direction of time, eq. (5)."""
+
+    def __init__(self, sources: int, channels: int, max_offset: float) -> None:
+        super().__init__()
+        self.align = DeformableAlignment(channels, max_offset)
+        self.fuse = fusion((sources + 1) * channels, channels)
+
+    def forward(self, sources: list[Tensor], flows: Tensor, weight: Tensor) -> Tensor:
+        """Features carried to each frame, (B, T, C, h, w), in the direction in which frames are given.
+
+        sources: each (B, T, C, h, w), the first the features themselves.  flows: (B, T − 1, 2, h, w), entry
+        i leads from frame i + 1 to frame i.  weight: (B, T, 1, h, w) or broadcast to it: w̃(1 − m) + m.
+        """
+        carried = before = torch.zeros_like(sources[0][:, 0])
+        results = []
+        for i in range(sources[0].shape[1]):
+            aligned = carried
+            if i > 0:
+                flow1 = flows[:, i - 1]
+                # The frame before the first was never seen: no flow leads there.
+                flow2 = flow1 + warp(flows[:, i - 2], flow1) if i > 1 else torch.zeros_like(flow1)
+                hints = torch.cat((warp(carried, flow1), sources[0][:, i], warp(before, flow2)), 1)
+                aligned = self.align(torch.cat((carried, before), 1), hints, flow1, flow2)
+            fused = self.fuse(torch.cat([*(source[:, i] for source in sources), aligned], 1))
+            before, carried = carried, (aligned + fused) * weight[:, i]
+            results.append(carried)
+        return torch.stack(results, 1)
+
+
+class RecurrentRefinement(nn.Module):
+    """Recurrent refinement, eq. (5): features are carried backward, then forward in time, and joined.
+
+    `max_offset` limits how far, in pixels, the alignment may depart from the optical flow.
+    """
+
+    def __init__(self, channels: int, max_offset: float = 10) -> None:
+        super().__init__()
+        self.backward_branch = Branch(1, channels, max_offset)
+        self.forward_branch = Branch(2, channels, max_offset)
+        self.reconstruct = fusion(3 * channels, channels)
+        self.out = zeroed(nn.Conv2d(channels, channels, 1))
+
+    def propagate(self, x: Tensor, flows: Flows, weight: Tensor | float) -> tuple[Tensor, Tensor]:
+        """The features carried backward and forward in time to each frame, both like x."""
+        weight = self._annealing(x, weight)
+        backward = self.backward_branch([x.flip(1)], flows.backward.flip(1), weight.flip(1)).flip(1)
+        return backward, self.forward_branch([x, backward], flows.forward, weight)
+
+    def forward(self, x: Tensor, flows: Flows, weight: Tensor | float = 1.0) -> Tensor:
+        """(B, T, C, h, w) → the same shape.
+
+        flows: of the same h and w.  weight: w̃(1 − m) + m, a number or a map (B, T, 1, H, W) of any H and W.
+        """
+        backward, forward = self.propagate(x, flows, weight)
+        # Frame by frame: side by side for a whole window, they would be the largest tensor of the network.
+        sources = zip(x.unbind(1), backward.unbind(1), forward.unbind(1), strict=True)
+        refined = [self.out(self.reconstruct(torch.cat(source, 1))) for source in sources]
+        return x + torch.stack(refined, 1)
+
+    @staticmethod
+    def _annealing(x: Tensor, weight: Tensor | float) -> Tensor:
+        """The weight as (B, T, 1, h, w), or broadcast to it."""
+        if not isinstance(weight, Tensor):
+            return x.new_full((1, x.shape[1], 1, 1, 1), weight, dtype=torch.float32)
+        if weight.shape[-2:] == x.shape[-2:]:
+            return weight
+        return per_frame(lambda m: functional.interpolate(m, x.shape[-2:], mode="nearest"), weight)
