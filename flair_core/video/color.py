@@ -50,7 +50,7 @@ def has_alpha(pixels: VideoFormat) -> bool:
 
 def is_gray(pixels: VideoFormat) -> bool:
     """Whether a pixel format has luma only."""
-    return not pixels.is_rgb and not any(part.is_chroma for part in pixels.components)
+    return not pixels.is_rgb and sum(not part.is_alpha for part in pixels.components) == 1
 
 
 def color_tags(frame: VideoFrame) -> ColorTags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import chain, dropwhile
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -43,7 +44,7 @@ class Decoder:
     def __init__(self, path: Path, index: Index, lost: set[int]) -> None:
         self.path, self.index, self.lost = path, index, lost
         self._numbers = {pts: number for number, pts in enumerate(index.pts)}
-        self._seekable = not index.counted
+        self._seekable, self._untouched = True, True
         self._container, self._stream = self._opened()
 
     def close(self) -> None:
@@ -86,15 +87,18 @@ class Decoder:
                     self._seekable, start, entry = False, due, 0
 
     def _delivered(self, entry: int) -> Iterator[tuple[int, VideoFrame]]:
-        """Shown frames that decoding from `entry` gives, with their indices, in order."""
+        """Shown frames that decoding from an entry gives, with their indices, in order."""
+        frames = decode(self._packets(entry))
+        if self.index.counted:
+            first = self.index.entries[entry].first
+            following = dropwhile(lambda frame: entry > 0 and not frame.key_frame, frames)
+            yield from zip(range(first, len(self.index.pts)), following, strict=False)
+            return
         last = -1
-        for count, frame in enumerate(decode(self._stream, self._packets(entry))):
-            if self.index.counted:
-                number: int | None = count if count < len(self.index.pts) else None
-            else:
-                number = self._numbers.get(frame.pts) if frame.pts is not None else None
-                if number is None and entry > 0 and (frame.pts or 0) >= self.index.pts[0]:
-                    raise SeekFailed
+        for frame in frames:
+            number = None if frame.pts is None else self._numbers.get(frame.pts)
+            if number is None and entry > 0 and (frame.pts is None or frame.pts >= self.index.pts[0]):
+                raise SeekFailed
             if number is not None and number > last:
                 last = number
                 yield number, frame
@@ -104,34 +108,31 @@ class Decoder:
         entry = self.index.entries[number]
         if number > 0:
             for target in (entry.pts, entry.dts):
-                if target is not None and (packets := self._seek(target, entry)) is not None:
-                    yield from packets
-                    return
-        self._container.close()
-        self._container, self._stream = self._opened()
+                if target is not None and (packets := self._sought(target, entry)) is not None:
+                    return packets
+        if not self._untouched:
+            self._container.close()
+            self._container, self._stream = self._opened()
         packets = self._demux()
-        if not self.index.counted:
-            for packet in packets:
-                if packet.pts == entry.pts:
-                    yield packet
-                    break
-        yield from packets
+        return packets if number == 0 else dropwhile(lambda packet: not entry.is_at(packet), packets)
 
-    def _seek(self, target: int, entry: Entry) -> Iterator[Packet[Any]] | None:
+    def _sought(self, target: int, entry: Entry) -> Iterator[Packet[Any]] | None:
         """Packets from `entry` on, when seeking to `target` leads to a place before it."""
+        self._untouched = False
         try:
             self._container.seek(target, stream=self._stream)
         except av.FFmpegError:
             return None
         packets = self._demux()
         for packet in packets:
-            if packet.pts == entry.pts:
-                return _chained(packet, packets)
+            if entry.is_at(packet):
+                return chain([packet], packets)
             if packet.dts is not None and entry.dts is not None and packet.dts > entry.dts:
                 return None
         return None
 
     def _demux(self) -> Iterator[Packet[Any]]:
+        self._untouched = False
         return until_damage(self._container.demux(self._stream))
 
     def _opened(self) -> tuple[InputContainer, VideoStream]:
@@ -139,11 +140,6 @@ class Decoder:
         stream = video_stream(container, self.path)
         discard_others(container, stream)
         return container, stream
-
-
-def _chained(first: Packet[Any], rest: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
-    yield first
-    yield from rest
 
 
 def deinterlaced(frames: Iterator[tuple[int, VideoFrame]], start: int) -> Iterator[tuple[int, VideoFrame]]:

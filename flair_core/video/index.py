@@ -6,24 +6,33 @@ import bisect
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 import av
 
 from flair_core.errors import MediaError
-from flair_core.video.containers import discard_others, open_input, read_errors, until_damage, video_stream
+from flair_core.video.containers import (
+    discard_others,
+    open_input,
+    read_errors,
+    until_damage,
+    video_stream,
+)
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 UNEVEN_CODECS = frozenset({"vp8", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "rv30", "rv40"})
 """Their packets may hold no shown frame, or two: the frames can only be counted by decoding."""
+PROGRESSIVE = (0, 1)
+"""Field orders of libav: not said, and progressive."""
 DEFAULT_RATE = Fraction(25)
 
 
@@ -31,8 +40,16 @@ class Entry(NamedTuple):
     """A packet at which decoding may start: every frame from `first` on follows from it."""
 
     first: int
-    pts: int
+    pts: int | None
     dts: int | None
+    pos: int | None
+    """Place in the file, in bytes."""
+
+    def is_at(self, packet: Packet[Any]) -> bool:
+        """Whether this is the packet."""
+        if self.pos is not None:
+            return packet.pos == self.pos
+        return (packet.pts, packet.dts) == (self.pts, self.dts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +62,7 @@ class Index:
     entries: tuple[Entry, ...]
     """In order of display; frame 0 follows from the first."""
     counted: bool = False
-    """Frames are found by counting from the start, because timestamps do not tell them apart."""
+    """Frames are found by counting from an entry, because timestamps do not tell them apart."""
     missing: int = 0
     """How many frames the file promises and does not hold."""
     repaired: int = 0
@@ -64,15 +81,6 @@ class Index:
 
 class Stopped(Exception):  # noqa: N818 - no error: nobody wants the index any more
     """The scan was told to stop."""
-
-
-class _Scanned(NamedTuple):
-    pts: int | None
-    dts: int | None
-    duration: int
-    key: bool
-    hidden: bool
-    corrupt: bool
 
 
 def nominal_rate(stream: VideoStream) -> Fraction:
@@ -94,85 +102,128 @@ def build_index(path: Path, stop: threading.Event) -> Index:
         stream = video_stream(container, path)
         discard_others(container, stream)
         nominal, promised = nominal_duration(stream), stream.frames
-        uneven = stream.codec_context.name in UNEVEN_CODECS
-        packets = [] if uneven else list(_scan(container.demux(stream), stop))
-    if uneven or not _tell_frames(packets):
-        index = _by_decoding(path, nominal, stop)
-    else:
-        index = _by_packets(packets, nominal, promised)
+        index = None
+        if not _uneven(container, stream):
+            packets = [
+                _scanned(packet) for packet in _until_stopped(container.demux(stream), stop) if packet.size
+            ]
+            index = _by_packets(packets, nominal, promised)
+    index = index or _by_decoding(path, nominal, promised, stop)
     if not index.pts:
         raise MediaError(f"{path} holds no frame that can be shown. Choose another file.")
     return index
 
 
-def _scan(packets: Iterator[Packet[Any]], stop: threading.Event) -> Iterator[_Scanned]:
+def _uneven(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether packets and shown frames may differ in number or order by the nature of the file."""
+    codec = stream.codec_context
+    untimed = container.format.name == "avi" and codec.codec.reorder  # AVI tells no time of display
+    framed = set(container.format.name.split(",")) & {"mp4", "matroska"}
+    fields = not framed and codec.name in ("h264", "vc1") and codec.field_order not in PROGRESSIVE
+    return codec.name in UNEVEN_CODECS or untimed or fields
+
+
+def _until_stopped(packets: Iterator[Packet[Any]], stop: threading.Event) -> Iterator[Packet[Any]]:
     for packet in until_damage(packets):
         if stop.is_set():
             raise Stopped
-        if packet.size:
-            yield _Scanned(
-                packet.pts,
-                packet.dts,
-                packet.duration or 0,
-                packet.is_keyframe,
-                packet.is_discard,
-                packet.is_corrupt,
-            )
+        yield packet
 
 
-def _tell_frames(packets: Sequence[_Scanned]) -> bool:
-    """Whether every packet has a time of its own, and time runs forward."""
-    stamps = [packet.pts for packet in packets]
-    times = [packet.dts for packet in packets if packet.dts is not None]
-    return None not in stamps and len(set(stamps)) == len(stamps) and all(a < b for a, b in pairwise(times))
+class _Scanned(NamedTuple):
+    pts: int | None
+    dts: int | None
+    pos: int | None
+    duration: int
+    key: bool
+    hidden: bool
+    corrupt: bool
 
 
-def _by_packets(packets: list[_Scanned], nominal: int, promised: int) -> Index:
-    total = len(packets)
+def _scanned(packet: Packet[Any]) -> _Scanned:
+    return _Scanned(
+        packet.pts,
+        packet.dts,
+        packet.pos,
+        packet.duration or 0,
+        packet.is_keyframe,
+        packet.is_discard,
+        packet.is_corrupt,
+    )
+
+
+def _by_packets(packets: list[_Scanned], nominal: int, promised: int) -> Index | None:
+    """The index when every packet has a time of its own and time runs forward, else None."""
+    total = max(promised, len(packets))
     while packets and packets[-1].corrupt:  # cut off in the middle of a packet
         packets.pop()
+    times = [packet.dts for packet in packets if packet.dts is not None]
+    stamped = {packet.pts: packet for packet in packets if packet.pts is not None}
+    if not packets or len(stamped) < len(packets) or any(a >= b for a, b in pairwise(times)):
+        return None
     start = next((i for i, packet in enumerate(packets) if packet.key), 0)
-    keys = sorted(
-        (packet.pts, packet.dts)
-        for i, packet in enumerate(packets)
-        if (packet.key or i == start) and packet.pts is not None
+    keys = [packet for i, packet in enumerate(packets) if packet.key or i == start]
+    first = keys[0].pts or 0
+    pts = tuple(
+        sorted(
+            packet.pts
+            for packet in packets[start:]
+            if not packet.hidden and packet.pts is not None and packet.pts >= first
+        )
     )
-    shown = sorted(
-        (packet.pts, packet.duration)
-        for packet in packets[start:]
-        if not packet.hidden and packet.pts is not None and packet.pts >= keys[0][0]
-    )
-    pts = tuple(stamp for stamp, _ in shown)
-    entries = tuple(Entry(bisect.bisect_left(pts, stamp), stamp, dts) for stamp, dts in keys)
-    # Of several entries before the first shown frame only the last is needed, and none after the last frame.
-    first = max((i for i, entry in enumerate(entries) if entry.first == 0), default=0)
+    entries = sorted(Entry(bisect.bisect_left(pts, key.pts or 0), key.pts, key.dts, key.pos) for key in keys)
+    # Of the entries before the first shown frame only the last is needed, of those after the last frame none.
+    needed = max((i for i, entry in enumerate(entries) if entry.first == 0), default=0)
     return Index(
         pts,
-        (shown[-1][1] if shown else 0) or nominal,
-        tuple(entry for entry in entries[first:] if entry.first < len(pts)),
-        missing=max(promised - len(packets), total - len(packets), 0),
+        (stamped[pts[-1]].duration if pts else 0) or nominal,
+        tuple(entry for entry in entries[needed:] if entry.first < len(pts)),
+        missing=total - len(packets),
     )
 
 
-def _by_decoding(path: Path, nominal: int, stop: threading.Event) -> Index:
+def _by_decoding(path: Path, nominal: int, promised: int, stop: threading.Event) -> Index:
     stamps: list[int | None] = []
+    key_frames: list[int] = []
+    scanned: list[_Scanned] = []
+
+    def noted(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
+        for packet in packets:
+            if packet.size:
+                scanned.append(_scanned(packet))
+            yield packet
+
     with open_input(path) as container, read_errors(path):
         stream = video_stream(container, path)
         discard_others(container, stream)
-        for frame in decode(stream, until_damage(container.demux(stream))):
-            if stop.is_set():
-                raise Stopped
+        for frame in decode(noted(_until_stopped(container.demux(stream), stop))):
+            if frame.key_frame:
+                key_frames.append(len(stamps))
             stamps.append(frame.pts)
-    pts = tuple(repaired(stamps, nominal))
-    made_up = sum(good != stamp for good, stamp in zip(pts, stamps, strict=True))
-    return Index(pts, nominal, (Entry(0, pts[0], None),) if pts else (), counted=True, repaired=made_up)
+    pts = tuple(_repaired(stamps, nominal, [packet.dts for packet in scanned]))
+    keys = [packet for packet in scanned if packet.key]
+    entries = [Entry(0, None, None, None)]
+    if len(keys) == len(key_frames) and len({key.pos for key in keys} - {None}) == len(keys):
+        entries += [
+            Entry(frame, key.pts, key.dts, key.pos)
+            for frame, key in zip(key_frames, keys, strict=True)
+            if frame
+        ]
+    return Index(
+        pts,
+        nominal,
+        tuple(entries),
+        counted=True,
+        missing=max(promised - len(pts), 0),
+        repaired=sum(good != stamp for good, stamp in zip(pts, stamps, strict=True)),
+    )
 
 
-def decode(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Iterator[VideoFrame]:
-    """Frames of `packets` in order of display; packets that can't be decoded give none."""
+def decode(packets: Iterable[Packet[Any]]) -> Iterator[VideoFrame]:
+    """Frames of video `packets` in order of display; packets that can't be decoded give none."""
     for packet in packets:
         try:
-            frames = stream.decode(packet)
+            frames = packet.decode()
         except av.EOFError:
             return
         except av.FFmpegError:
@@ -180,11 +231,21 @@ def decode(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Iterator[Vide
         yield from frames
 
 
-def repaired(stamps: Iterable[int | None], nominal: int) -> Iterator[int]:
-    """Timestamps with gaps and steps backwards replaced by one nominal duration after the one before."""
-    last: int | None = None
+def _repaired(stamps: list[int | None], nominal: int, decoded: list[int | None]) -> list[int]:
+    """Strictly increasing timestamps: as they are when they are; else those of decoding when there is one for
+    each frame; else with gaps and steps backwards replaced by one nominal duration after the one before.
+    """
+    if _increase(stamps):
+        return stamps
+    if len(decoded) == len(stamps) and _increase(decoded):
+        delay = 0 if stamps[0] is None else stamps[0] - decoded[0]
+        return [stamp + delay for stamp in decoded]
+    good: list[int] = []
     for stamp in stamps:
-        if stamp is None or (last is not None and stamp <= last):
-            stamp = 0 if last is None else last + nominal  # noqa: PLW2901
-        yield stamp
-        last = stamp
+        due = good[-1] + nominal if good else 0
+        good.append(due if stamp is None or (good and stamp <= good[-1]) else stamp)
+    return good
+
+
+def _increase(stamps: list[int | None]) -> TypeGuard[list[int]]:
+    return None not in stamps and all(a < b for a, b in pairwise(cast("list[int]", stamps)))

@@ -25,7 +25,7 @@ from flair_core.video.containers import (
     video_stream,
 )
 from flair_core.video.decoder import Decoder, deinterlaced
-from flair_core.video.index import Index, Stopped, build_index, decode, nominal_rate
+from flair_core.video.index import PROGRESSIVE, Index, Stopped, build_index, decode, nominal_rate
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 CACHE_BYTES = 128 << 20
 SHORT = 600
 """Up to so many frames every one of them is worth decoding for thumbnails."""
-PROGRESSIVE = (0, 1)
-"""Field orders of libav: unknown and progressive."""
 
 
 class VideoSource(FrameSource):
@@ -202,7 +200,7 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
         seconds = Fraction(container.duration or 0, 1_000_000)
         length = stream.frames or max(round(seconds * rate), 1)
         discard_others(container, stream)
-        picture = next(decode(stream, until_damage(container.demux(stream))), None)
+        picture = next(decode(until_damage(container.demux(stream))), None)
         if picture is None:
             raise MediaError(f"{path} holds no frame that can be decoded. Choose another file.")
         orientation = Orientation.of(picture)
