@@ -9,13 +9,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from flair_core.cli import degrade, doctor, restore, train
+from flair_core.cli import degrade, doctor, eval, restore, train
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (restore, degrade, train, doctor)
+COMMANDS = (restore, degrade, eval, train, doctor)
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""Distortion against the truth, and fine detail that is not noise."""
+"""Distortion against the truth and against the observation, and fine detail that is not noise."""
 
 from __future__ import annotations
 
@@ -6,15 +6,90 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from skimage.metrics import structural_similarity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from flair_core.metrics.meters import Pair
+    from flair_core.settings import DegradationSettings
 
-def psnr(restored: NDArray[np.uint8], clean: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio in dB of 8-bit pixels over all axes; infinite for equal arrays."""
-    error = float(np.mean((restored.astype(np.float64) - clean) ** 2))
+SSIM_REACH = 5
+"""Half of the 11-pixel window: pixels nearer to the border have no SSIM."""
+
+
+def psnr(
+    restored: NDArray[np.uint8], clean: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None
+) -> float:
+    """Peak signal-to-noise ratio in dB of 8-bit pixels over all axes; infinite for equal arrays.
+
+    mask: (H, W) for frames (H, W, 3): only these pixels count.
+    """
+    squares = (restored.astype(np.float64) - clean) ** 2
+    error = float(np.mean(squares if mask is None else squares[mask]))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def ssim(
+    restored: NDArray[np.uint8], clean: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None
+) -> float | None:
+    """Structural similarity (Wang et al., 2004) of (H, W, 3) frames, the mean over R, G and B.
+
+    Gaussian window of 11 × 11 pixels with std 1.5, C1 = (0.01 · 255)², C2 = (0.03 · 255)². Windows that reach
+    over the border don't count. None when no pixel is left.
+    """
+    if min(clean.shape[:2]) < 2 * SSIM_REACH + 1:
+        return None
+    _, each = structural_similarity(  # type: ignore[no-untyped-call]
+        clean,
+        restored,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        full=True,
+    )
+    inner = each[SSIM_REACH:-SSIM_REACH, SSIM_REACH:-SSIM_REACH]
+    if mask is not None:
+        inner = inner[mask[SSIM_REACH:-SSIM_REACH, SSIM_REACH:-SSIM_REACH]]
+    return float(inner.mean()) if inner.size else None
+
+
+def masked_psnr(pair: Pair) -> float | None:
+    """PSNR of a pair; None when its mask is empty."""
+    if pair.mask is not None and not pair.mask.any():
+        return None
+    return psnr(pair.restored, pair.clean, pair.mask)
+
+
+def masked_ssim(pair: Pair) -> float | None:
+    """SSIM of a pair; None when its mask is empty."""
+    return ssim(pair.restored, pair.clean, pair.mask)
+
+
+def residual_to(degradation: DegradationSettings) -> Callable[[Pair], float | None]:
+    """The metric rms |A x̂ − y| in 8-bit levels over the observed frame; None for pairs without one.
+
+    With noise in y a restoration should not be below it: σ_e itself is what the truth has.
+    """
+    from flair_core.degradations import build  # noqa: PLC0415 - torch only where an operator is needed
+    from flair_core.frames import to_float  # noqa: PLC0415
+
+    operators = {}
+
+    def residual(pair: Pair) -> float | None:
+        if pair.observed is None:
+            return None
+        size = (pair.restored.shape[0], pair.restored.shape[1])
+        if size not in operators:
+            operators[size] = build(degradation, size)
+        error = operators[size].forward(to_float(pair.restored)[None]) - to_float(pair.observed)
+        return 127.5 * float(error.square().mean().sqrt())
+
+    return residual
 
 
 def detail_energy(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -24,14 +99,17 @@ def detail_energy(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
     return energy
 
 
-def fine_detail(restored: NDArray[np.uint8], clean: NDArray[np.uint8], share: float = 0.3) -> tuple[float, float]:
-    """Energy above a 5×5 mean of (H, W, 3) frames, relative to the clean one's: (where it has most, where least).
+def fine_detail(
+    restored: NDArray[np.uint8], clean: NDArray[np.uint8], share: float = 0.3
+) -> tuple[float, float]:
+    """Energy above a 5×5 mean of (H, W, 3) frames over the clean one's: (where it has most, where least).
 
-    The first is detail (1 is as much as the truth has), the second noise: over the `share` of pixels where the
-    clean frame has most and least of that energy.
+    The first is detail (1 is as much as the truth has), the second noise: over the `share` of pixels where
+    the clean frame has most and least of that energy.
     """
     truth = detail_energy(clean)
     low, high = np.quantile(truth, (share, 1 - share))
     energy = detail_energy(restored)
     busy, flat = truth >= high, truth <= low
-    return float(energy[busy].sum() / truth[busy].sum()), float(energy[flat].sum() / max(truth[flat].sum(), 1e-9))
+    detail, noise = energy[busy].sum() / truth[busy].sum(), energy[flat].sum() / max(truth[flat].sum(), 1e-9)
+    return float(detail), float(noise)

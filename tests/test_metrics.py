@@ -1,0 +1,415 @@
+"""Metrics against independent implementations and closed forms."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.linalg
+import skimage.metrics
+import torch
+import torchmetrics
+import torchvision
+from skimage.data import astronaut
+from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.image.kid import poly_mmd
+
+from flair_core import cli, video
+from flair_core.degrade import degrade_clip
+from flair_core.errors import ShapeError, WeightsError
+from flair_core.frames import Frame, VideoInfo
+from flair_core.metrics import distributions, i3d, perceptual, suite, weights
+from flair_core.metrics.distributions import ClipFeatures, FrameFeatures, frechet_distance, kernel_distance
+from flair_core.metrics.fidelity import psnr, ssim
+from flair_core.metrics.meters import Pair
+from flair_core.metrics.region import region
+from flair_core.metrics.suite import Evaluation, Setup
+from flair_core.metrics.temporal import WarpingError
+from flair_core.motion import dense_flow, pull, visible
+from flair_core.settings import DegradationSettings
+
+CPU = torch.device("cpu")
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def picture(side: int = 128) -> np.ndarray:
+    return cv2.resize(astronaut()[20:276, 96:352], (side, side), interpolation=cv2.INTER_AREA)
+
+
+def noisy(frame: np.ndarray, std: float, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, std, frame.shape)
+    return np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
+
+
+def write(path: Path, frames: list[np.ndarray]) -> Path:
+    height, width = frames[0].shape[:2]
+    info = VideoInfo(width, height, Fraction(25), Fraction(1, 25), len(frames))
+    with video.open_sink(path, like=info, width=width, height=height, codec="lossless") as sink:
+        for index, rgb in enumerate(frames):
+            sink.write(Frame(rgb, index, index, 1))
+        sink.commit()
+    return path
+
+
+# PSNR and SSIM
+
+
+@pytest.mark.parametrize("std", [1, 8, 40])
+def test_psnr_and_ssim_agree_with_other_libraries(std):
+    clean = picture()
+    worse = noisy(clean, std)
+    assert psnr(worse, clean) == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(clean, worse), abs=1e-9
+    )
+    planes = [torch.from_numpy(frame).permute(2, 0, 1)[None].double() for frame in (worse, clean)]
+    _, each = structural_similarity_index_measure(
+        *planes, data_range=255.0, sigma=1.5, kernel_size=11, return_full_image=True
+    )
+    expected = float(
+        each[..., 5:-5, 5:-5].mean()
+    )  # torchmetrics also counts windows that reach over the border
+    assert ssim(worse, clean) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ssim_by_hand():
+    """Wang et al. 2004, formula (13), at the one pixel whose window fits."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (2, 11, 11, 3)).astype(np.uint8)
+    window = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    window = np.outer(window, window)[..., None] / window.sum() ** 2
+    x, y = a.astype(float), b.astype(float)
+    mx, my = (window * x).sum((0, 1)), (window * y).sum((0, 1))
+    vx, vy = (window * x**2).sum((0, 1)) - mx**2, (window * y**2).sum((0, 1)) - my**2
+    cov = (window * x * y).sum((0, 1)) - mx * my
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    value = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    assert ssim(a, b) == pytest.approx(value.mean(), abs=1e-9)
+
+
+def test_only_the_region_counts():
+    clean = picture()
+    mask = np.zeros(clean.shape[:2], bool)
+    mask[32:96, 32:96] = True
+    spoilt = np.where(mask[..., None], noisy(clean, 5), 255 - clean).astype(np.uint8)
+    inside = psnr(noisy(clean, 5)[32:96, 32:96], clean[32:96, 32:96])
+    assert psnr(spoilt, clean, mask) == pytest.approx(inside)
+    well_inside = cv2.erode(mask.astype(np.uint8), np.ones((11, 11))) > 0
+    assert ssim(spoilt, clean, well_inside) == pytest.approx(
+        ssim(noisy(clean, 5), clean, well_inside), abs=1e-9
+    )
+
+
+# Distances of distributions
+
+
+@pytest.mark.parametrize("samples", [300, 40])
+def test_frechet_distance_is_the_formula(samples):
+    """With more samples than features, and with fewer: the covariances are singular then."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(samples, 64)), 1.5 * rng.normal(size=(samples + 7, 64)) + 0.3
+    (mean_a, cov_a), (mean_b, cov_b) = ((f.mean(0), np.cov(f, rowvar=False)) for f in (a, b))
+    root = scipy.linalg.sqrtm(cov_a @ cov_b + 1e-12 * np.eye(64)).real
+    expected = ((mean_a - mean_b) ** 2).sum() + np.trace(cov_a + cov_b - 2 * root)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-4)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-8)
+
+
+def test_frechet_distance_of_known_gaussians():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(200_000, 3)), 2 * rng.normal(size=(200_000, 3)) + (1, 0, 0)
+    assert frechet_distance(a, b) == pytest.approx(1 + 3, rel=0.02)  # |Δμ|² + Σ (σ_a − σ_b)²
+
+
+def test_kernel_distance_agrees_with_torchmetrics():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(50, 16)), rng.normal(size=(50, 16)) + 0.2
+    expected = float(poly_mmd(torch.from_numpy(a), torch.from_numpy(b)))
+    assert kernel_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_pieces_overlap_and_never_span_two_clips():
+    seen = []
+
+    def extract(pieces: np.ndarray) -> np.ndarray:
+        seen.append(pieces[0, :, 0, 0, 0].tolist())
+        return pieces.reshape(len(pieces), -1)[:, :2].astype(float)
+
+    meter = ClipFeatures(extract, frechet_distance, 4, 2)
+    for clip in (range(7), range(10, 15)):
+        for value in clip:
+            frame = np.full((2, 2, 3), value, np.uint8)
+            meter.add(Pair(frame, frame))
+        meter.cut()
+    assert seen == [[0, 1, 2, 3], [2, 3, 4, 5], [10, 11, 12, 13]]
+    assert meter.result() == pytest.approx(0, abs=1e-9)
+
+
+# Warping error
+
+
+def test_noise_on_a_still_clip_has_the_warping_error_of_its_variance():
+    """Nothing moves, so neighbours differ by two independent draws: 3 colours · 2 σ²."""
+    clean, std = picture(), 4.0
+    meter = WarpingError()
+    for seed in range(6):
+        meter.add(Pair(clean, noisy(np.clip(clean, 20, 235), std, seed)))
+    assert meter.result() == pytest.approx(6 * (std**2 + 1 / 12) / 255**2, rel=0.05)
+
+
+def test_motion_is_no_warping_error_but_flicker_is():
+    scene = picture(256)
+    moving = [scene[40:200, 40 + 2 * i : 200 + 2 * i] for i in range(4)]
+    flickering = [
+        np.clip(frame.astype(int) + 6 * (-1) ** i, 0, 255).astype(np.uint8) for i, frame in enumerate(moving)
+    ]
+    errors = []
+    for clip in (moving, flickering):
+        meter = WarpingError()
+        for clean, restored in zip(moving, clip, strict=True):
+            meter.add(Pair(clean, restored))
+        errors.append(meter.result())
+    still = WarpingError()
+    for clean in moving:
+        still.add(Pair(moving[0], clean))  # as if nothing had moved
+    steady, flicker = errors
+    assert steady < still.result() / 10
+    assert flicker - steady == pytest.approx(3 * (12 / 255) ** 2, rel=0.15)
+
+
+def test_a_flow_leads_from_here_to_there():
+    scene = picture(256)
+    here, there = (
+        scene[40:168, 40:168],
+        scene[43:171, 45:173],
+    )  # the view moves right and down, the scene left and up
+    flow = dense_flow(here, there)
+    np.testing.assert_allclose(np.median(flow, (0, 1)), (-5, -3), atol=0.1)
+    inner = np.s_[24:-24, 24:-24]
+    assert np.abs(pull(there, flow).astype(int) - here)[inner].mean() < 2
+
+
+def test_what_will_be_covered_is_not_counted():
+    """A textured square moves 8 pixels to the right over a still, textured ground."""
+    rng = np.random.default_rng(0)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (128, 160, 3)).astype(np.uint8), (0, 0), 1.5)
+    ground = cv2.normalize(ground, None, 0, 255, cv2.NORM_MINMAX)
+    square = 255 - cv2.flip(ground, 1)[:48, :48]
+    frames = []
+    for left in (40, 48):
+        frame = ground.copy()
+        frame[40:88, left : left + 48] = square
+        frames.append(frame)
+    counted = visible(dense_flow(*frames), dense_flow(*frames[::-1]))
+    assert counted[50:78, 50:80].mean() > 0.8  # the square itself
+    assert counted[:30].mean() > 0.9  # the ground
+    assert counted[44:84, 90:95].mean() < 0.2  # the ground just before it
+
+
+# Networks
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path / "models")
+    return tmp_path / "models"
+
+
+def test_lpips_by_hand(tmp_path):
+    """Features of all five stages, unit length per pixel, squared differences weighed per channel, summed."""
+    torch.manual_seed(0)
+    network = torchvision.models.alexnet(weights=None)
+    torch.save(network.state_dict(), tmp_path / "alexnet.pth")
+    pair = Pair(picture(), noisy(picture(), 20))
+    heads = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
+    heads = torch.load(heads, map_location="cpu", weights_only=True)
+    shift, scale = (torch.tensor(v).view(3, 1, 1) for v in ((-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)))
+    stages = []
+    for frame in (pair.clean, pair.restored):
+        x = (torch.from_numpy(frame).permute(2, 0, 1) / 127.5 - 1 - shift) / scale
+        found = []
+        for layer in network.requires_grad_(False).features:
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                found.append(x.clone() / (x.square().sum(0, keepdim=True) + 1e-8).sqrt())
+        stages.append(found)
+    expected = sum(
+        float(((a - b).square() * heads[f"lin{k}.model.1.weight"][0]).sum(0).mean())
+        for k, (a, b) in enumerate(zip(*stages, strict=True))
+    )
+    assert perceptual.lpips(tmp_path / "alexnet.pth", CPU)(pair) == pytest.approx(expected, rel=1e-4)
+
+
+def test_inception_features_are_those_of_torchmetrics(tmp_path, monkeypatch):
+    fidelity = pytest.importorskip(
+        "torch_fidelity.feature_extractor_inceptionv3", reason="extra metrics is not here"
+    )
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    from flair_core.metrics.inception import FrameNetwork
+
+    torch.manual_seed(0)
+    torch.save({}, tmp_path / "none.pth")
+    with monkeypatch.context() as patch:
+        patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        state = fidelity.FeatureExtractorInceptionV3("i", ["2048"], str(tmp_path / "none.pth")).state_dict()
+    torch.save(state, tmp_path / "inception.pth")
+    frames = np.stack([picture(96), noisy(picture(96), 20)])
+    expected = NoTrainInceptionV3("i", ["2048"], str(tmp_path / "inception.pth"))(
+        torch.from_numpy(frames).permute(0, 3, 1, 2)
+    )
+    found = FrameNetwork(tmp_path / "inception.pth", CPU)(frames)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_i3d_has_the_usual_keys_and_pads_like_tensorflow(tmp_path):
+    torch.manual_seed(0)
+    network = i3d.I3DNetwork()
+    keys = set(network.state_dict())
+    assert {
+        "Conv3d_1a_7x7.conv3d.weight",
+        "Conv3d_1a_7x7.bn.running_var",
+        "Mixed_4f.b1b.conv3d.weight",
+    } <= keys
+    assert {"Mixed_5c.b3b.bn.weight", "logits.conv3d.weight", "logits.conv3d.bias"} <= keys
+    padded = i3d.pad_same(torch.ones(1, 1, 16, 224, 9), (7, 7, 3), (2, 2, 1))
+    assert padded.shape == (1, 1, 21, 229, 11)
+    assert padded[0, 0, :, 100, 5].tolist() == [0] * 2 + [1] * 16 + [0] * 3
+    torch.save(network.state_dict(), tmp_path / "i3d.pt")
+    piece = np.stack([noisy(picture(64), 3, seed) for seed in range(10)])[None]
+    found = i3d.ClipNetwork(tmp_path / "i3d.pt", CPU)(piece)
+    assert found.shape == (1, 400)
+    assert np.isfinite(found).all()
+
+
+def test_a_missing_network_skips_its_metrics_and_says_what_to_do(models):
+    evaluation = Evaluation(list(suite.METRICS), Setup(CPU))
+    for seed in range(3):
+        evaluation.add(Pair(picture(64), noisy(picture(64), 5, seed)))
+    assert set(evaluation.scores()) == {"psnr", "ssim", "e_warp"}
+    for name in ("lpips", "fid", "kid", "fvd", "identity"):
+        assert str(models) in evaluation.skipped[name]
+    assert "--observation" in evaluation.skipped["residual"]
+
+
+def test_files_are_fetched_and_checked(models, tmp_path):
+    published = tmp_path / "published.bin"
+    published.write_bytes(b"weights")
+    right = weights._sha256(published)
+    assert (
+        weights.WeightsFile("a.bin", published.as_uri(), right[:8]).path(fetch=True).read_bytes()
+        == b"weights"
+    )
+    with pytest.raises(WeightsError, match="could not be fetched"):
+        weights.WeightsFile("b.bin", published.as_uri(), "0" * 8).path(fetch=True)
+    assert not (models / "b.bin").exists()
+    with pytest.raises(WeightsError, match="SHA-256"):
+        weights.WeightsFile("a.bin", "", "0" * 8).path(fetch=False)
+
+
+@pytest.mark.parametrize("content", [b"no weights", None])
+def test_damaged_weights_skip_the_metric(models, monkeypatch, content):
+    models.mkdir()
+    path = models / perceptual.ALEXNET.file
+    path.write_bytes(content) if content else torch.save({"features.0.weight": torch.ones(1)}, path)
+    monkeypatch.setattr(perceptual, "ALEXNET", weights.WeightsFile(path.name, "", ""))
+    reason = Evaluation(["lpips"], Setup(CPU)).skipped["lpips"]
+    assert "does not hold AlexNet" in reason or "holds no weights" in reason
+
+
+def test_landmarks_move_as_far_as_the_picture():
+    model = SHARED / "models/yunet_n_640_640.onnx"
+    if not model.is_file():
+        pytest.skip(f"there is no {model}")
+    from flair_core.faces.detect import load_detector
+    from flair_core.metrics.identity import landmark_distance
+
+    clean = astronaut()[:320, 64:384]
+    moved = np.roll(clean, (3, 4), (0, 1))
+    detector = load_detector("yunet", model)
+    eyes = detector.detect(clean)[0].landmarks[:2]
+    expected = 100 * 5 / np.linalg.norm(eyes[1] - eyes[0])
+    distance = landmark_distance(detector)
+    assert distance(Pair(clean, moved)) == pytest.approx(expected, rel=0.2)
+    assert distance(Pair(clean, clean)) == 0
+    assert distance(Pair(clean, np.zeros_like(clean))) is None
+
+
+# Clips
+
+
+def test_the_truth_leaves_no_residual(tmp_path):
+    clean = [picture(64), np.roll(picture(64), 5, 0)]
+    settings = DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, noise=3 / 255)
+    path = write(tmp_path / "clean.mkv", clean)
+    for _ in degrade_clip(path, tmp_path / "y.mkv", settings):
+        pass
+    with video.open_source(path) as truth, video.open_source(tmp_path / "y.mkv") as y:
+        evaluation = Evaluation(["residual"], Setup(CPU, settings))
+        for pair in suite.pairs(truth, truth, y):
+            evaluation.add(pair)
+    assert evaluation.scores()["residual"] == pytest.approx(3, rel=0.15)
+
+
+def test_clips_that_do_not_fit_are_refused(tmp_path):
+    long, short = ([picture(64)] * n for n in (3, 2))
+    with (
+        video.open_source(write(tmp_path / "a.mkv", long)) as a,
+        video.open_source(write(tmp_path / "b.mkv", short)) as b,
+        pytest.raises(ShapeError, match="3 frames"),
+    ):
+        next(suite.pairs(a, b))
+    with pytest.raises(ShapeError, match="64 × 64"):
+        Evaluation(["psnr"], Setup(CPU)).add(Pair(picture(64), picture(32)))
+
+
+def test_the_face_region_holds_the_face(tmp_path):
+    scene = astronaut()[:320, 64:384]  # the face is about (160, 112), 120 pixels high
+    with video.open_source(write(tmp_path / "a.mkv", [scene] * 3)) as clip:
+        mask = region("face", clip)(1)
+        ellipse = region("aligned", clip)(1)
+        assert region("frame", clip)(1) is None
+    assert mask[112, 160]
+    assert not mask[:20].any()
+    assert 0.02 < mask.mean() < 0.3
+    assert ellipse[160, 160]
+    assert not ellipse[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+
+
+def test_eval_prints_json_for_two_folders_of_clips(tmp_path, capsys, models):
+    clean, worse = tmp_path / "clean", tmp_path / "worse"
+    clean.mkdir(), worse.mkdir()
+    expected = []
+    for name in ("a", "b"):
+        frames = [picture(64), np.roll(picture(64), len(name), 1)]
+        spoilt = [noisy(frame, 5, ord(name)) for frame in frames]
+        expected += [psnr(b, a) for a, b in zip(frames, spoilt, strict=True)]
+        write(clean / f"{name}.mkv", frames)
+        write(worse / f"{name}.mkv", spoilt)
+    assert cli.main(["eval", str(clean), str(worse), "--metrics", "psnr,fid", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["scores"] == {"psnr": pytest.approx(np.mean(expected))}
+    assert "--fetch" in report["skipped"]["fid"]
+    assert [frame["psnr"] for frame in report["frames"]["b.mkv"]] == pytest.approx(expected[2:])
+
+
+def test_eval_says_what_is_wrong(tmp_path, capsys):
+    clip = str(write(tmp_path / "a.mkv", [picture(64)]))
+    assert cli.main(["eval", clip, clip, "--metrics", "sharpness"]) == 2
+    assert "no metric 'sharpness'" in capsys.readouterr().err
+    assert cli.main(["eval", clip, clip, "--metrics", "psnr"]) == 0
+    assert "infinite" in capsys.readouterr().out
+    assert cli.main(["eval", clip]) == 2
+
+
+def test_frame_features_see_grey_outside_of_the_region():
+    shown = []
+    meter = FrameFeatures(
+        lambda frames: shown.append(frames) or frames.mean((1, 2)), distributions.frechet_distance
+    )
+    mask = np.zeros((64, 64), bool)
+    mask[20:40, 20:40] = True
+    meter.add(Pair(picture(64), 255 - picture(64), mask))
+    assert (shown[0][:, ~mask] == 128).all()
+    np.testing.assert_array_equal(shown[0][0][mask], picture(64)[mask])
