@@ -1,0 +1,162 @@
+"""Every command of the window with its words, key and menu: one table for menus, buttons and the overview."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from app import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtWidgets import QWidget
+
+
+class Entry(NamedTuple):
+    """One command; it calls the method `on_<name>`."""
+
+    name: str
+    words: str
+    keys: str = ""
+    icon: str = ""
+    checkable: bool = False
+
+
+SEPARATOR = Entry("", "")
+MENUS: dict[str, tuple[Entry, ...]] = {
+    "&File": (
+        Entry("open", "&Open…", "Ctrl+O"),
+        Entry("open_demo", "Open the sample &clip"),
+        SEPARATOR,
+        Entry("save", "&Save project", "Ctrl+S"),
+        Entry("save_as", "Save project &as…", "Ctrl+Shift+S"),
+        SEPARATOR,
+        Entry("open_preset", "Open &preset…"),
+        Entry("save_preset", "Sa&ve preset…"),
+        SEPARATOR,
+        Entry("export", "&Export…", "Ctrl+E"),
+        SEPARATOR,
+        Entry("quit", "&Quit", "Ctrl+Q"),
+    ),
+    "&Edit": (
+        Entry("undo", "&Undo", "Ctrl+Z", "undo"),
+        Entry("redo", "&Redo", "Ctrl+Shift+Z", "redo"),
+        SEPARATOR,
+        Entry("copy_settings", "&Copy settings", "Ctrl+Shift+C"),
+        Entry("paste_settings", "&Paste settings", "Ctrl+Shift+V"),
+        Entry("reset_settings", "Reset &all settings"),
+        SEPARATOR,
+        Entry("draw_face", "&Draw a face…", "F"),
+        Entry("remove_face", "Re&move drawn face", "Del"),
+        SEPARATOR,
+        Entry("preferences", "Pre&ferences…", "Ctrl+,"),
+    ),
+    "&View": (
+        Entry("side_by_side", "&Side by side", "1", checkable=True),
+        Entry("wipe", "&Wipe", "2", checkable=True),
+        Entry("difference", "&Difference", "3", checkable=True),
+        Entry("residual", "&Residual", "4", checkable=True),
+        SEPARATOR,
+        Entry("mask", "&Mask", "M", checkable=True),
+        SEPARATOR,
+        Entry("zoom_fit", "&Fit", "Ctrl+0"),
+        Entry("zoom_100", "&100 %", "Ctrl+1"),
+        Entry("zoom_200", "&200 %", "Ctrl+2"),
+        SEPARATOR,
+        Entry("queue", "Export &queue", "Ctrl+J", checkable=True),
+    ),
+    "&Play": (
+        Entry("play", "&Play or pause", "Space", "play"),
+        Entry("shuttle_back", "Play &backwards, faster", "J"),
+        Entry("stop", "&Stop", "K"),
+        Entry("shuttle_forward", "Play &forwards, faster", "L"),
+        SEPARATOR,
+        Entry("step_back", "&One frame back", "Left", "step-back"),
+        Entry("step_forward", "O&ne frame on", "Right", "step-forward"),
+        Entry("to_in", "To the in point", "Home", "to-start"),
+        Entry("to_out", "To the out point", "End", "to-end"),
+        SEPARATOR,
+        Entry("mark_in", "[ In", "I"),
+        Entry("mark_out", "Out ]", "O"),
+        Entry("clear_span", "&Clear in and out", "X"),
+        Entry("loop", "&Loop", "", "loop", checkable=True),
+        SEPARATOR,
+        Entry("cancel", "Cancel the previe&w", "Escape"),
+        Entry("prerender", "Restore in–out", "Ctrl+Return"),
+    ),
+    "&Help": (Entry("shortcuts", "&Keyboard shortcuts", "F1"), Entry("about", "&About FLAIR Studio")),
+}
+EXCLUSIVE = ("side_by_side", "wipe", "difference", "residual")
+NEEDS_CLIP = (
+    *("save", "save_as", "export", "draw_face", "copy_settings", "zoom_fit", "zoom_100", "zoom_200"),
+    *("play", "shuttle_back", "stop", "shuttle_forward", "step_back", "step_forward", "to_in", "to_out"),
+    *("mark_in", "mark_out", "clear_span", "prerender"),
+)
+
+
+class Actions:
+    """The window's QActions by name, and its menu bar."""
+
+    def __init__(self, window: QWidget, handlers: Sequence[object]) -> None:
+        self._by_name: dict[str, QAction] = {}
+        self.groups: dict[str, list[QAction]] = {}
+        self.bar = QMenuBar()
+        self.recent = QMenu(_tr("Open &recent"))
+        for title, entries in MENUS.items():
+            menu = self.bar.addMenu(_tr(title))
+            actions = self.groups[_tr(title).replace("&", "")] = []
+            for entry in entries:
+                if entry is SEPARATOR:
+                    menu.addSeparator()
+                    continue
+                action = self._make(entry, window, handlers)
+                menu.addAction(action)
+                actions.append(action)
+                if entry.name == "open":
+                    menu.addMenu(self.recent)
+        modes = QActionGroup(window)
+        for name in EXCLUSIVE:
+            modes.addAction(self[name])
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._by_name[name]
+
+    def _make(self, entry: Entry, window: QWidget, handlers: Sequence[object]) -> QAction:
+        action = QAction(_tr(entry.words), window)
+        action.setCheckable(entry.checkable)
+        if entry.keys:
+            action.setShortcut(QKeySequence(entry.keys))
+        plain = _tr(entry.words).replace("&", "").rstrip("…")
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{plain}  ({keys})" if keys else plain)
+        if entry.icon:
+            action.setIcon(theme.icon(entry.icon))
+            action.setIconVisibleInMenu(False)
+            action.setProperty("drawing", entry.icon)
+        slot = next(getattr(one, "on_" + entry.name) for one in handlers if hasattr(one, "on_" + entry.name))
+        (action.toggled if entry.checkable else action.triggered).connect(
+            slot if entry.checkable else lambda _checked, slot=slot: slot()
+        )
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        window.addAction(action)
+        self._by_name[entry.name] = action
+        return action
+
+    def clip_is_open(self, is_open: bool) -> None:
+        """Enable what needs a clip."""
+        for name in NEEDS_CLIP:
+            self[name].setEnabled(is_open)
+
+    def dress(self) -> None:
+        """Draw the icons anew after the theme has changed."""
+        for action in self._by_name.values():
+            if action.property("drawing"):
+                action.setIcon(theme.icon(action.property("drawing")))
+
+
+def _tr(words: str) -> str:
+    return QCoreApplication.translate("Actions", words)

@@ -1,0 +1,84 @@
+"""Starts the application: command line, libraries, faults, and the walk of --smoke."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import preflight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.main_window import MainWindow
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window; returns the exit status: 0 when it was closed, 2 when it can't open."""
+    arguments = _parser().parse_args(argv)
+    if arguments.smoke:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    problem = preflight.missing()
+    if problem is None:
+        try:
+            from PySide6.QtWidgets import QApplication  # noqa: PLC0415 - may lack system libraries
+        except ImportError as error:
+            problem = preflight.remedy(str(error))
+    if problem is not None:
+        print(problem, file=sys.stderr)
+        return 2
+    return _run(QApplication(sys.argv[:1]), arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flair-studio", description="Restore faces in old footage.")
+    parser.add_argument("file", type=Path, nargs="?", help="clip, folder of images or project to open")
+    parser.add_argument("--demo", action="store_true", help="open a sample clip")
+    parser.add_argument(
+        "--smoke", action="store_true", help="open the sample, preview, export, close: a self-test"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what computes, this time")
+    return parser
+
+
+def _run(app, arguments: argparse.Namespace) -> int:
+    from PySide6.QtGui import QIcon  # noqa: PLC0415
+
+    from app import preferences, smoke, theme  # noqa: PLC0415
+    from app.frame_loader import open_source  # noqa: PLC0415
+    from app.main_window import MainWindow  # noqa: PLC0415
+    from app.worker import RestorationCore  # noqa: PLC0415
+
+    app.setApplicationName("FLAIR Studio")
+    app.setWindowIcon(QIcon(str(Path(__file__).parent.parent / "resources" / "icons" / "flair-studio.svg")))
+    kept = preferences.load()
+    theme.apply(kept.theme)
+    window = MainWindow(lambda: RestorationCore(arguments.device or kept.device), open_source)
+    sys.excepthook = lambda kind, error, trace: _report(window, kind, error, trace)
+    window.show()
+    if arguments.smoke:
+        return smoke.walk(app, window)
+    if arguments.demo:
+        window.open_demo()
+    elif arguments.file:
+        window.files.open_path(arguments.file)
+    else:
+        window.files.offer_recovery()
+    waiting = window.queue.restore()
+    if waiting:
+        window.offer_queue(waiting)
+    return app.exec()
+
+
+def _report(window: MainWindow, kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """A fault of the program: on stderr for whoever started it there, and in a dialog."""
+    if issubclass(kind, KeyboardInterrupt):
+        window.close()
+        return
+    report = "".join(traceback.format_exception(kind, error, trace))
+    print(report, file=sys.stderr)
+    window.report_crash(report)

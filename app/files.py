@@ -1,0 +1,242 @@
+"""Opening and saving: clips, projects and presets; autosave and its recovery."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from app import preferences
+from app.project import SUFFIX, Project, ProjectError, read, write, write_atomically
+from flair_core.errors import FlairError, SettingsError
+from flair_core.settings import RestorationSettings, read_preset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.frame_loader import FrameLoader
+    from app.session import Clip, Session
+
+AUTOSAVE_MS = 15_000
+
+
+def recovery_file() -> Path:
+    """Where unsaved work is kept until it is saved or given up."""
+    return preferences.folder() / "recovery.flair"
+
+
+class Files(QObject):
+    """What the File menu does."""
+
+    said = Signal(str, object)
+    """A sentence, and choices by their words."""
+    clip_chosen = Signal(object)
+    """Path of a clip that was opened by itself, not by a project."""
+    recent_changed = Signal()
+    demo_wanted = Signal()
+
+    def __init__(self, session: Session, loader: FrameLoader, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._loader, self._window = session, loader, window
+        self._pending: tuple[Project, Path | None] | None = None
+        self._autosaved: Project | None = None
+        loader.opened.connect(self._opened)
+        loader.failed.connect(self._failed)
+        timer = QTimer(self, interval=AUTOSAVE_MS)
+        timer.timeout.connect(self.autosave)
+        timer.start()
+
+    def _say(self, text: str, choices: Mapping[str, Callable[[], object]] | None = None) -> None:
+        self.said.emit(text, choices)
+
+    # --- opening --------------------------------------------------------------------------------
+
+    def on_open(self) -> None:
+        """Ask for a clip or a project."""
+        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open a clip or a project"))
+        if path:
+            self.open_path(Path(path))
+
+    def on_open_demo(self) -> None:
+        """Open the sample clip."""
+        if self.may_leave():
+            self.demo_wanted.emit()
+
+    def open_path(self, path: Path) -> None:
+        """Open a clip, a folder of images or a project, unless unsaved work is to be kept."""
+        if not self.may_leave():
+            return
+        if path.suffix != SUFFIX:
+            self.open_project(Project(clip=path.absolute()))
+            return
+        try:
+            self.open_project(read(path), path)
+        except FlairError as error:
+            self._say(str(error))
+
+    def open_project(self, project: Project, path: Path | None = None) -> None:
+        """Open a project's clip; the project takes the place of the present one when that works."""
+        if project.clip is None:
+            self._session.load(project, path)
+            return
+        self._pending = (project, path)
+        self._loader.load(project.clip, project.span[0] if project.span else 0)
+
+    def _opened(self, clip: Clip) -> None:
+        if self._pending is None or self._pending[0].clip != clip.path:
+            return
+        (project, path), self._pending = self._pending, None
+        self._session.load(project, path)
+        self._session.clip_opened(clip)
+        self._remember(path or clip.path)
+        if path is None and project == Project(clip=clip.path):
+            self.clip_chosen.emit(clip.path)
+        if clip.notes:
+            self._say(" ".join(clip.notes))
+
+    def _failed(self, clip: Path, message: str) -> None:
+        if self._pending is None or self._pending[0].clip != clip:
+            self._say(message)
+            return
+        (project, path), self._pending = self._pending, None
+        if path is None:
+            self._say(message)
+        else:
+            self._say(message, {self.tr("Find the clip…"): lambda: self._relink(project, path)})
+
+    def _relink(self, project: Project, path: Path) -> None:
+        clip, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Where is {0}?").format(project.clip.name)
+        )
+        if clip:
+            self.open_project(replace(project, clip=Path(clip)), path)
+
+    def _remember(self, path: Path) -> None:
+        preferences.save(preferences.load().opened(path))
+        self.recent_changed.emit()
+
+    # --- saving ---------------------------------------------------------------------------------
+
+    def on_save(self) -> bool:
+        """Save the project; False when that was given up or failed."""
+        return self.save_to(self._session.path) if self._session.path else self.on_save_as()
+
+    def on_save_as(self) -> bool:
+        """Ask where, and save."""
+        clip = self._session.project.clip
+        name = str(clip.with_suffix(SUFFIX)) if clip else ""
+        title, kind = self.tr("Save project"), self.tr("FLAIR projects (*{0})").format(SUFFIX)
+        chosen, _ = QFileDialog.getSaveFileName(self._window, title, name, kind)
+        if not chosen:
+            return False
+        path = Path(chosen)
+        return self.save_to(path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX))
+
+    def save_to(self, path: Path) -> bool:
+        """Write the project there."""
+        try:
+            write(self._session.project, path)
+        except ProjectError as error:
+            self._say(str(error))
+            return False
+        self._session.saved(path)
+        self.forget_autosave()
+        self._remember(path)
+        return True
+
+    def may_leave(self) -> bool:
+        """Offer to save unsaved work; False when the user would rather stay."""
+        if not self._session.dirty:
+            return True
+        box = QMessageBox(self._window)
+        box.setText(self.tr("Save the changes to this project?"))
+        keep, drop, stay = (
+            QMessageBox.StandardButton.Save,
+            QMessageBox.StandardButton.Discard,
+            QMessageBox.StandardButton.Cancel,
+        )
+        box.setStandardButtons(keep | drop | stay)
+        answer = box.exec()
+        if answer == keep:
+            return self.on_save()
+        if answer == drop:
+            self.forget_autosave()
+        return answer == drop
+
+    # --- settings -------------------------------------------------------------------------------
+
+    def on_open_preset(self) -> None:
+        """Take the settings of a preset file."""
+        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open preset"), "", self._preset_files())
+        if path:
+            try:
+                self._session.edit(self.tr("Open preset"), settings=read_preset(Path(path)))
+            except SettingsError as error:
+                self._say(str(error))
+
+    def on_save_preset(self) -> None:
+        """Write the settings to a preset file."""
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save preset"), "preset.json", self._preset_files()
+        )
+        if path:
+            try:
+                write_atomically(Path(path), self._session.settings.to_json())
+            except OSError as error:
+                self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
+
+    def _preset_files(self) -> str:
+        return self.tr("Presets (*.json)")
+
+    def on_copy_settings(self) -> None:
+        """Put the settings on the clipboard, as the text of a preset."""
+        QGuiApplication.clipboard().setText(self._session.settings.to_json())
+
+    def on_paste_settings(self) -> None:
+        """Take settings from the clipboard."""
+        try:
+            settings = RestorationSettings.from_json(QGuiApplication.clipboard().text())
+        except SettingsError:
+            self._say(self.tr("There are no settings on the clipboard. Copy some first."))
+            return
+        self._session.edit(self.tr("Paste settings"), settings=settings)
+
+    def on_reset_settings(self) -> None:
+        """Back to the defaults."""
+        self._session.edit(self.tr("Reset settings"), settings=RestorationSettings())
+
+    # --- after a crash --------------------------------------------------------------------------
+
+    def autosave(self) -> None:
+        """Write unsaved work aside, if there is any that isn't there yet."""
+        project = self._session.project
+        if not self._session.dirty or project is self._autosaved:
+            return
+        try:
+            write(project, recovery_file())
+            self._autosaved = project
+        except ProjectError:
+            return  # a full disk must not interrupt the work; saving the project will say so
+
+    def forget_autosave(self) -> None:
+        """Nothing is unsaved any more."""
+        self._autosaved = None
+        recovery_file().unlink(missing_ok=True)
+
+    def offer_recovery(self) -> None:
+        """Ask about work that a crash left behind."""
+        try:
+            project = read(recovery_file())
+        except FlairError:
+            return
+        self._say(
+            self.tr("FLAIR Studio ended unexpectedly, but your work was kept."),
+            {
+                self.tr("Recover it"): lambda: self.open_project(project, recovery_file()),
+                self.tr("Discard"): self.forget_autosave,
+            },
+        )

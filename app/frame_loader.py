@@ -1,0 +1,146 @@
+"""Decode threads: one for the frame under the playhead, one for thumbnails. The newest request wins."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal
+
+from app.imaging import to_qimage
+from app.mailbox import Mailbox
+from app.session import Clip
+from flair_core.errors import FlairError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from PySide6.QtGui import QImage
+
+    from flair_core.frames import Frame
+    from flair_core.video import FrameSource
+
+    OpenSource = Callable[[Path], AbstractContextManager[FrameSource]]
+
+READ_AHEAD = 4
+"""Frames decoded before anyone asks, so that playing and stepping find them."""
+THUMBNAIL_HEIGHT = 72
+
+
+def open_source(path: Path) -> AbstractContextManager[FrameSource]:
+    """A reader of a clip."""
+    from flair_core import video  # noqa: PLC0415 - slow to import: left to the threads
+
+    return video.open_source(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    path: Path | None
+    """None asks the thread to end."""
+    index: int = 0
+
+
+class FrameLoader(QThread):
+    """Decodes the frame that was asked for last, and the next few."""
+
+    opened = Signal(object)
+    """Clip."""
+    failed = Signal(object, str)
+    """Path, and one sentence."""
+    arrived = Signal()
+    """`frames` holds (path, Frame)."""
+
+    def __init__(self, open_source: OpenSource = open_source, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.frames: Mailbox[tuple[Path, Frame]] = Mailbox()
+        self._open_source = open_source
+        self._wanted: Mailbox[_Wanted] = Mailbox()
+
+    def load(self, path: Path, index: int) -> None:
+        """Decode this frame next; opens the clip first when it is another one."""
+        self._wanted.put(_Wanted(path, index))
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._wanted.put(_Wanted(None))
+        self.wait()
+
+    def run(self) -> None:
+        """Serve until closed."""
+        path = None
+        with contextlib.ExitStack() as reading:
+            source = None
+            while (wanted := self._wanted.wait()).path is not None:
+                try:
+                    if source is None or wanted.path != path:
+                        reading.close()
+                        source, path = None, wanted.path
+                        source = reading.enter_context(self._open_source(path))
+                        length = len(source)
+                        self.opened.emit(Clip(path, replace(source.info, length=length), source.notes))
+                    self._serve(source, wanted)
+                except FlairError as error:
+                    self.failed.emit(wanted.path, str(error))
+
+    def _serve(self, source: FrameSource, wanted: _Wanted) -> None:
+        assert wanted.path is not None
+        at = min(wanted.index, len(source) - 1)
+        if self.frames.put((wanted.path, source[at])):
+            self.arrived.emit()
+        # The source keeps what it has read last.
+        for index in range(at + 1, min(at + 1 + READ_AHEAD, len(source))):
+            if self._wanted.filled:
+                return
+            with contextlib.suppress(FlairError):  # whoever asks for that frame will hear of it
+                source[index]
+
+
+class Thumbnailer(QThread):
+    """Decodes small pictures in the order asked for, until asked for others."""
+
+    arrived = Signal(object, int, object)
+    """Path, index, QImage."""
+
+    def __init__(self, open_source: OpenSource = open_source, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open_source = open_source
+        self._wanted: Mailbox[tuple[Path | None, tuple[int, ...]]] = Mailbox()
+
+    def load(self, path: Path, indices: tuple[int, ...]) -> None:
+        """Make these next, and drop what was asked for before."""
+        self._wanted.put((path, indices))
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._wanted.put((None, ()))
+        self.wait()
+
+    def run(self) -> None:
+        """Serve until closed."""
+        open_path = None
+        with contextlib.ExitStack() as reading:
+            source = None
+            while (wanted := self._wanted.wait())[0] is not None:
+                path, indices = wanted
+                # A clip that can't be read has no thumbnails; the frame loader tells the user why.
+                with contextlib.suppress(FlairError):
+                    if source is None or path != open_path:
+                        reading.close()
+                        source, open_path = None, path
+                        source = reading.enter_context(self._open_source(path))
+                    self._serve(source, path, indices)
+
+    def _serve(self, source: FrameSource, path: Path, indices: tuple[int, ...]) -> None:
+        for index in indices:
+            if self._wanted.filled:
+                return
+            self.arrived.emit(path, index, shrunk(to_qimage(source[index].rgb), THUMBNAIL_HEIGHT))
+
+
+def shrunk(image: QImage, height: int) -> QImage:
+    """A picture of that height."""
+    return image.scaledToHeight(height, Qt.TransformationMode.SmoothTransformation)

@@ -1,0 +1,590 @@
+"""The window: arranges the widgets and connects them to the session."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import preferences, theme
+from app.actions import Actions
+from app.background import Background
+from app.export_queue import ExportQueue, State
+from app.files import Files
+from app.frame_loader import FrameLoader, Thumbnailer
+from app.playback import Player
+from app.preview import PreviewController
+from app.project import DrawnFace, Project
+from app.session import Session
+from app.tasks import Export, UseDevice
+from app.widgets.banner import Banner
+from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, ShortcutsDialog
+from app.widgets.explorer import Explorer
+from app.widgets.faces import Faces
+from app.widgets.parameters import Parameters
+from app.widgets.queue import QueueDock, clock
+from app.widgets.status import Status
+from app.widgets.step_strip import StageView, StepStrip
+from app.widgets.timeline import Timeline
+from app.widgets.top_bar import TopBar
+from app.widgets.transport import Transport
+from app.widgets.viewer import FaceBox, Viewer, ViewMode
+from app.widgets.welcome import Welcome
+from app.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+
+    from app.export_queue import Job
+    from app.frame_loader import OpenSource
+    from app.tasks import Core, PreviewResult, Stages
+    from flair_core.settings import RestorationSettings
+
+MARGIN = 8
+
+
+class MainWindow(QMainWindow):
+    """Everything on the screen, and the threads behind it."""
+
+    def __init__(self, load_core: Callable[[], Core], open_source: OpenSource) -> None:
+        super().__init__()
+        self.session = Session(self)
+        self.worker = Worker(load_core, self)
+        self.loader = FrameLoader(open_source, self)
+        self.thumbnailer = Thumbnailer(open_source, self)
+        self.previews = PreviewController(self.session, self.worker, self)
+        self.player = Player(self.session, self)
+        self.queue = ExportQueue(self.worker, self)
+        self.files = Files(self.session, self.loader, self)
+        self.background = Background(self.session, self.worker, self.previews, self)
+        self.actions_ = Actions(self, (self, self.files))
+        self._make_widgets()
+        self._arrange()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.resize(1400, 860)
+        self._clip_changed()
+        for thread in (self.worker, self.loader, self.thumbnailer):
+            thread.start()
+
+    # --- arrangement ----------------------------------------------------------------------------
+
+    def _make_widgets(self) -> None:
+        named = self.actions_.__getitem__
+        self.top = TopBar(self.actions_)
+        self.banner = Banner()
+        self.welcome = Welcome()
+        self.viewer, self.stage_view = Viewer(), StageView()
+        self.pictures = QStackedWidget()
+        self.pictures.addWidget(self.viewer)
+        self.pictures.addWidget(self.stage_view)
+        self.steps = StepStrip()
+        self.transport = Transport(self.session, self.player, named)
+        self.faces, self.explorer = Faces(self.session), Explorer()
+        self.parameters = Parameters(self.session)
+        self.timeline = Timeline(self.session, self.thumbnailer)
+        self.status = Status()
+        self.dock = QueueDock(self.queue, self)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.dock.hide()
+
+    def _arrange(self) -> None:
+        left = QFrame(objectName="panel")
+        column = QVBoxLayout(left)
+        column.setContentsMargins(10, 10, 10, 10)
+        column.setSpacing(12)
+        column.addWidget(self.faces)
+        column.addWidget(self.explorer, 1)
+        centre = QVBoxLayout()
+        centre.setSpacing(6)
+        centre.addWidget(self.pictures, 1)
+        centre.addWidget(self.steps)
+        centre.addWidget(self.transport)
+        upper = QHBoxLayout()
+        upper.setSpacing(MARGIN)
+        upper.addWidget(left, 1)
+        upper.addLayout(centre, 6)
+        upper.addWidget(self.parameters, 1)
+        left.setMinimumWidth(232)
+        left.setMaximumWidth(320)
+        self.parameters.setMinimumWidth(304)
+        self.parameters.setMaximumWidth(380)
+        editor = QWidget()
+        column = QVBoxLayout(editor)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(MARGIN)
+        column.addLayout(upper, 1)
+        column.addWidget(self.timeline)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.welcome)
+        self.pages.addWidget(editor)
+        page = QWidget(objectName="page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(MARGIN, 6, MARGIN, 4)
+        column.setSpacing(6)
+        column.addWidget(self.top)
+        column.addWidget(self.banner)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(page)
+
+    def _connect(self) -> None:
+        session, worker, previews = self.session, self.worker, self.previews
+        session.clip_changed.connect(self._clip_changed)
+        session.project_changed.connect(self._project_changed)
+        session.index_changed.connect(self._load_frame)
+        session.title_changed.connect(self._show_title)
+        for signal in (session.faces_changed, session.selection_changed, session.index_changed):
+            signal.connect(self._show_faces)
+        session.undo.canUndoChanged.connect(self.actions_["undo"].setEnabled)
+        session.undo.canRedoChanged.connect(self.actions_["redo"].setEnabled)
+        self.loader.arrived.connect(self._take_frame)
+        worker.ready.connect(self.status.show_device)
+        worker.unusable.connect(self.banner.say)
+        worker.crashed.connect(self.report_crash)
+        previews.shown.connect(self._show_preview)
+        previews.covered.connect(self._show_covered)
+        previews.failed.connect(self.banner.say)
+        self.player.changed.connect(lambda: previews.pause(self.player.playing))
+        for source in (self.files, self.background):
+            source.said.connect(self.banner.say)
+        self.files.clip_chosen.connect(self.background.read_sidecar)
+        self.files.recent_changed.connect(self._show_recent)
+        self.files.demo_wanted.connect(self.background.make_demo)
+        self.background.device_changed.connect(self.status.show_device)
+        self.background.demo_made.connect(self._open_demo)
+        self.background.progressed.connect(self.status.show_task)
+        self.background.exploring.connect(self.explorer.set_running)
+        self.background.point_found.connect(self.explorer.add)
+        self.background.no_face_found.connect(self._offer_to_draw)
+        self.explorer.wanted.connect(self.background.explore)
+        self.explorer.adopted.connect(self._adopt)
+        self.queue.changed.connect(self._show_queue)
+        self.queue.advanced.connect(self._show_queue)
+        self.queue.ended.connect(self._export_ended)
+        self.viewer.zoomed.connect(self._show_zoom)
+        self.stage_view.zoomed.connect(self._show_zoom)
+        self.viewer.face_clicked.connect(session.select)
+        self.viewer.face_drawn.connect(self._add_face)
+        self.faces.draw_wanted.connect(self.on_draw_face)
+        self.timeline.face_clicked.connect(session.select)
+        self.timeline.span_dragged.connect(self._set_span)
+        self.steps.chosen.connect(self._show_stages)
+        self.dock.visibilityChanged.connect(self.actions_["queue"].setChecked)
+        self.welcome.open_wanted.connect(self.files.on_open)
+        self.welcome.demo_wanted.connect(self.files.on_open_demo)
+        self.welcome.recent_wanted.connect(lambda path: self.files.open_path(Path(path)))
+        self.actions_["wipe"].setChecked(True)
+        self.actions_["mask"].setChecked(True)
+        self.actions_["loop"].setChecked(True)
+        self._show_recent()
+
+    # --- the session has changed ----------------------------------------------------------------
+
+    def _clip_changed(self) -> None:
+        clip = self.session.clip
+        self.actions_.clip_is_open(clip is not None)
+        self.pages.setCurrentIndex(0 if clip is None else 1)
+        self.viewer.clear()
+        self.explorer.clear()
+        self.explorer.set_running(False, possible=clip is not None)
+        self.faces.set_state("")
+        for name, able in (("undo", self.session.undo.canUndo()), ("redo", self.session.undo.canRedo())):
+            self.actions_[name].setEnabled(able)
+        self._load_frame()
+        self._show_title()
+
+    def _project_changed(self) -> None:
+        self.explorer.show_current(self.session.settings.sampler)
+        self._show_faces()
+        self._load_frame()  # its size in the viewer may be another now
+
+    def _show_title(self) -> None:
+        session = self.session
+        name = session.path or session.project.clip
+        words = name.name if name else ""
+        self.setWindowTitle(f"{words}[*] — FLAIR Studio" if words else "FLAIR Studio")
+        self.setWindowModified(session.dirty)
+        self.top.show_name(f"{words}  •  {self.tr('edited')}" if words and session.dirty else words)
+
+    def _load_frame(self) -> None:
+        if self.session.clip is not None:
+            self.loader.load(self.session.clip.path, self.session.index)
+
+    def _take_frame(self) -> None:
+        arrived = self.loader.frames.take()
+        clip = self.session.clip
+        if arrived is None or clip is None or arrived[0] != clip.path:
+            return
+        _, frame = arrived
+        self.faces.show_frame(frame.rgb, frame.index)
+        result = self.previews.result
+        if result is not None and result.request.index == frame.index:
+            return  # the preview shows the same footage, and more
+        larger = self.session.settings.magnification
+        self.viewer.show_frame(frame.rgb, QSize(clip.info.width, clip.info.height) * larger)
+        self._show_faces()
+
+    # --- preview --------------------------------------------------------------------------------
+
+    def _show_preview(self, result: PreviewResult | None) -> None:
+        clip, running = self.session.clip, self.previews.running
+        if clip is None:
+            return
+        observed = self.tr("Observed · {0} × {1}").format(clip.info.width, clip.info.height)
+        if result is None:
+            self.steps.show_stages(())
+            waiting = self.tr("Restoring…") if running else self.tr("Not restored")
+            self.viewer.set_captions(observed, waiting)
+            self.status.show_preview(waiting)
+            self._load_frame()
+            return
+        preview = result.preview
+        self.viewer.show_preview(preview)
+        self.steps.show_stages(result.stages)
+        self.parameters.schedule.show_schedules(result.schedules)
+        self._show_faces()
+        if not result.faces and not result.request.settings.faces.aligned:
+            self.viewer.set_captions(observed, self.tr("No face in this frame"))
+            self.status.show_preview(self.tr("No face in this frame"))
+            return
+        step = self.tr("step {0}/{1}").format(preview.step, preview.steps)
+        self.viewer.set_captions(observed, self.tr("Restored · {0}").format(step))
+        words = (
+            step,
+            f"{1000 * result.seconds_per_step:.0f} ms/step",
+            self.tr("residual {0:.2f}").format(preview.residual),
+        )
+        self.status.show_preview(self.tr("Preview") + "  " + " · ".join(words))
+
+    def _show_covered(self) -> None:
+        request = self.previews.request(self.session.index)
+        found = self.previews.cache.like(request) if request else {}
+        self.timeline.show_residuals({index: result.preview.residual for index, result in found.items()})
+
+    def _show_stages(self, stages: Stages | None) -> None:
+        if stages is not None:
+            self.stage_view.show_stages(stages)
+        self.pictures.setCurrentWidget(self.viewer if stages is None else self.stage_view)
+        self._show_zoom()
+
+    def _show_zoom(self) -> None:
+        self.transport.show_zoom(self.pictures.currentWidget().zoom)
+
+    def _show_faces(self) -> None:
+        session, larger = self.session, self.session.settings.magnification
+        boxes = []
+        for track in session.tracks:
+            if track.covers(session.index):
+                left, top, right, bottom = (track.boxes[session.index - track.first] * larger).tolist()
+                left_out = track.id in session.project.left_out
+                name = self.tr("face {0} · left out") if left_out else self.tr("face {0} · tracked")
+                box = QRectF(left, top, right - left, bottom - top)
+                boxes.append(
+                    FaceBox(track.id, box, name.format(track.id + 1), track.id == session.selected, left_out)
+                )
+        for at, face in enumerate(session.project.drawn):
+            if face.first <= session.index <= face.last:
+                left, top, right, bottom = (edge * larger for edge in face.box)
+                box = QRectF(left, top, right - left, bottom - top)
+                name = self.tr("drawn face {0}").format(at + 1)
+                boxes.append(FaceBox(-1 - at, box, name, -1 - at == session.selected, False))
+        self.viewer.set_faces(boxes)
+
+    def _adopt(self, sampler: object) -> None:
+        settings = dataclasses.replace(self.session.settings, sampler=sampler)
+        self.session.edit(self.tr("Adopt a point"), settings=settings)
+
+    # --- faces ----------------------------------------------------------------------------------
+
+    def on_draw_face(self) -> None:
+        """Let the user drag an ellipse over a face."""
+        self.steps.choose(None)
+        self.viewer.draw_face(True)
+        self.status.show_preview(self.tr("Drag from one corner of the face to the other, forehead to chin"))
+
+    def _add_face(self, box: QRectF) -> None:
+        larger, span = self.session.settings.magnification, self.session.span
+        left, top, right, bottom = (edge / larger for edge in box.getCoords())
+        face = DrawnFace((left, top, right, bottom), span.start, span.stop - 1)
+        self.session.edit(self.tr("Draw a face"), drawn=(*self.session.project.drawn, face))
+        self.session.select(-len(self.session.project.drawn))
+
+    def on_remove_face(self) -> None:
+        """Remove the selected face, if it was drawn."""
+        selected = self.session.selected
+        if selected is not None and selected < 0:
+            drawn = list(self.session.project.drawn)
+            del drawn[-1 - selected]
+            self.session.select(None)
+            self.session.edit(self.tr("Remove a drawn face"), drawn=tuple(drawn))
+
+    def _offer_to_draw(self) -> None:
+        self.banner.say(
+            self.tr("No face was found in this clip."),
+            {
+                self.tr("Draw one…"): self.on_draw_face,
+                self.tr("The whole frame is a face"): lambda: self.session.edit_setting(
+                    "faces", "aligned", True, self.tr("Whole frame")
+                ),
+            },
+        )
+
+    # --- export ---------------------------------------------------------------------------------
+
+    def on_export(self) -> None:
+        """Ask how and where, and queue it."""
+        dialog = ExportDialog(self.session, self)
+        if dialog.exec():
+            self.start_export(dialog.output, dialog.span, dialog.codec)
+
+    def start_export(self, output: Path, span: range, codec: str | None = None) -> Job:
+        """Queue the export of some frames, as the project stands."""
+        session = self.session
+        request = self.previews.request(span.start)
+        assert request is not None
+        searched = set(span) <= set(session.searched) or session.settings.faces.aligned
+        task = Export(
+            clip=request.clip,
+            output=output,
+            span=span,
+            settings=session.settings,
+            tracks=request.tracks if searched else None,
+            left_out=session.project.left_out,
+            drawn=session.project.drawn,
+            codec=codec,
+        )
+        return self.queue.add(task)
+
+    def _show_queue(self) -> None:
+        self.top.show_queue(len(self.queue.open))
+        job = self.queue.running
+        if job is None or job.progress is None:
+            self.status.show_task("", 0, 0)
+            return
+        left = job.seconds_left()
+        words = job.task.output.name + ("" if left is None else self.tr(" · {0} left").format(clock(left)))
+        self.status.show_task(words, job.progress.done, job.progress.total)
+
+    def _export_ended(self, job: Job) -> None:
+        name = job.task.output.name
+        if job.state is State.DONE:
+            self.banner.say(
+                self.tr("{0} is ready.").format(name), {self.tr("Show the queue"): self.dock.show}
+            )
+        elif job.state is State.FAILED:
+            self.banner.say(job.message)
+
+    def offer_queue(self, waiting: int) -> None:
+        """Ask about exports that were open when the application last ended."""
+        self.dock.show()
+        paused = list(self.queue.jobs)
+        self.banner.say(
+            self.tr("{0} exports from last time are waiting.").format(waiting),
+            {self.tr("Go on"): lambda: [self.queue.resume(job) for job in paused]},
+        )
+
+    # --- actions --------------------------------------------------------------------------------
+
+    def on_undo(self) -> None:
+        """Take the last edit back."""
+        self.session.undo.undo()
+
+    def on_redo(self) -> None:
+        """Do it again."""
+        self.session.undo.redo()
+
+    def on_side_by_side(self, on: bool) -> None:
+        """Footage left, restoration right."""
+        self._compare(ViewMode.SIDE_BY_SIDE, on)
+
+    def on_wipe(self, on: bool) -> None:
+        """One picture with a line to drag."""
+        self._compare(ViewMode.WIPE, on)
+
+    def on_difference(self, on: bool) -> None:
+        """What was changed."""
+        self._compare(ViewMode.DIFFERENCE, on)
+
+    def on_residual(self, on: bool) -> None:
+        """Where the restoration contradicts the footage."""
+        self._compare(ViewMode.RESIDUAL, on)
+
+    def _compare(self, mode: ViewMode, on: bool) -> None:
+        if on:
+            self.steps.choose(None)
+            self.viewer.set_mode(mode)
+
+    def on_mask(self, on: bool) -> None:
+        """Where the restoration replaces the footage."""
+        self.viewer.show_mask(on)
+
+    def on_zoom_fit(self) -> None:
+        """All of the picture."""
+        self.pictures.currentWidget().set_zoom(None)
+
+    def on_zoom_100(self) -> None:
+        """One pixel on one."""
+        self.pictures.currentWidget().set_zoom(1.0)
+
+    def on_zoom_200(self) -> None:
+        """Twice as large."""
+        self.pictures.currentWidget().set_zoom(2.0)
+
+    def on_queue(self, on: bool) -> None:
+        """Show or hide the queue."""
+        self.dock.setVisible(on)
+
+    def on_play(self) -> None:
+        """Play or pause."""
+        self.player.toggle()
+
+    def on_stop(self) -> None:
+        """Stand still."""
+        self.player.stop()
+
+    def on_shuttle_back(self) -> None:
+        """Backwards, and faster each time."""
+        self.player.shuttle(-1)
+
+    def on_shuttle_forward(self) -> None:
+        """Forwards, and faster each time."""
+        self.player.shuttle(1)
+
+    def on_step_back(self) -> None:
+        """One frame back."""
+        self._jump(self.session.index - 1)
+
+    def on_step_forward(self) -> None:
+        """One frame on."""
+        self._jump(self.session.index + 1)
+
+    def on_to_in(self) -> None:
+        """To the first frame that counts."""
+        self._jump(self.session.span.start)
+
+    def on_to_out(self) -> None:
+        """To the last one."""
+        self._jump(self.session.span.stop - 1)
+
+    def _jump(self, index: int) -> None:
+        self.player.stop()
+        self.session.seek(index)
+
+    def on_loop(self, on: bool) -> None:
+        """Play between in and out again and again."""
+        self.player.loop = on
+
+    def on_mark_in(self) -> None:
+        """The span begins here."""
+        last = self.session.span.stop - 1
+        self._set_span(self.session.index, max(last, self.session.index))
+
+    def on_mark_out(self) -> None:
+        """The span ends here."""
+        first = self.session.span.start
+        self._set_span(min(first, self.session.index), self.session.index)
+
+    def _set_span(self, first: int, last: int) -> None:
+        self.session.edit(self.tr("Set in and out"), subject="span", span=(first, last))
+
+    def on_clear_span(self) -> None:
+        """All frames count."""
+        self.session.edit(self.tr("Clear in and out"), span=None)
+
+    def on_cancel(self) -> None:
+        """Stop the preview; the same key leaves the stages of a step."""
+        self.viewer.draw_face(False)
+        if self.pictures.currentWidget() is self.stage_view:
+            self.steps.choose(None)
+        else:
+            self.previews.cancel()
+
+    def on_prerender(self) -> None:
+        """Restore what lies between in and out, for playing."""
+        self.background.prerender()
+
+    def on_preferences(self) -> None:
+        """Ask for theme and device."""
+        now = preferences.load()
+        dialog = PreferencesDialog(now, self)
+        if dialog.exec():
+            preferences.save(dataclasses.replace(now, theme=dialog.theme, device=dialog.device))
+            theme.apply(dialog.theme)
+            self.actions_.dress()
+            self.transport.refresh()
+            if dialog.device != now.device:
+                self.worker.submit(UseDevice(dialog.device))
+
+    def on_shortcuts(self) -> None:
+        """List every key."""
+        ShortcutsDialog(self.actions_.groups, self).exec()
+
+    def on_about(self) -> None:
+        """What this is."""
+        QMessageBox.about(
+            self,
+            self.tr("About FLAIR Studio"),
+            self.tr("FLAIR Studio restores faces in old footage by conditional diffusion.\nApache-2.0"),
+        )
+
+    def on_quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    # --- the window itself ----------------------------------------------------------------------
+
+    def open_demo(self) -> None:
+        """Open the sample clip."""
+        self.files.on_open_demo()
+
+    def _open_demo(self, path: Path, settings: RestorationSettings) -> None:
+        self.files.open_project(Project(clip=path, settings=settings))
+
+    def _show_recent(self) -> None:
+        recent = preferences.load().recent
+        self.welcome.show_recent(recent)
+        menu = self.actions_.recent
+        menu.clear()
+        for path in recent:
+            menu.addAction(path, lambda path=path: self.files.open_path(Path(path)))
+        menu.setEnabled(bool(recent))
+
+    def report_crash(self, report: str) -> None:
+        """Tell of a fault of the program itself."""
+        CrashDialog(report, self).open()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Files are welcome."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped."""
+        path = next((Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()), None)
+        if path is not None:
+            event.acceptProposedAction()
+            self.files.open_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Offer to save, then end all threads."""
+        if not self.files.may_leave():
+            event.ignore()
+            return
+        self.player.stop()
+        for thread in (self.worker, self.loader, self.thumbnailer):
+            thread.close()
+        event.accept()

@@ -1,0 +1,129 @@
+"""What a user makes: a clip, the frames of it that count, settings and faces. A value, and its file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flair_core.errors import FlairError
+from flair_core.settings import RestorationSettings
+
+VERSION = 1
+SUFFIX = ".flair"
+
+
+class ProjectError(FlairError):
+    """A project can't be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFace:
+    """A face that the user drew where none was found, for frames first … last."""
+
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the frame: from forehead to chin."""
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Everything that undo brings back."""
+
+    clip: Path | None = None
+    span: tuple[int, int] | None = None
+    """First and last frame that count; None for the whole clip."""
+    settings: RestorationSettings = field(default_factory=RestorationSettings)
+    drawn: tuple[DrawnFace, ...] = ()
+    left_out: frozenset[int] = frozenset()
+    """Faces, by number, that stay as they were filmed."""
+    unknown: dict[str, Any] = field(default_factory=dict)
+    """What a later version wrote and this one keeps as it is."""
+
+
+def dump(project: Project, folder: Path) -> str:
+    """The project as JSON; the clip's path is relative to `folder`, where the project will lie."""
+    return json.dumps(
+        {
+            **project.unknown,
+            "version": VERSION,
+            "clip": _relative(project.clip, folder) if project.clip else None,
+            "span": project.span,
+            "settings": json.loads(project.settings.to_json()),
+            "drawn": [asdict(face) for face in project.drawn],
+            "left_out": sorted(project.left_out),
+        },
+        indent=2,
+    ) + "\n"  # fmt: skip
+
+
+def parse(text: str, folder: Path) -> Project:
+    """Read what `dump` wrote. Raises ProjectError or SettingsError."""
+    try:
+        data = json.loads(text)
+        version = data.pop("version")
+        if version > VERSION:
+            raise ProjectError(
+                f"This project was saved by a newer version of FLAIR Studio (format {version}). "
+                "Update the application to open it."
+            )
+        clip, span = data.pop("clip"), data.pop("span")
+        return Project(
+            clip=(folder / clip).resolve() if clip else None,
+            span=(int(span[0]), int(span[1])) if span else None,
+            settings=RestorationSettings.from_json(json.dumps(data.pop("settings"))),
+            drawn=tuple(
+                DrawnFace(tuple(map(float, face["box"])), int(face["first"]), int(face["last"]))
+                for face in data.pop("drawn", [])
+            ),
+            left_out=frozenset(map(int, data.pop("left_out", []))),
+            unknown=data,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ProjectError(
+            f"The project is damaged ({type(error).__name__}: {error}). Open an earlier copy."
+        ) from None
+
+
+def read(path: Path) -> Project:
+    """Open a project file. Raises ProjectError or SettingsError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"The project {path.name} can't be read: {error}.") from None
+    return parse(text, path.parent)
+
+
+def write(project: Project, path: Path) -> None:
+    """Save a project; a crash leaves the earlier file as it was. Raises ProjectError."""
+    try:
+        write_atomically(path, dump(project, path.parent))
+    except OSError as error:
+        raise ProjectError(
+            f"The project can't be saved as {path}: {error.strerror}. Choose another folder."
+        ) from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside the file, then swap: a reader finds the old text or the new one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """With forward slashes on every system; absolute where there is no way between them (another drive)."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -1,0 +1,314 @@
+"""What the window asks of the background worker, as values; and what they need of the core."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from app.project import DrawnFace
+    from flair_core.faces.track import Track
+    from flair_core.restore import Preview, Progress
+    from flair_core.settings import DegradationSettings, RestorationSettings
+    from flair_core.video import FrameSink, FrameSource
+
+MOST_STRIPS = 60
+"""Steps whose stages are kept for the step strip; of longer chains every n-th."""
+
+
+class Core(Protocol):
+    """What the worker needs of the restoration core. The real one is in app.worker, tests have their own."""
+
+    device: str
+    """What computes, in words."""
+
+    def use_device(self, name: str) -> None:
+        """Compute elsewhere from now on."""
+
+    def open_source(self, path: Path) -> AbstractContextManager[FrameSource]:
+        """A reader of a clip of its own."""
+
+    def find_tracks(
+        self, source: FrameSource, settings: RestorationSettings, *, span: range
+    ) -> Iterator[Progress | list[Track]]:
+        """The search for faces: progress, and at last the tracks."""
+
+    def drawn_track(self, face: DrawnFace, number: int) -> Track:
+        """A face drawn by hand as a track."""
+
+    def preview(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+    ) -> Iterator[Preview]:
+        """One frame, restored step by step."""
+
+    def schedules(self, settings: RestorationSettings) -> Schedules:
+        """γ_t and w_t of every step."""
+
+    def read_sidecar(self, path: Path) -> DegradationSettings | None:
+        """How a clip was degraded, where that was written down beside it."""
+
+    def make_demo(self) -> tuple[Path, RestorationSettings]:
+        """The sample clip and what it wants."""
+
+    def open_output(
+        self, path: Path, source: FrameSource, settings: RestorationSettings, span: range, codec: str | None
+    ) -> AbstractContextManager[FrameSink]:
+        """A sink for the restored clip; what is not committed leaves nothing behind."""
+
+    def restore(
+        self,
+        source: FrameSource,
+        sink: FrameSink,
+        *,
+        tracks: Sequence[Track],
+        settings: RestorationSettings,
+        span: range,
+    ) -> Iterator[Progress]:
+        """A span of frames, restored into the sink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """Weights of the executed steps, the first step first."""
+
+    gamma: tuple[float, ...]
+    w: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRequest:
+    """One frame with everything that decides how it will look: also the key of its result."""
+
+    clip: Path
+    index: int
+    tracks: tuple[Track, ...] | None
+    """Faces to restore; None when the search has not come here yet."""
+    drawn: tuple[DrawnFace, ...]
+    settings: RestorationSettings
+
+    def run(self, core: Core, source: FrameSource) -> Iterator[PreviewResult]:
+        """One result after each reverse step."""
+        tracks = self.tracks
+        if tracks is None:
+            *_, found = core.find_tracks(source, self.settings, span=range(self.index, self.index + 1))
+            tracks = tuple(found)
+        faces = (*tracks, *drawn_tracks(core, self.drawn))
+        schedules = core.schedules(self.settings)
+        stages: tuple[Stages, ...] = ()
+        begun = time.perf_counter()
+        for preview in core.preview(source, self.index, tracks=faces, settings=self.settings):
+            every = -(-preview.steps // MOST_STRIPS)
+            if preview.stages and (preview.step % every == 0 or preview.step == preview.steps):
+                stages = (*stages, Stages(preview.step, preview.stages))
+            seconds = (time.perf_counter() - begun) / preview.step
+            yield PreviewResult(self, preview, stages, faces, schedules, seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """What one reverse step made of the first face."""
+
+    step: int
+    images: dict[str, NDArray[np.uint8]]
+    """By the name of the stage, (S, S, 3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewResult:
+    """A previewed frame after its latest step."""
+
+    request: PreviewRequest
+    preview: Preview
+    stages: tuple[Stages, ...]
+    faces: tuple[Track, ...]
+    """The faces that were restored."""
+    schedules: Schedules
+    seconds_per_step: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether this was the last step."""
+        return self.preview.step == self.preview.steps
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, roughly."""
+        pictures = [image.nbytes for stage in self.stages for image in stage.images.values()]
+        preview = self.preview
+        return preview.frame.nbytes + preview.observed.nbytes + preview.mask.nbytes + sum(pictures)
+
+
+class Task(Protocol):
+    """Work that goes on while no preview is wanted; the lowest `order` goes first."""
+
+    order: ClassVar[int]
+
+    def run(self, core: Core) -> Iterator[object]:
+        """Do it, with an event after each bit; closing the generator cancels and cleans up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UseDevice:
+    """Compute elsewhere; the event is the device in words."""
+
+    order: ClassVar[int] = 0
+    name: str
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        core.use_device(self.name)
+        yield core.device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MakeDemo:
+    """Make the sample clip; the event is its path and settings."""
+
+    order: ClassVar[int] = 0
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        yield core.make_demo()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadSidecar:
+    """Look for the degradation's parameters beside a clip; the event is them, if there are any."""
+
+    order: ClassVar[int] = 0
+    clip: Path
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        yield core.read_sidecar(self.clip)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FindFaces:
+    """Follow the faces of a clip; events are the core's Progress, and at last the list of tracks."""
+
+    order: ClassVar[int] = 0
+    clip: Path
+    settings: RestorationSettings
+    span: range
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        with core.open_source(self.clip) as source:
+            yield from core.find_tracks(source, self.settings, span=self.span)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prerender:
+    """Preview a span of frames, so that it can be played; events are complete PreviewResults."""
+
+    order: ClassVar[int] = 1
+    requests: tuple[PreviewRequest, ...]
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        with core.open_source(self.requests[0].clip) as source:
+            for request in self.requests:
+                for result in request.run(core, source):
+                    yield replace(result, stages=()) if result.complete else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explore:
+    """Try K × w_τ on one frame; events are Points."""
+
+    order: ClassVar[int] = 2
+    request: PreviewRequest
+    steps: tuple[int, ...] = (1, 2, 4, 8, 16)
+    w_taus: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        settings = self.request.settings
+        with core.open_source(self.request.clip) as source:
+            for steps in self.steps:
+                for w_tau in self.w_taus:
+                    sampler = replace(settings.sampler, steps=steps, w_tau=w_tau)
+                    request = replace(self.request, settings=replace(settings, sampler=sampler))
+                    for result in request.run(core, source):
+                        yield Point.of(result) if result.complete else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """One result on the plane of distortion and perception."""
+
+    result: PreviewResult
+    fidelity: float
+    """PSNR in dB between the footage and the restored face, degraded again: is it what was filmed?"""
+    sharpness: float
+    """Std above a 5×5 mean where the restoration shows, in 8-bit levels: fine detail, true or invented."""
+
+    @classmethod
+    def of(cls, result: PreviewResult) -> Point:
+        """Measure a complete result."""
+        from flair_core.metrics.fidelity import detail_energy  # noqa: PLC0415 - needs OpenCV, slow to import
+
+        preview = result.preview
+        inside = preview.mask > 0.5
+        energy = detail_energy(preview.frame)[inside].mean() / 3 if inside.any() else 0.0
+        fidelity = 20 * np.log10(255 / max(preview.residual, 0.05))
+        return cls(result, float(fidelity), float(np.sqrt(energy)))
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How far an export is."""
+
+    stage: str
+    """"faces" or "frames"."""
+    done: int
+    total: int
+    index: int = 0
+    residual: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Export:
+    """Write a restored clip; events are Exported."""
+
+    order: ClassVar[int] = 3
+    clip: Path
+    output: Path
+    span: range
+    settings: RestorationSettings
+    tracks: tuple[Track, ...] | None = None
+    """Faces to restore; None to search them first."""
+    left_out: frozenset[int] = frozenset()
+    drawn: tuple[DrawnFace, ...] = ()
+    codec: str | None = None
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        with core.open_source(self.clip) as source:
+            tracks = self.tracks
+            if tracks is None:
+                for found in core.find_tracks(source, self.settings, span=self.span):
+                    if isinstance(found, list):
+                        tracks = tuple(track for track in found if track.id not in self.left_out)
+                    else:
+                        yield Exported("faces", found.done, found.total)
+            faces = (*(tracks or ()), *drawn_tracks(core, self.drawn))
+            with core.open_output(self.output, source, self.settings, self.span, self.codec) as sink:
+                for now in core.restore(source, sink, tracks=faces, settings=self.settings, span=self.span):
+                    yield Exported("frames", now.done, now.total, now.index, now.residual)
+                sink.commit()
+
+
+def drawn_tracks(core: Core, drawn: Sequence[DrawnFace]) -> tuple[Track, ...]:
+    """Faces drawn by hand; they count backwards from −1, so that their numbers never meet those found."""
+    return tuple(core.drawn_track(face, -1 - at) for at, face in enumerate(drawn))

@@ -1,0 +1,1 @@
+"""Parts of the window. They know settings, project and frames, and no tensors."""

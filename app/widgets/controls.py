@@ -1,0 +1,269 @@
+"""One control for each kind of setting; limits, steps and words come from flair_core.settings."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QCoreApplication, QEvent, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
+
+from app import theme
+from flair_core.settings import Choice, Field, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import QWheelEvent
+
+TICKS = 1000
+"""Positions of a slider whose range has more steps than that."""
+WIDE = 200
+"""A whole-number range with more steps gets a logarithmic slider: small values matter most there."""
+LABEL_WIDTH, VALUE_WIDTH = 124, 50
+MOVES = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
+MOST_SLIDER = 10_000
+"""A range with more steps gets no slider: nobody can aim there."""
+
+
+def label_of(field: Field) -> str:
+    """The name of a setting with its symbol, in the user's language."""
+    text = QCoreApplication.translate("settings", field.help.label)
+    return f"{text} {field.help.symbol}".strip()
+
+
+def tooltip_of(field: Field) -> str:
+    """What a setting does in an editor's words, its limits and its symbol in the paper."""
+    lines = [QCoreApplication.translate("settings", field.help.text)]
+    if isinstance(field.limit, Range):
+        low, high = (limit * field.limit.shown for limit in (field.limit.low, field.limit.high))
+        lines.append(QCoreApplication.translate("settings", "From {0:g} to {1:g}.").format(low, high))
+    if field.help.symbol:
+        lines.append(QCoreApplication.translate("settings", "In the paper: {0}").format(field.help.symbol))
+    return "\n".join(lines)
+
+
+class Control(QWidget):
+    """A labelled row for one setting."""
+
+    changed = Signal(object)
+    """The value that the user chose, in the setting's own unit."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = field
+        self.setToolTip(tooltip_of(field))
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.setSpacing(6)
+        label = QLabel(label_of(field))
+        if label.sizeHint().width() > LABEL_WIDTH:
+            label.setText(QCoreApplication.translate("settings", field.help.label))
+        label.setFixedWidth(LABEL_WIDTH)
+        self.row.addWidget(label)
+
+    def set_value(self, value: Any) -> None:
+        """Show a value without telling anyone."""
+        raise NotImplementedError
+
+    def add(self, widget: QWidget, stretch: int = 0) -> None:
+        """Put a part into the row, named for screen readers."""
+        widget.setAccessibleName(label_of(self.field))
+        widget.setAccessibleDescription(self.toolTip())
+        self.row.addWidget(widget, stretch)
+
+
+class NumberControl(Control):
+    """A slider and a number to type; with `optional`, a switch that turns the setting off."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        assert isinstance(field.limit, Range)
+        self._range = field.limit
+        self._steps = round((field.limit.high - field.limit.low) / field.limit.step)
+        self._log = field.type is int and self._steps > WIDE
+        self._switch = QCheckBox() if field.optional else None
+        if self._switch is not None:
+            self.add(self._switch)
+            self._switch.toggled.connect(self._switched)
+        self._slider = _Slider()
+        self._slider.setRange(0, min(self._steps, TICKS))
+        self._slider.valueChanged.connect(lambda at: self._choose(self._value_at(at)))
+        self._number = _Number()
+        self._number.setDecimals(
+            0 if self._step_shown() % 1 == 0 else 1 if self._step_shown() * 10 % 1 == 0 else 2
+        )
+        self._number.setRange(self._range.low * self._range.shown, self._range.high * self._range.shown)
+        self._number.setSingleStep(self._step_shown())
+        self._number.valueChanged.connect(
+            lambda shown: self._choose(self._rounded(shown / self._range.shown))
+        )
+        if self._steps <= MOST_SLIDER:
+            self.add(self._slider, 1)
+            self._number.setFixedWidth(VALUE_WIDTH)
+        else:
+            self._number.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.add(self._number)
+
+    def set_value(self, value: float | None) -> None:
+        """See Control."""
+        if self._switch is not None:
+            with QSignalBlocker(self._switch):
+                self._switch.setChecked(value is not None)
+            self._slider.setEnabled(value is not None)
+            self._number.setEnabled(value is not None)
+        if value is None:
+            return
+        with QSignalBlocker(self._slider), QSignalBlocker(self._number):
+            self._slider.setValue(self._position_of(value))
+            self._number.setValue(value * self._range.shown)
+
+    def _choose(self, value: float) -> None:
+        self.set_value(value)
+        self.changed.emit(value)
+
+    def _switched(self, on: bool) -> None:
+        value = self._rounded(self._number.value() / self._range.shown) if on else None
+        self.set_value(value)
+        self.changed.emit(value)
+
+    def _step_shown(self) -> float:
+        return round(self._range.step * self._range.shown, 6)
+
+    def _rounded(self, value: float) -> float:
+        value = min(max(value, self._range.low), self._range.high)
+        return round(value) if self.field.type is int else value
+
+    def _value_at(self, position: int) -> float:
+        share = position / self._slider.maximum()
+        low, high, step = self._range.low, self._range.high, self._range.step
+        if self._log:
+            return self._rounded(low + math.expm1(share * math.log1p(high - low)))
+        return self._rounded(low + round(share * self._steps) * step)
+
+    def _position_of(self, value: float) -> int:
+        low, high = self._range.low, self._range.high
+        share = (
+            math.log1p(value - low) / math.log1p(high - low) if self._log else (value - low) / (high - low)
+        )
+        return round(share * self._slider.maximum())
+
+
+class SeedControl(NumberControl):
+    """A whole number that means nothing: to type, or to throw dice for."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._dice = QToolButton(objectName="icon", icon=theme.icon("dice"))
+        self._dice.clicked.connect(
+            lambda: self._choose((round(self._number.value()) * 7919 + 104_729) % 100_000)
+        )
+        self.add(self._dice)
+        self._dice.setToolTip(self.tr("Another seed"))
+        self._dice.setAccessibleName(self.tr("Another seed"))
+
+
+class ChoiceControl(Control):
+    """A box with the values of a setting."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._box = _Box()
+        self.set_choices(field.limit.values if isinstance(field.limit, Choice) else (field.default,))
+        self._box.currentIndexChanged.connect(lambda at: self.changed.emit(self._box.itemData(at)))
+        self.add(self._box, 1)
+
+    def set_choices(self, values: Sequence[Any]) -> None:
+        """Offer these values."""
+        with QSignalBlocker(self._box):
+            self._box.clear()
+            for value in values:
+                self._box.addItem(self._words(value), value)
+
+    def set_value(self, value: Any) -> None:
+        """See Control."""
+        with QSignalBlocker(self._box):
+            if self._box.findData(value) < 0:
+                self._box.addItem(self._words(value), value)
+            self._box.setCurrentIndex(self._box.findData(value))
+
+    def _words(self, value: Any) -> str:
+        return f"× {value}" if isinstance(value, int) else QCoreApplication.translate("settings", str(value))
+
+
+class SwitchControl(Control):
+    """On or off."""
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._switch = QCheckBox()
+        self._switch.toggled.connect(self._toggled)
+        self.add(self._switch, 1)
+
+    def _toggled(self, on: bool) -> None:
+        self.changed.emit(on)
+
+    def set_value(self, value: bool) -> None:
+        """See Control."""
+        with QSignalBlocker(self._switch):
+            self._switch.setChecked(value)
+
+
+def control_for(field: Field) -> Control:
+    """The control that suits a setting."""
+    if field.name == "seed":
+        return SeedControl(field)
+    if field.type is bool:
+        return SwitchControl(field)
+    return NumberControl(field) if isinstance(field.limit, Range) else ChoiceControl(field)
+
+
+class _Slider(QSlider):
+    """Leaves the wheel to the panel, which scrolls, and keeps the arrow keys from moving the playhead."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and event.key() in MOVES:
+            event.accept()
+            return True
+        return super().event(event)
+
+
+class _Number(QDoubleSpinBox):
+    """A quiet number: no arrows, no frame until it is touched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("value")
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setKeyboardTracking(False)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        event.ignore()
+
+
+class _Box(QComboBox):
+    """Ignores the wheel, too, and may be narrower than its longest entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        event.ignore()

@@ -1,0 +1,234 @@
+"""Export, preferences, shortcuts, and the report of a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.preferences import DEVICES, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from PySide6.QtGui import QAction
+
+    from app.preferences import Preferences
+    from app.session import Session
+
+FORMATS = (
+    ("h264", ".mp4"),
+    ("h265", ".mp4"),
+    ("av1", ".mkv"),
+    ("prores", ".mov"),
+    ("ffv1", ".mkv"),
+    ("png", ""),
+)
+
+
+class ExportDialog(QDialog):
+    """Asks for format, range and file."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        clip = session.clip
+        assert clip is not None
+        self._session, self._clip = session, clip
+        self.setWindowTitle(self.tr("Export"))
+        self.setMinimumWidth(480)
+        self._format = QComboBox()
+        self._formats = list(_formats(self.tr("PNG images, a folder")))
+        for codec, suffix, label in self._formats:
+            self._format.addItem(label, (codec, suffix))
+        self._range = QComboBox()
+        self._range.addItem(self.tr("In to out · {0} frames").format(len(session.span)), session.span)
+        if len(session.span) != len(clip):
+            self._range.addItem(self.tr("Whole clip · {0} frames").format(len(clip)), range(len(clip)))
+        self._path = QLineEdit(str(clip.path.with_name(clip.path.stem + "-restored.mp4")))
+        browse = QPushButton(self.tr("Choose…"))
+        browse.clicked.connect(self._browse)
+        where = QHBoxLayout()
+        where.addWidget(self._path, 1)
+        where.addWidget(browse)
+        width, height = (
+            extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
+        )
+        sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
+        form = QFormLayout()
+        form.setSpacing(10)
+        for words, field in (
+            (self.tr("Format"), self._format),
+            (self.tr("Frames"), self._range),
+            (self.tr("Size"), QLabel(f"{width} × {height}")),
+            (self.tr("Sound"), QLabel(sound)),
+            (self.tr("File"), where),
+        ):
+            form.addRow(words, field)
+            (self._path if field is where else field).setAccessibleName(words)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
+        go.setObjectName("primary")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(14)
+        column.addLayout(form)
+        column.addWidget(buttons)
+        self._format.currentIndexChanged.connect(self._change_suffix)
+
+    @property
+    def output(self) -> Path:
+        """Where to write."""
+        return Path(self._path.text()).expanduser()
+
+    @property
+    def codec(self) -> str:
+        """How to write."""
+        return self._format.currentData()[0]
+
+    @property
+    def span(self) -> range:
+        """What to write."""
+        return self._range.currentData()
+
+    def _change_suffix(self) -> None:
+        self._path.setText(str(self.output.with_suffix(self._format.currentData()[1])))
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self._path.text())
+        if path:
+            self._path.setText(path)
+
+
+def _formats(images: str) -> Iterable[tuple[str, str, str]]:
+    """(codec, suffix, words) of every format there is."""
+    from flair_core.video import CODECS  # noqa: PLC0415 - loaded long since by the decode thread
+
+    for codec, suffix in FORMATS:
+        if codec in CODECS:
+            yield codec, suffix, f"{CODECS[codec].label} · {suffix[1:]}"
+    yield "png", "", images
+
+
+class PreferencesDialog(QDialog):
+    """Theme and device."""
+
+    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Preferences"))
+        self.setMinimumWidth(340)
+        names = {
+            "dark": self.tr("Dark"),
+            "light": self.tr("Light"),
+            "system": self.tr("As the system"),
+            "auto": self.tr("Automatic"),
+            "cpu": "CPU",
+            "cuda": "CUDA",
+            "mps": "Apple MPS",
+        }
+        form = QFormLayout()
+        form.setSpacing(10)
+        self._boxes = []
+        for words, values, now in (
+            (self.tr("Theme"), THEMES, preferences.theme),
+            (self.tr("Device"), DEVICES, preferences.device),
+        ):
+            box = QComboBox()
+            for value in values:
+                box.addItem(names[value], value)
+            box.setCurrentIndex(box.findData(now))
+            box.setAccessibleName(words)
+            form.addRow(words, box)
+            self._boxes.append(box)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(14)
+        column.addLayout(form)
+        column.addWidget(buttons)
+
+    @property
+    def theme(self) -> str:
+        """The chosen theme."""
+        return self._boxes[0].currentData()
+
+    @property
+    def device(self) -> str:
+        """The chosen device."""
+        return self._boxes[1].currentData()
+
+
+class ShortcutsDialog(QDialog):
+    """Every action that has a key."""
+
+    def __init__(self, groups: dict[str, list[QAction]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Keyboard shortcuts"))
+        columns = QHBoxLayout()
+        columns.setSpacing(36)
+        for title, actions in groups.items():
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(18)
+            grid.addWidget(QLabel(title.upper(), objectName="heading"), 0, 0)
+            keyed = [action for action in actions if not action.shortcut().isEmpty()]
+            for row, action in enumerate(keyed, 1):
+                grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 0)
+                keys = ", ".join(key.toString(key.SequenceFormat.NativeText) for key in action.shortcuts())
+                grid.addWidget(QLabel(keys, objectName="muted"), row, 1)
+            grid.setRowStretch(len(keyed) + 1, 1)
+            if keyed:
+                columns.addLayout(grid)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addLayout(columns)
+        column.addSpacing(8)
+        column.addWidget(buttons)
+
+
+class CrashDialog(QDialog):
+    """Says that the program has a fault, and offers the report."""
+
+    def __init__(self, report: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Something went wrong"))
+        self.setMinimumSize(560, 240)
+        words = self.tr(
+            "FLAIR Studio met a fault of its own. Your project is safe and you can go on; "
+            "if it happens again, please send the report."
+        )
+        details = QPlainTextEdit(report, readOnly=True, visible=False)
+        details.setAccessibleName(self.tr("Report"))
+        copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
+        show.toggled.connect(details.setVisible)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        row = QHBoxLayout()
+        row.addWidget(copy)
+        row.addWidget(show)
+        row.addStretch(1)
+        row.addWidget(buttons)
+        column = QVBoxLayout(self)
+        column.addWidget(QLabel(words, wordWrap=True))
+        column.addWidget(details, 1)
+        column.addLayout(row)

@@ -1,0 +1,87 @@
+"""The panel of all settings, built from what flair_core.settings says about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.widgets.controls import Control, control_for
+from app.widgets.schedule_plot import SchedulePlot
+from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, fields
+
+if TYPE_CHECKING:
+    from app.session import Session
+
+GROUPS = {"sampler": SamplerSettings, "degradation": DegradationSettings, "faces": FaceSettings}
+SECTIONS = (
+    ("Sampler", "sampler", ("model", "steps", "rho", "samples", "seed", "policy")),
+    ("Data consistency", "sampler", ("gamma",)),
+    ("Enhancement", "sampler", ("enhancer", "w_tau", "tau")),
+    (
+        "Degradation",
+        "degradation",
+        ("scale", "kernel", "blur_sigma", "blur_ratio", "motion_length", "angle", "noise", "jpeg"),
+    ),
+    ("Faces", "faces", ("aligned", "detector", "upscale", "feather")),
+)
+ONLY_WITH_KERNEL = {
+    "blur_sigma": ("gaussian",),
+    "blur_ratio": ("gaussian",),
+    "motion_length": ("motion",),
+    "angle": ("gaussian", "motion"),
+}
+
+
+class Parameters(QFrame):
+    """Shows the session's settings and edits them."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent, objectName="panel")
+        self._session = session
+        self.controls: dict[tuple[str, str], Control] = {}
+        self.schedule = SchedulePlot()
+        inner = QWidget(objectName="inner")
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(10, 10, 10, 10)
+        self._column.setSpacing(5)
+        for title, group, names in SECTIONS:
+            self._add_section(title, group, names)
+        self._column.addStretch(1)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setWidget(inner)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        frame = QVBoxLayout(self)
+        frame.setContentsMargins(1, 1, 1, 1)
+        frame.addWidget(scroll)
+        session.project_changed.connect(self._show)
+        self._show()
+
+    def _add_section(self, title: str, group: str, names: tuple[str, ...]) -> None:
+        if self._column.count():
+            self._column.addSpacing(8)
+        text = QCoreApplication.translate("settings", title)
+        self._column.addWidget(QLabel(text.upper(), objectName="heading"))
+        known = fields(GROUPS[group])
+        for name in names:
+            control = self.controls[group, name] = control_for(known[name])
+            words = QCoreApplication.translate("settings", known[name].help.label)
+            control.changed.connect(
+                lambda value, name=name, words=words: self._edit(group, name, value, words)
+            )
+            self._column.addWidget(control)
+        if title == "Enhancement":
+            self._column.addWidget(self.schedule)
+
+    def _edit(self, group: str, name: str, value: object, words: str) -> None:
+        self._session.edit_setting(group, name, value, self.tr("Change {0}").format(words))
+
+    def _show(self) -> None:
+        settings = self._session.settings
+        for (group, name), control in self.controls.items():
+            control.set_value(getattr(getattr(settings, group), name))
+        for name, kernels in ONLY_WITH_KERNEL.items():
+            self.controls["degradation", name].setVisible(settings.degradation.kernel in kernels)
+        for name in ("detector", "upscale", "feather"):
+            self.controls["faces", name].setEnabled(not settings.faces.aligned)

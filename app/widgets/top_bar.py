@@ -1,0 +1,59 @@
+"""The row at the top: menus, ways to compare, queue and export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+if TYPE_CHECKING:
+    from app.actions import Actions
+
+MODES = ("side_by_side", "wipe", "difference", "residual", "mask")
+
+
+class TopBar(QWidget):
+    """Its buttons are the window's actions."""
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        if not actions.bar.isNativeMenuBar():
+            row.addWidget(actions.bar)
+        for name in ("undo", "redo"):
+            self._add(row, actions, name, "icon")
+        self._name = QLabel(objectName="muted")
+        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addSpacing(8)
+        row.addWidget(self._name, 1)
+        for name in MODES:
+            self._add(row, actions, name)
+        row.addStretch(1)
+        self._queue = self._add(row, actions, "queue")
+        self._add(row, actions, "export", "primary")
+        self._queue_words = self._queue.text()
+
+    def _add(self, row: QHBoxLayout, actions: Actions, name: str, style: str = "") -> QToolButton:
+        button = QToolButton(objectName=style)
+        button.setDefaultAction(actions[name])
+        button.setToolButtonStyle(
+            Qt.ToolButtonStyle.ToolButtonIconOnly
+            if style == "icon"
+            else Qt.ToolButtonStyle.ToolButtonTextOnly
+        )
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        row.addWidget(button)
+        return button
+
+    def show_name(self, name: str) -> None:
+        """What is open."""
+        self._name.setText(name)
+        self._name.setToolTip(name)
+
+    def show_queue(self, waiting: int) -> None:
+        """How many exports are not over."""
+        text = self.tr("Queue")
+        self._queue.setText(f"{text} ({waiting})" if waiting else text)

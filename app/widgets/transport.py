@@ -1,0 +1,116 @@
+"""Buttons under the picture: play, step, in and out, timecode, zoom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+
+from app import theme
+from app.timecode import parse, timecode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QAction, QKeyEvent
+
+    from app.playback import Player
+    from app.session import Session
+
+    Named = Callable[[str], QAction]
+
+BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "mark_in", "mark_out")
+
+
+class Transport(QWidget):
+    """Moves the playhead; its buttons are the window's actions, so that each knows its shortcut."""
+
+    zoom_wanted = Signal(object)
+    """A factor, or None to fit."""
+
+    def __init__(self, session: Session, player: Player, named: Named, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._player, self._play = session, player, named("play")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        for name in BUTTONS:
+            button = QToolButton(objectName="icon" if named(name).icon().availableSizes() else "")
+            button.setDefaultAction(named(name))
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        self._time = _Time(session)
+        row.addSpacing(6)
+        row.addWidget(self._time)
+        self._length = QLabel(objectName="muted")
+        row.addWidget(self._length)
+        row.addStretch(1)
+        prerender = QToolButton()
+        prerender.setDefaultAction(named("prerender"))
+        row.addWidget(prerender)
+        row.addSpacing(6)
+        self._percent = QLabel(objectName="muted")
+        self._percent.setMinimumWidth(44)
+        self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._percent)
+        for name in ("zoom_fit", "zoom_100", "zoom_200"):
+            button = QToolButton(objectName="flat")
+            button.setDefaultAction(named(name))
+            row.addWidget(button)
+        player.changed.connect(self.refresh)
+        session.index_changed.connect(self._show_time)
+        session.clip_changed.connect(self.refresh)
+        session.project_changed.connect(self.refresh)
+        self.refresh()
+
+    def show_zoom(self, zoom: float) -> None:
+        """Write the zoom in per cent."""
+        self._percent.setText(f"{100 * zoom:.0f} %")
+
+    def refresh(self) -> None:
+        """Follow the player and the clip."""
+        self._play.setIcon(theme.icon("pause" if self._player.playing else "play"))
+        clip, span = self._session.clip, self._session.span
+        self._time.setEnabled(clip is not None)
+        text = ""
+        if clip is not None:
+            text = self.tr("{0} frames").format(len(span))
+            if abs(self._player.speed) > 1 or self._player.speed < 0:
+                text += f" · {self._player.speed} ×"
+        self._length.setText(text)
+        self._show_time()
+
+    def _show_time(self) -> None:
+        clip = self._session.clip
+        self._time.setText(timecode(self._session.index, clip.info.rate) if clip else "00:00:00:00")
+
+
+class _Time(QLineEdit):
+    """Shows the timecode; type one, or a frame number, to go there."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.setFixedWidth(98)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setAccessibleName(self.tr("Timecode"))
+        self.setToolTip(self.tr("Type a timecode or a frame number and press Enter"))
+        self.returnPressed.connect(self._go)
+
+    def _go(self) -> None:
+        if self._session.clip is not None:
+            rate = self._session.clip.info.rate
+            at = parse(self.text(), rate)
+            if at is not None:
+                self._session.seek(at)
+            self.setText(timecode(self._session.index, rate))
+            self.clearFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Escape gives up."""
+        if event.key() == Qt.Key.Key_Escape and self._session.clip is not None:
+            self.setText(timecode(self._session.index, self._session.clip.info.rate))
+            self.clearFocus()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,325 @@
+"""The player's picture: footage and restoration compared, the mask, the faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+
+from app import theme
+from app.imaging import contour, heatmap, tint, to_qimage
+from app.widgets.canvas import Canvas
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QWidget
+
+    from flair_core.restore import Preview
+
+AMPLIFIED = 2
+"""Doublings of a difference."""
+HEAT_PEAK = 32.0
+"""Residual, in 8-bit levels, that is shown brightest."""
+GRIP = 9
+LEAST_DRAWN = 8
+"""Pixels; a smaller drag is no face but a slip."""
+
+
+class ViewMode(Enum):
+    """How footage and restoration are compared."""
+
+    SIDE_BY_SIDE = "side by side"
+    WIPE = "wipe"
+    DIFFERENCE = "difference"
+    RESIDUAL = "residual"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """A face in the current frame; `box` in pixels of the picture."""
+
+    id: int
+    box: QRectF
+    name: str
+    selected: bool
+    left_out: bool
+
+
+class Viewer(Canvas):
+    """Compares the two versions of one frame."""
+
+    face_clicked = Signal(int)
+    face_drawn = Signal(QRectF)
+    """A box in pixels of the picture."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._mode = ViewMode.WIPE
+        self._wipe = 0.5
+        self._wiping = False
+        self._observed = QImage()
+        self._restored: QImage | None = None
+        self._preview: Preview | None = None
+        self._heat: QImage | None = None
+        self._mask: NDArray[np.float32] | None = None
+        self._veil, self._contour = QImage(), QPainterPath()
+        self._mask_shown = False
+        self._captions = ("", "")
+        self._faces: Sequence[FaceBox] = ()
+        self._hovered: int | None = None
+        self._drawing = False
+        self._corner: QPointF | None = None
+        self._drawn = QRectF()
+        self.setAccessibleName(self.tr("Picture"))
+
+    # --- what is shown --------------------------------------------------------------------------
+
+    @property
+    def mode(self) -> ViewMode:
+        """How the two are compared."""
+        return self._mode
+
+    def set_mode(self, mode: ViewMode) -> None:
+        """Compare in another way."""
+        self._mode = mode
+        self.zoomed.emit()
+        self.update()
+
+    def show_mask(self, shown: bool) -> None:
+        """Draw where the restoration replaces the footage."""
+        self._mask_shown = shown
+        self.update()
+
+    def show_frame(self, rgb: NDArray[np.uint8], size: QSize) -> None:
+        """Show footage that has no restoration yet; `size` is what the restoration's will be."""
+        self._observed, self._restored, self._preview, self._heat = to_qimage(rgb), None, None, None
+        self.set_picture_size(size)
+        self.update()
+
+    def show_preview(self, preview: Preview) -> None:
+        """Show footage and restoration."""
+        if self._preview is None or preview.observed is not self._preview.observed:
+            self._observed = to_qimage(preview.observed)
+        if preview is not self._preview:
+            self._preview, self._heat = preview, None
+            self._restored = to_qimage(preview.frame)
+        self.set_picture_size(self._restored.size())
+        self.update()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._observed, self._restored, self._preview = QImage(), None, None
+        self.set_picture_size(QSize())
+        self.update()
+
+    def set_captions(self, observed: str, restored: str) -> None:
+        """What is written over the two versions."""
+        self._captions = (observed, restored)
+        self.update()
+
+    def set_faces(self, faces: Sequence[FaceBox]) -> None:
+        """The faces of this frame, to be outlined and clicked."""
+        self._faces, self._hovered = faces, None
+        self.update()
+
+    def draw_face(self, drawing: bool) -> None:
+        """Let the next drag draw the ellipse of a face."""
+        self._drawing, self._corner, self._drawn = drawing, None, QRectF()
+        self.setCursor(Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    # --- painting -------------------------------------------------------------------------------
+
+    def columns(self) -> int:
+        """Two side by side, else one."""
+        return 2 if self._mode is ViewMode.SIDE_BY_SIDE else 1
+
+    def paint_column(self, painter: QPainter, column: int, pane: QRectF, target: QRectF) -> None:
+        """See Canvas."""
+        restored = self._restored if self._restored is not None else self._observed
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        match self._mode:
+            case ViewMode.SIDE_BY_SIDE:
+                self.draw_picture(painter, target, (self._observed, restored)[column])
+                self._paint_overlays(painter, target)
+                self.draw_pill(painter, self._captions[column], pane, left)
+            case ViewMode.WIPE:
+                self._paint_wipe(painter, pane, target, restored)
+                self._paint_overlays(painter, target)
+                self._paint_grip(painter, pane)
+                halves = pane.adjusted(0, 0, -pane.width() / 2, 0), pane.adjusted(pane.width() / 2, 0, 0, 0)
+                self.draw_pill(painter, self._captions[0], halves[0], left)
+                self.draw_pill(painter, self._captions[1], halves[1], right)
+            case ViewMode.DIFFERENCE:
+                painter.drawImage(pane.topLeft(), self._difference(pane, target, restored))
+                self._paint_overlays(painter, target)
+                self.draw_pill(painter, self.tr("Difference × {0}").format(2**AMPLIFIED), pane, left)
+                self.draw_pill(painter, self._captions[1], pane, right)
+            case ViewMode.RESIDUAL:
+                self._paint_residual(painter, pane, target)
+                self._paint_overlays(painter, target)
+                self.draw_pill(painter, self.tr("Where the restoration contradicts the footage"), pane, left)
+                self.draw_pill(painter, self._captions[1], pane, right)
+
+    def _paint_wipe(self, painter: QPainter, pane: QRectF, target: QRectF, restored: QImage) -> None:
+        edge = self._wipe_edge(pane)
+        for image, part in (
+            (self._observed, QRectF(pane.left(), pane.top(), edge - pane.left(), pane.height())),
+            (restored, QRectF(edge, pane.top(), pane.right() - edge, pane.height())),
+        ):
+            painter.save()
+            painter.setClipRect(part)
+            self.draw_picture(painter, target, image)
+            painter.restore()
+
+    def _paint_grip(self, painter: QPainter, pane: QRectF) -> None:
+        edge = self._wipe_edge(pane)
+        light, dark = theme.DARK.colour("text"), theme.DARK.colour("canvas")
+        painter.setPen(QPen(light, 2))
+        painter.drawLine(QPointF(edge, pane.top()), QPointF(edge, pane.bottom()))
+        painter.setBrush(light)
+        painter.drawEllipse(QPointF(edge, pane.center().y()), GRIP, GRIP)
+        painter.setPen(QPen(dark, 1.6))
+        for side in (-1, 1):
+            tip = QPointF(edge + side * 5.5, pane.center().y())
+            for down in (-1, 1):
+                painter.drawLine(tip, tip + QPointF(-side * 2.5, down * 2.5))
+
+    def _difference(self, pane: QRectF, target: QRectF, restored: QImage) -> QImage:
+        """|restored − observed|, doubled a few times; computed at the size of the screen."""
+        ratio = self.devicePixelRatioF()
+        layer = QImage((pane.size() * ratio).toSize(), QImage.Format.Format_RGB32)
+        layer.setDevicePixelRatio(ratio)
+        layer.fill(Qt.GlobalColor.black)
+        painter = QPainter(layer)
+        self.draw_picture(painter, target, self._observed)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Difference)
+        self.draw_picture(painter, target, restored)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
+        for _ in range(AMPLIFIED):
+            painter.drawImage(0, 0, layer.copy())
+        painter.end()
+        return layer
+
+    def _paint_residual(self, painter: QPainter, pane: QRectF, target: QRectF) -> None:
+        self.draw_picture(painter, target, self._observed)
+        if self._preview is None:
+            return
+        if self._heat is None:
+            self._heat = to_qimage(heatmap(self._preview.residual_map, HEAT_PEAK))
+        painter.fillRect(target, theme.DARK.colour("canvas", 0.55))
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
+        self.draw_picture(painter, target, self._heat)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        legend = self.tr("0 … {0:g} levels · rms {1:.1f}").format(HEAT_PEAK, self._preview.residual)
+        self.draw_pill(painter, legend, pane, Qt.AlignmentFlag.AlignBottom)
+
+    def _paint_overlays(self, painter: QPainter, target: QRectF) -> None:
+        """The mask, the faces and what is being drawn, in pixels of the picture."""
+        if self._mask_shown and self._preview is not None:
+            self._trace_mask(self._preview.mask)
+            painter.drawImage(target, self._veil)
+        painter.save()
+        painter.translate(target.topLeft())
+        painter.scale(
+            target.width() / self.picture_size.width(), target.height() / self.picture_size.height()
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        accent = theme.DARK.colour("accent")
+        if self._mask_shown and self._preview is not None:
+            painter.setPen(_line(accent, Qt.PenStyle.DashLine))
+            painter.drawPath(self._contour)
+        if not self._drawn.isEmpty():
+            painter.setPen(_line(theme.DARK.colour("orange")))
+            painter.drawEllipse(self._drawn)
+            painter.drawRect(self._drawn)
+        outlined = [face for face in self._faces if face.id == self._hovered or face.selected]
+        for face in outlined:
+            painter.setPen(_line(theme.DARK.colour("muted" if face.left_out else "accent")))
+            painter.drawRoundedRect(face.box, 6, 6)
+        painter.restore()
+        for face in outlined:
+            below = self._on_screen(face.box, target).adjusted(-80, 0, 80, 36)
+            self.draw_pill(
+                painter, face.name, below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+            )
+
+    def _trace_mask(self, mask: NDArray[np.float32]) -> None:
+        if mask is not self._mask:
+            self._mask = mask
+            self._veil, self._contour = tint(mask, theme.DARK.colour("accent"), 0.22), contour(mask)
+
+    def _on_screen(self, box: QRectF, target: QRectF) -> QRectF:
+        scale = target.width() / self.picture_size.width()
+        return QRectF(target.topLeft() + box.topLeft() * scale, box.size() * scale)
+
+    # --- mouse ----------------------------------------------------------------------------------
+
+    def _wipe_edge(self, pane: QRectF) -> float:
+        return pane.left() + self._wipe * pane.width()
+
+    def _on_grip(self, position: QPointF) -> bool:
+        near = abs(position.x() - self._wipe_edge(self.panes()[0])) <= GRIP
+        return self._mode is ViewMode.WIPE and near and not self.picture_size.isEmpty()
+
+    def _face_at(self, position: QPointF) -> int | None:
+        spot = self.to_picture(position)
+        hit = [face for face in self._faces if face.box.contains(spot)]
+        return min(hit, key=lambda face: face.box.width(), default=None).id if hit else None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Take the wipe, begin a face, click one, or pan."""
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and self._drawing:
+            self._corner = self.to_picture(event.position())
+        elif left and self._on_grip(event.position()):
+            self._wiping = True
+        else:
+            super().mousePressEvent(event)
+            face = self._face_at(event.position())
+            if left and face is not None:
+                self.face_clicked.emit(face)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Go on with it."""
+        position = event.position()
+        if self._corner is not None:
+            whole = QRectF(QPointF(), self.picture_size.toSizeF())
+            self._drawn = QRectF(self._corner, self.to_picture(position)).normalized() & whole
+            self.update()
+        elif self._wiping:
+            pane = self.panes()[0]
+            self._wipe = min(max((position.x() - pane.left()) / pane.width(), 0), 1)
+            self.update()
+        elif event.buttons():
+            super().mouseMoveEvent(event)
+        elif not self._drawing:
+            over = Qt.CursorShape.SplitHCursor if self._on_grip(position) else Qt.CursorShape.ArrowCursor
+            self.setCursor(over)
+            if (face := self._face_at(position)) != self._hovered:
+                self._hovered = face
+                self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """End it."""
+        super().mouseReleaseEvent(event)
+        self._wiping = False
+        if self._corner is not None:
+            drawn = self._drawn
+            self.draw_face(False)
+            if min(drawn.width(), drawn.height()) >= LEAST_DRAWN:
+                self.face_drawn.emit(drawn)
+
+
+def _line(colour: object, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    """1.5 screen pixels wide at any zoom."""
+    pen = QPen(colour, 1.5, style)
+    pen.setCosmetic(True)
+    return pen

@@ -1,0 +1,63 @@
+"""What is there before anything is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN = 5
+
+
+class Welcome(QWidget):
+    """Open a clip, try the sample, or go on with a recent file."""
+
+    open_wanted = Signal()
+    demo_wanted = Signal()
+    recent_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, objectName="page")
+        centre = Qt.AlignmentFlag.AlignHCenter
+        column = QVBoxLayout(self)
+        column.addStretch(2)
+        column.addWidget(
+            QLabel(self.tr("Bring faces in old footage back to life"), objectName="title"), 0, centre
+        )
+        column.addSpacing(6)
+        hint = self.tr("Drop a video, a folder of images or a project anywhere in this window.")
+        column.addWidget(QLabel(hint, objectName="muted"), 0, centre)
+        column.addSpacing(18)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        opener = QPushButton(self.tr("Open a clip…"), objectName="primary")
+        opener.clicked.connect(self.open_wanted)
+        self._demo = QPushButton(self.tr("Try the sample clip"))
+        self._demo.clicked.connect(self.demo_wanted)
+        row.addWidget(opener)
+        row.addWidget(self._demo)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addSpacing(26)
+        self._heading = QLabel(self.tr("Recent").upper(), objectName="heading")
+        column.addWidget(self._heading, 0, centre)
+        self._recent = QVBoxLayout()
+        column.addLayout(self._recent)
+        column.addStretch(3)
+        self.show_recent(())
+
+    def show_recent(self, paths: Sequence[str]) -> None:
+        """List the files opened last, those that are still there."""
+        while (item := self._recent.takeAt(0)) is not None:
+            item.widget().deleteLater()
+        there = [path for path in paths if Path(path).exists()][:SHOWN]
+        for path in there:
+            button = QPushButton(Path(path).name, objectName="flat", toolTip=path)
+            button.clicked.connect(lambda _=False, path=path: self.recent_wanted.emit(path))
+            self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._heading.setVisible(bool(there))

@@ -1,0 +1,295 @@
+"""The background thread in which all sampling happens; sole importer of flair_core.restore and of torch."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import platformdirs
+from PySide6.QtCore import QObject, QThread, Signal
+
+from app.mailbox import Mailbox
+from app.tasks import PreviewResult, Schedules
+from flair_core.errors import FlairError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from app.project import DrawnFace
+    from app.tasks import Core, PreviewRequest, Task
+    from flair_core.faces.track import Track
+    from flair_core.recipe import Models
+    from flair_core.restore import Preview, Progress
+    from flair_core.settings import DegradationSettings, RestorationSettings
+    from flair_core.video import FrameSink, FrameSource
+
+
+class Outcome(Enum):
+    """How a task ended."""
+
+    DONE = auto()
+    CANCELLED = auto()
+    FAILED = auto()
+
+
+class Worker(QThread):
+    """Runs previews and tasks in turns of one step, previews first.
+
+    A newer preview request replaces the one at work after its current step; so does cancelling. Tasks share
+    what time is left. Signals arrive in the thread of the receiver.
+    """
+
+    ready = Signal(str)
+    """The core is loaded; what computes, in words."""
+    previewed = Signal()
+    """`previews` holds a result."""
+    preview_failed = Signal(object, str)
+    """Request, and one sentence."""
+    progressed = Signal(object, object)
+    """Task and event."""
+    ended = Signal(object, object, str)
+    """Task, Outcome, and one sentence when it failed."""
+    unusable = Signal(str)
+    """The core can't be loaded: one sentence."""
+    crashed = Signal(str)
+    """A mistake in the program: the traceback."""
+
+    def __init__(self, load_core: Callable[[], Core], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.previews: Mailbox[PreviewResult] = Mailbox()
+        self._load_core = load_core
+        self._changed = threading.Condition()
+        self._stop = False
+        self._request: PreviewRequest | None = None
+        self._previewing = False
+        """Whether the request has steps left."""
+        self._tasks: list[Task] = []
+        self._cancelled: list[Task] = []
+
+    def preview(self, request: PreviewRequest | None) -> None:
+        """Show this next, whatever is being previewed; None stops."""
+        with self._changed:
+            self._request, self._previewing = request, request is not None
+            self._changed.notify()
+
+    def submit(self, task: Task) -> None:
+        """Do this when no preview is wanted."""
+        with self._changed:
+            self._tasks.append(task)
+            self._changed.notify()
+
+    def hold(self, task: Task) -> None:
+        """Pause a task after its current step, until it is submitted again."""
+        with self._changed:
+            if task in self._tasks:
+                self._tasks.remove(task)
+
+    def cancel(self, task: Task) -> None:
+        """End a task after its current step, held or not; `ended` tells when."""
+        self.hold(task)
+        with self._changed:
+            self._cancelled.append(task)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Cancel everything and wait for the thread; what was half written is gone then."""
+        with self._changed:
+            self._stop = True
+            self._changed.notify()
+        self.wait()
+
+    def run(self) -> None:
+        """Work until closed."""
+        try:
+            core = self._load_core()
+        except FlairError as error:
+            self.unusable.emit(str(error))
+            return
+        except Exception as error:
+            self.unusable.emit(
+                f"The restoration core can't be loaded ({error}). Run `flair doctor` for details."
+            )
+            return
+        self.ready.emit(core.device)
+        self._work(core)
+
+    def _work(self, core: Core) -> None:
+        runs: dict[Task, Iterator[object]] = {}
+        with contextlib.closing(_Previewer(core)) as previewer:
+            while self._await_work():
+                for task in self._take_cancelled():
+                    self._end(task, runs, Outcome.CANCELLED)
+                request, task = self._next()
+                if request is not None:
+                    self._advance_preview(previewer, request)
+                elif task is not None:
+                    self._advance(task, runs, core)
+            for task in list(runs):
+                self._end(task, runs, Outcome.CANCELLED)
+
+    def _await_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop or self._previewing or self._tasks or self._cancelled)
+            return not self._stop
+
+    def _take_cancelled(self) -> list[Task]:
+        with self._changed:
+            cancelled, self._cancelled = self._cancelled, []
+        return cancelled
+
+    def _next(self) -> tuple[PreviewRequest | None, Task | None]:
+        with self._changed:
+            request = self._request if self._previewing else None
+            return request, min(self._tasks, key=lambda task: task.order, default=None)
+
+    def _advance_preview(self, previewer: _Previewer, request: PreviewRequest) -> None:
+        try:
+            result = previewer.advance(request)
+        except FlairError as error:
+            result = None
+            self.preview_failed.emit(request, str(error))
+        except Exception:
+            result = None
+            self.crashed.emit(traceback.format_exc())
+        if result is not None and self.previews.put(result):
+            self.previewed.emit()
+        if result is None or result.complete:
+            with self._changed:
+                if self._request is request:
+                    self._previewing = False
+
+    def _advance(self, task: Task, runs: dict[Task, Iterator[object]], core: Core) -> None:
+        try:
+            event = next(runs.setdefault(task, task.run(core)))
+        except StopIteration:
+            self._end(task, runs, Outcome.DONE)
+        except FlairError as error:
+            self._end(task, runs, Outcome.FAILED, str(error))
+        except Exception:
+            self._end(task, runs, Outcome.FAILED, "Something unexpected went wrong.")
+            self.crashed.emit(traceback.format_exc())
+        else:
+            if event is not None:
+                self.progressed.emit(task, event)
+
+    def _end(
+        self, task: Task, runs: dict[Task, Iterator[object]], outcome: Outcome, message: str = ""
+    ) -> None:
+        if (run := runs.pop(task, None)) is not None:
+            run.close()
+        with self._changed:
+            if task in self._tasks:
+                self._tasks.remove(task)
+        self.ended.emit(task, outcome, message)
+
+
+class _Previewer:
+    """Holds the chain of the request at work and a reader of its clip."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._request: PreviewRequest | None = None
+        self._steps: Iterator[PreviewResult] = iter(())
+        self._path: Path | None = None
+        self._open = contextlib.ExitStack()
+        self._source: FrameSource | None = None
+
+    def advance(self, request: PreviewRequest) -> PreviewResult | None:
+        """One more step of the request; None after the last."""
+        if request is not self._request:
+            self._request, self._steps = None, iter(())
+            self._steps = request.run(self._core, self._reader(request.clip))
+            self._request = request
+        return next(self._steps, None)
+
+    def _reader(self, path: Path) -> FrameSource:
+        if self._source is None or path != self._path:
+            self.close()
+            self._source = self._open.enter_context(self._core.open_source(path))
+            self._path = path
+        return self._source
+
+    def close(self) -> None:
+        """Let the clip go."""
+        self._steps, self._source, self._path = iter(()), None, None
+        self._open.close()
+
+
+class RestorationCore:
+    """flair_core on one device; making one imports torch, which takes seconds."""
+
+    def __init__(self, device: str = "auto") -> None:
+        from flair_core import devices, restore, video  # noqa: PLC0415 - not before the window is on the screen
+
+        self._restore, self._devices = restore, devices
+        self.use_device(device)
+        self.open_source = video.open_source
+        self.find_tracks = restore.find_tracks
+
+    def use_device(self, name: str) -> None:
+        """See Core."""
+        self._device = self._devices.pick(name)
+        self.device = self._devices.describe(self._device)
+
+    def _models(self, settings: RestorationSettings) -> Models:
+        return self._restore.load_models(settings, self._device)
+
+    def drawn_track(self, face: DrawnFace, number: int) -> Track:
+        """See Core."""
+        from flair_core.faces.track import Track  # noqa: PLC0415
+
+        return Track.fixed(face.box, face.first, face.last - face.first + 1, id=number)
+
+    def preview(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+    ) -> Iterator[Preview]:
+        """See Core."""
+        return self._restore.preview(
+            source, index, tracks=tracks, settings=settings, models=self._models(settings)
+        )
+
+    def schedules(self, settings: RestorationSettings) -> Schedules:
+        """See Core."""
+        from flair_core import policies  # noqa: PLC0415
+        from flair_core.degradations import build  # noqa: PLC0415
+
+        denoiser = self._models(settings).denoiser
+        A = build(settings.degradation, (denoiser.size, denoiser.size), self._device)
+        schedule = denoiser.schedule.respaced(settings.sampler.steps)
+        plan = policies.paper(schedule, settings.sampler, settings.degradation.sigma_e * A.noise_gain)
+        return Schedules(tuple(plan.gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
+
+    def read_sidecar(self, path: Path) -> DegradationSettings | None:
+        """See Core."""
+        from flair_core.degrade import read_sidecar  # noqa: PLC0415
+
+        return read_sidecar(path)
+
+    def make_demo(self) -> tuple[Path, RestorationSettings]:
+        """See Core."""
+        from flair_core.demo import SETTINGS, make_demo  # noqa: PLC0415
+
+        return make_demo(platformdirs.user_cache_path("flair-studio", appauthor=False)), SETTINGS
+
+    def open_output(
+        self, path: Path, source: FrameSource, settings: RestorationSettings, span: range, codec: str | None
+    ) -> FrameSink:
+        """See Core."""
+        return self._restore.open_output(path, source, settings, span, codec)
+
+    def restore(
+        self,
+        source: FrameSource,
+        sink: FrameSink,
+        *,
+        tracks: Sequence[Track],
+        settings: RestorationSettings,
+        span: range,
+    ) -> Iterator[Progress]:
+        """See Core."""
+        models = self._models(settings)
+        return self._restore.restore(source, sink, tracks=tracks, settings=settings, models=models, span=span)

@@ -1,0 +1,7 @@
+"""Starts FLAIR Studio."""
+
+import sys
+
+from app.application import main
+
+sys.exit(main())
