@@ -56,6 +56,6 @@ def _load(architecture: Any, state: Mapping[str, Tensor], source: str, device: t
     try:
         model = architecture.load(state).model
     except (KeyError, RuntimeError) as error:
-        found = f"{source} does not fit {architecture.name} ({error})"
+        found = f"{source} does not fit {architecture.name} ({' '.join(str(error).split())})"
         raise WeightsError(f"{found}. Download it again.") from None
     return model.to(device).eval().requires_grad_(False)

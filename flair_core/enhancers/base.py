@@ -50,13 +50,11 @@ class Resized:
     @torch.no_grad()
     def __call__(self, faces: Tensor) -> Tensor:
         """(F, 3, H, W) in [-1, 1] → the same shape and range; every face is treated on its own."""
-        enhanced = [
-            _resize(
-                self.network(_resize(faces[start : start + BATCH], (self.size, self.size))), faces.shape[-2:]
-            )
-            for start in range(0, len(faces), BATCH)
-        ]
-        return torch.cat(enhanced)
+        enhanced = torch.empty_like(faces)
+        for start in range(0, len(faces), BATCH):
+            few = _resize(faces[start : start + BATCH], (self.size, self.size))
+            enhanced[start : start + BATCH] = _resize(self.network(few), faces.shape[-2:])
+        return enhanced
 
 
 def _resize(faces: Tensor, size: Sequence[int]) -> Tensor:

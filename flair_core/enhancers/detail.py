@@ -62,7 +62,8 @@ def noise_variance(luma: Tensor) -> Tensor:
     shading; the median is blind to edges and texture as long as they fill less than half of the face.
     """
     kernel = luma.new_tensor([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]).view(1, 1, 3, 3)
-    answer = functional.conv2d(luma, kernel).abs().flatten(1).median(1).values
+    padded = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
+    answer = functional.conv2d(padded, kernel).abs().flatten(1).median(1).values
     return (answer / (0.6745 * 6)).square().view(-1, 1, 1, 1)  # median |z| = 0.6745, kernel norm 6
 
 

@@ -1,0 +1,338 @@
+"""Enhancers: the built-in one, networks from their files, and the locks."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from types import SimpleNamespace
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch.nn.functional import avg_pool2d, max_pool2d
+from torchvision.transforms.functional import gaussian_blur
+
+from flair_core import weights
+from flair_core.degradations import build as build_degradation
+from flair_core.enhancers import adapters, factory
+from flair_core.enhancers.base import BATCH, Resized
+from flair_core.enhancers.checkpoint import build, unwrap
+from flair_core.enhancers.detail import LUMA, Detail, noise_variance
+from flair_core.enhancers.factory import load_enhancer
+from flair_core.enhancers.locks import MonochromeLock, NullSpaceLock, is_monochrome
+from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
+from flair_core.enhancers.vqfr import VQFR
+from flair_core.errors import SettingsError, WeightsError
+from flair_core.settings import DegradationSettings
+
+CPU = torch.device("cpu")
+
+
+def normal(shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def faces(count=1, side=64, seed=0):
+    """Soft random pictures in [-1, 1]."""
+    return gaussian_blur(normal((count, 3, side, side), seed), 9, 2.0).mul(3).clamp(-1, 1)
+
+
+def luma(images):
+    return (images * torch.tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+
+
+def portrait():
+    """A real face, 192×192."""
+    from skimage.data import astronaut
+
+    return torch.from_numpy(astronaut()[0:192, 130:322].copy()).permute(2, 0, 1)[None] / 127.5 - 1
+
+
+def psnr(a, b):
+    return float(10 * torch.log10(4 / (a - b).square().mean()))
+
+
+class TestDetail:
+    colours = st.lists(st.floats(-1, 1), min_size=3, max_size=3)
+
+    @given(colour=colours, height=st.integers(1, 40), width=st.integers(1, 40))
+    @settings(max_examples=20, deadline=None)
+    def test_flat_stays_flat(self, colour, height, width):
+        flat = torch.tensor(colour).view(1, 3, 1, 1).expand(2, 3, height, width)
+        torch.testing.assert_close(Detail()(flat), flat, rtol=0, atol=1e-6)
+
+    def test_grain_on_a_flat_surface_gains_nothing(self):
+        grain = 0.1 + 0.03 * normal((2, 3, 128, 128))
+        assert Detail()(grain).std() <= 1.005 * grain.std()
+
+    def test_it_measures_the_grain(self):
+        grain = 0.03 * normal((2, 1, 128, 128)) + torch.linspace(-1, 1, 128)
+        np.testing.assert_allclose(noise_variance(grain).sqrt().flatten(), 0.03, rtol=0.05)
+
+    @pytest.mark.parametrize("contrast", [0.02, 0.1, 0.4, 1.5])
+    @pytest.mark.parametrize("softness", [0.1, 1.0, 3.0])
+    def test_an_edge_gets_no_halo(self, contrast, softness):
+        edge = torch.zeros(1, 3, 128, 128)
+        edge[..., 64:] += contrast
+        edge = gaussian_blur(edge - contrast / 2, 13, softness)
+        sharper = Detail()(edge)
+        assert sharper.max() <= edge.max() + 1e-6
+        assert sharper.min() >= edge.min() - 1e-6
+
+    def test_no_pixel_leaves_what_its_surroundings_show(self):
+        before = luma(portrait())
+        after = luma(Detail()(portrait()))
+        reach = 2 * 2 + 1
+        assert (after <= max_pool2d(before, reach, 1, reach // 2) + 1e-5).all()
+        assert (after >= -max_pool2d(-before, reach, 1, reach // 2) - 1e-5).all()
+
+    @pytest.mark.parametrize("blur", [0.7, 1.0, 1.5])
+    def test_a_soft_picture_comes_closer_to_the_sharp_one(self, blur):
+        sharp = portrait()
+        soft = gaussian_blur(sharp, 13, blur)
+        enhanced = Detail()(soft)
+        energy = [
+            float((luma(x) - avg_pool2d(luma(x), 5, 1, 2)).square().mean()) for x in (soft, enhanced, sharp)
+        ]
+        assert 1.1 * energy[0] < energy[1] <= 1.05 * energy[2]
+        assert psnr(enhanced, sharp) > psnr(soft, sharp) + 0.2
+
+    def test_colour_stays(self):
+        before = portrait()
+        after = Detail()(before)
+        torch.testing.assert_close(after - luma(after), before - luma(before), rtol=0, atol=1e-5)
+        assert (after - before).mean((2, 3)).abs().max() < 0.5 / 127.5
+        assert (after - before).abs().max() > 5 / 127.5
+
+    @given(seed=st.integers(0, 2**31), gain=st.floats(0.1, 30))
+    @settings(max_examples=10, deadline=None)
+    def test_the_range_stays(self, seed, gain):
+        after = Detail()((gain * faces(2, 48, seed)).clamp(-1, 1))
+        assert after.abs().max() <= 1
+
+    def test_every_face_is_on_its_own(self):
+        three = torch.cat((faces(2), 0.1 * normal((1, 3, 64, 64))))
+        torch.testing.assert_close(Detail()(three), torch.cat([Detail()(face[None]) for face in three]))
+
+
+class TestResized:
+    def test_the_network_sees_few_faces_of_its_size(self):
+        seen = []
+
+        def network(x):
+            seen.append(tuple(x.shape))
+            return x
+
+        Resized(network, 32)(faces(2 * BATCH + 1, 40))
+        assert seen == [(BATCH, 3, 32, 32), (BATCH, 3, 32, 32), (1, 3, 32, 32)]
+
+    @pytest.mark.parametrize("side", [32, 48, 16])
+    def test_shape_range_and_order_stay(self, side):
+        given_faces = faces(BATCH + 1, side)
+        enhanced = Resized(lambda x: x, 32)(given_faces)
+        assert enhanced.shape == given_faces.shape
+        assert enhanced.abs().max() <= 1
+        # Half a face can't hold the finest detail, but is nobody else's.
+        assert (enhanced - given_faces).abs().mean() < 0.02
+        assert side != 32 or torch.equal(enhanced, given_faces)
+
+    def test_what_leaves_the_range_is_cut_off(self):
+        assert Resized(lambda x: 5 + x, 32)(faces(1, 48)).max() <= 1
+
+    def test_no_face(self):
+        assert load_enhancer("detail", CPU)(faces(1)[:0]).shape == (0, 3, 64, 64)
+        assert Resized(lambda x: x, 32)(faces(1)[:0]).shape == (0, 3, 64, 64)
+
+
+def test_none_changes_nothing():
+    assert torch.equal(load_enhancer("none", CPU)(faces()), faces())
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(SettingsError, match=r"'sharper'.*none, detail, gfpgan"):
+        load_enhancer("sharper", CPU)
+
+
+@pytest.mark.parametrize("name", [name for name in factory.NAMES if name not in ("none", "detail")])
+def test_a_missing_file_says_what_to_fetch_and_the_way_out(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        load_enhancer(name, CPU)
+    assert weights.CHECKPOINTS[name].file in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "w_τ to 0" in str(caught.value)
+
+
+def filled(network, keys=None):
+    """Deterministic weights in half precision, each from its key."""
+    keys = keys or {key: key for key in network.state_dict()}
+    state = {}
+    for ours, value in network.state_dict().items():
+        spread = 0.7 / max(1, value[:1].numel()) ** 0.5 if value.ndim > 1 else 0.05
+        centre = 1.0 if value.ndim == 1 and ours.endswith("weight") else 0.0
+        state[keys[ours]] = (centre + spread * normal(value.shape, crc32(ours.encode()))).half()
+    return state
+
+
+@pytest.fixture(scope="module")
+def restorers():
+    """State dicts as published, by name."""
+    with torch.device("meta"):
+        plus, single, vqfr = RestoreFormer(), RestoreFormer(multi_scale=False), VQFR()
+    return {
+        "restoreformer-pp": filled(plus, released_keys(plus)),
+        "restoreformer": filled(single, released_keys(single)),
+        "vqfr": filled(vqfr),
+    }
+
+
+@pytest.mark.parametrize("name", ["restoreformer-pp", "restoreformer", "vqfr"])
+def test_a_network_from_its_file(name, restorers, tmp_path, monkeypatch):
+    """Half-precision files load on the CPU; faces do not influence each other; nothing is left to chance."""
+    monkeypatch.setattr(factory, "SIZE", 64)  # the networks are convolutional: smaller is just quicker
+    save_file(restorers[name], file := tmp_path / "weights.safetensors")
+    enhance = load_enhancer(name, CPU, path=file)
+    assert enhance.size == 64
+    two = faces(2, 48)
+    enhanced = enhance(two)
+    assert enhanced.shape == two.shape
+    assert enhanced.dtype == torch.float32
+    assert enhanced.abs().max() <= 1
+    assert not torch.allclose(enhanced[0], enhanced[1], atol=0.01)
+    torch.testing.assert_close(enhance(two[1:]), enhanced[1:], rtol=0, atol=1e-4)
+    if name == "vqfr":
+        loose = load_enhancer(name, CPU, path=file, fidelity=0.0)(two)
+        assert (loose - enhanced).abs().mean() > 0.01
+
+
+def test_the_data_folder_is_where_files_are_looked_for(restorers, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr(factory, "SIZE", 64)
+    save_file(restorers["restoreformer-pp"], tmp_path / "restoreformer-pp.safetensors")
+    assert load_enhancer("restoreformer-pp", CPU)(faces()).isfinite().all()
+
+
+def test_a_file_for_another_layout_names_every_key(restorers, tmp_path):
+    save_file(restorers["restoreformer"], file := tmp_path / "weights.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        load_enhancer("restoreformer-pp", CPU, path=file)
+    for key in restorers["restoreformer-pp"].keys() - restorers["restoreformer"].keys():
+        assert f"lacks {key}" in str(caught.value)
+    for name in ("vqfr", "gfpgan"):
+        with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+            load_enhancer(name, CPU, path=file)
+
+
+def test_a_library_network_with_missing_keys(restorers):
+    state = dict(restorers["restoreformer"])
+    del state["decoder.norm_out.bias"]
+    with pytest.raises(WeightsError, match=r"file\.pth.*decoder\.norm_out\.bias"):
+        adapters.restoreformer(state, "file.pth", CPU)
+
+
+class TestBuild:
+    make = partial(torch.nn.Linear, 3, 2)
+
+    def test_faults_are_all_named(self):
+        state = {"weight": torch.zeros(2, 2), "scale": torch.zeros(1)}
+        with pytest.raises(
+            WeightsError, match=r"f\.pth.*lacks bias.*unknown scale.*weight of shape \(2, 2\).*\(2, 3\)"
+        ):
+            build(self.make, state, "f.pth")
+
+    @pytest.mark.parametrize("state", [{}, {"other": torch.zeros(1)}])
+    def test_another_network_altogether(self, state):
+        with pytest.raises(WeightsError, match=r"none of its \d keys"):
+            build(self.make, state, "f.pth")
+
+    def test_half_precision_becomes_float32(self):
+        state = {"weight": normal((2, 3)).half(), "bias": torch.ones(2).half()}
+        network = build(self.make, state, "f.pth")
+        assert network.weight.dtype == torch.float32
+        assert torch.equal(network.weight.half(), state["weight"])
+        assert not network.training
+        assert not network.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {"a.b": 1},
+        {"params_ema": {"a.b": 1}, "params": {"a.b": 2}},
+        {"state_dict": {"vqvae.a.b": 1, "loss.c": 2}, "epoch": 3},
+        {"state_dict": {"module.a.b": 1}},
+    ],
+)
+def test_what_was_saved_around_a_restorer_falls_away(checkpoint):
+    assert unwrap(checkpoint) == {"a.b": 1}
+
+
+def test_gfpgan_draws_no_fresh_noise(monkeypatch):
+    """Its noise would flicker from frame to frame."""
+    spandrel = pytest.importorskip("spandrel.architectures.GFPGAN")
+    network = spandrel.GFPGAN(out_size=32)
+    network.load_state_dict(filled(network))
+    monkeypatch.setattr(spandrel.GFPGANArch, "load", lambda *_: SimpleNamespace(model=network))
+    enhance = Resized(adapters.gfpgan(network.state_dict(), "gfpgan.pth", CPU), 32)
+    twice = enhance(faces(1, 32).expand(2, 3, 32, 32))
+    torch.testing.assert_close(twice[0], twice[1])
+    assert not torch.allclose(network(faces(1, 32))[0], network(faces(1, 32))[0]), (
+        "the noise has no effect here"
+    )
+
+
+def test_codeformer_without_its_package_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "spandrel_extra_arches", None)
+    monkeypatch.setitem(sys.modules, "spandrel_extra_arches.architectures.CodeFormer", None)
+    with pytest.raises(SettingsError, match=r"non-commercial.*flair-studio\[codeformer\]"):
+        adapters.codeformer({}, "codeformer.pth", CPU, fidelity=1.0)
+
+
+class TestNullSpaceLock:
+    A = build_degradation(DegradationSettings(scale=4), (32, 32), CPU)
+
+    def test_the_result_looks_like_the_footage(self):
+        y = self.A.forward(faces(2, 32))
+        locked = NullSpaceLock(self.A, y)(faces(2, 32, seed=1), 0)
+        torch.testing.assert_close(self.A.forward(locked), y, rtol=0, atol=1e-4)
+
+    def test_what_the_footage_does_not_show_stays(self):
+        x0 = faces(2, 32)
+        lock = NullSpaceLock(self.A, self.A.forward(x0))
+        unseen = normal(x0.shape) - self.A.pinv(self.A.forward(normal(x0.shape)))
+        torch.testing.assert_close(lock(x0 + unseen, 0), x0 + unseen, rtol=0, atol=1e-4)
+
+
+class TestMonochromeLock:
+    grey = luma(faces(2)).expand(2, 3, 64, 64)
+    sepia = grey * torch.tensor((0.95, 0.8, 0.6)).view(3, 1, 1) + torch.tensor((0.05, 0.0, -0.1)).view(
+        3, 1, 1
+    )
+
+    def test_grey_stays_grey(self):
+        locked = MonochromeLock.to(self.grey)(faces(2, 64, seed=1), 0)
+        assert (locked - locked.mean(1, keepdim=True)).abs().max() < 1e-5
+
+    @pytest.mark.parametrize("footage", ["grey", "sepia"])
+    def test_only_luma_is_taken_from_the_estimate(self, footage):
+        footage = getattr(self, footage)
+        lock, x0 = MonochromeLock.to(footage), faces(2, 64, seed=1)
+        torch.testing.assert_close(luma(lock(x0, 0)), luma(x0), rtol=0, atol=1e-5)
+        torch.testing.assert_close(lock(footage, 0), footage, rtol=0, atol=1e-4)
+        tinted = footage + 0.1 * torch.tensor((1.0, -1.0, 0.5)).view(3, 1, 1)
+        torch.testing.assert_close(lock(tinted, 0) - luma(tinted), footage - luma(footage), rtol=0, atol=0.02)
+
+    def test_one_colour_everywhere_has_no_slope(self):
+        lock = MonochromeLock.to(torch.full((1, 3, 8, 8), 0.3))
+        assert lock(faces(), 0).isfinite().all()
+
+    def test_monochrome_footage_is_known_through_grain(self):
+        grain = 0.01 * normal(self.grey.shape)
+        assert is_monochrome(self.grey + grain)
+        assert is_monochrome(self.sepia + grain)
+        assert not is_monochrome(faces(2))
+        assert not is_monochrome(portrait())
