@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name, value in scores.items():
         print(f"{METRICS[name].label:10} {value:10.4f} {METRICS[name].unit}")
     for name, reason in evaluation.skipped.items():
-        print(f"{METRICS[name].label:10} skipped: it {reason}")
+        print(f"{METRICS[name].label:10} skipped: {reason}")
 
 
 def matching(reference: Path, restored: Path) -> list[tuple[Path, Path]]:

@@ -27,7 +27,7 @@ def frechet_distance(a: Features, b: Features) -> float:
     """
     if len(a) < 2 or len(b) < 2:
         return float("nan")
-    x, y = (np.linalg.qr((f - f.mean(0)) / np.sqrt(len(f) - 1), mode="r") for f in (a, b))
+    x, y = (np.asarray(np.linalg.qr((f - f.mean(0)) / np.sqrt(len(f) - 1), mode="r")) for f in (a, b))
     root = linalg.svdvals(x @ y.T).sum()
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + (x**2).sum() + (y**2).sum() - 2 * root)
 

@@ -83,10 +83,11 @@ def residual_to(degradation: DegradationSettings) -> Callable[[Pair], float | No
     def residual(pair: Pair) -> float | None:
         if pair.observed is None:
             return None
-        size = (pair.restored.shape[0], pair.restored.shape[1])
-        if size not in operators:
-            operators[size] = build(degradation, size)
-        error = operators[size].forward(to_float(pair.restored)[None]) - to_float(pair.observed)
+        height, width = (degradation.scale * extent for extent in pair.observed.shape[:2])
+        if (height, width) not in operators:
+            operators[height, width] = build(degradation, (height, width))
+        degraded = operators[height, width].forward(to_float(pair.restored[:height, :width])[None])
+        error = degraded - to_float(pair.observed)
         return 127.5 * float(error.square().mean().sqrt())
 
     return residual

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flair_core.settings import DegradationSettings
     from flair_core.video import FrameSource
 
+MOST_CUT = 16
+"""A scale of 16 cuts off fewer rows and columns than this."""
 PIECE, STRIDE = 16, 8
 """Frames of a piece of video for FVD, and from one piece to the next."""
 
@@ -216,7 +218,10 @@ class Evaluation:
 def pairs(
     clean: FrameSource, restored: FrameSource, observed: FrameSource | None = None, where: str = "frame"
 ) -> Iterator[Pair]:
-    """Two clips frame by frame. Raises ShapeError when they differ in length."""
+    """Two clips frame by frame. Raises ShapeError when they differ in length.
+
+    `flair degrade` cuts frames to multiples of the scale; what it cut off the clean frame is cut off here.
+    """
     for other in (restored, observed):
         if other is not None and len(other) != len(clean):
             raise ShapeError(
@@ -227,4 +232,8 @@ def pairs(
     seen = iter(observed.frames()) if observed is not None else None
     for frame, other_frame in zip(clean.frames(), restored.frames(), strict=True):
         y = as_uint8(next(seen).rgb) if seen is not None else None
-        yield Pair(as_uint8(frame.rgb), as_uint8(other_frame.rgb), mask(frame.index), y)
+        rgb, result, inside = as_uint8(frame.rgb), as_uint8(other_frame.rgb), mask(frame.index)
+        height, width = result.shape[:2]
+        if 0 <= rgb.shape[0] - height < MOST_CUT and 0 <= rgb.shape[1] - width < MOST_CUT:
+            rgb, inside = rgb[:height, :width], None if inside is None else inside[:height, :width]
+        yield Pair(rgb, result, inside, y)
