@@ -19,7 +19,7 @@ SCALE = 4
 OFFSET = 1
 """Which row and column of each 4 × 4 cell is kept."""
 ENERGY = 0.99
-"""The kernel is cut to the smallest core that has this share of its norm."""
+"""The kernel is cut where its inner part holds less than this share of its norm."""
 INVERSE_FLOOR = 0.01
 """The least magnitude of (h * h̃)↓4 that is inverted; smaller ones are raised to it."""
 INVERSE_MARGIN = 18
