@@ -42,14 +42,19 @@ def template(size: int) -> Points:
 
 
 def similarity(landmarks: Points, size: int) -> Points:
-    """(2, 3) rotation, scale and shift from frame to face: least squares over the five landmarks (Umeyama 1991).
+    """(2, 3) rotation, scale and shift from the frame to an aligned face of `size` × `size` pixels.
 
-    Raises ShapeError unless landmarks is (5, 2) with at least two different points.
+    landmarks: (5, 2) in the frame.  Raises ShapeError if they are not, or all lie on one spot.
     """
     if landmarks.shape != (5, 2) or np.ptp(landmarks, axis=0).max() == 0:
         raise ShapeError(f"A face needs five different landmarks, (5, 2), but got {landmarks.tolist()}.")
+    return similarity_between(landmarks, template(size))
+
+
+def similarity_between(source: Points, target: Points) -> Points:
+    """(2, 3) rotation, scale and shift that brings source (n, 2) nearest to target: least squares (Umeyama 1991)."""
     # As complex numbers a similarity is z → a z + b, and least squares has this closed form.
-    z, w = landmarks @ (1, 1j), template(size) @ (1, 1j)
+    z, w = source @ (1, 1j), target @ (1, 1j)
     centred = z - z.mean()
     a = np.vdot(centred, w) / np.vdot(centred, centred)
     b = w.mean() - a * z.mean()
