@@ -81,8 +81,10 @@ def to_uint8(images: torch.Tensor, *, dither: bool = False) -> NDArray[np.uint8]
     """
     scaled = images.detach().float().add(1).mul(127.5)
     if dither:
+        import torch  # noqa: PLC0415 - importing the core must not load torch
+
         height, width = scaled.shape[-2:]
-        scaled = scaled.add(_thresholds(height, width).to(scaled.device)).floor()
+        scaled = scaled.add(torch.from_numpy(_thresholds(height, width)).to(scaled.device)).floor()
     pixels: NDArray[np.uint8] = (
         scaled.round().clamp(0, 255).movedim(-3, -1).contiguous().cpu().numpy().astype(np.uint8)
     )
@@ -96,14 +98,16 @@ def to_uint16(images: torch.Tensor) -> NDArray[np.uint16]:
     return pixels
 
 
-def _thresholds(height: int, width: int) -> torch.Tensor:
-    """(H, W) of the 64 levels (k + 1/2) / 64, so that neighbours differ most: Bayer's matrix, repeated."""
-    import torch  # noqa: PLC0415 - importing the core must not load torch
+def dithered(rgb: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """(H, W, 3) of 16 bits → 8 bits by the pattern of `to_uint8`; 257 · n becomes n everywhere."""
+    offsets = (257 * _thresholds(*rgb.shape[:2])).astype(np.uint32)[..., None]
+    return ((rgb + offsets) // 257).astype(np.uint8)
 
-    pattern = torch.zeros(1, 1)
+
+def _thresholds(height: int, width: int) -> NDArray[np.float32]:
+    """(H, W) of the 64 levels (k + 1/2) / 64, so that neighbours differ most: Bayer's matrix, repeated."""
+    pattern = np.zeros((1, 1), np.float32)
     for _ in range(3):
-        pattern = torch.cat(
-            [torch.cat([4 * pattern, 4 * pattern + 2], 1), torch.cat([4 * pattern + 3, 4 * pattern + 1], 1)]
-        )
+        pattern = np.block([[4 * pattern, 4 * pattern + 2], [4 * pattern + 3, 4 * pattern + 1]])
     repeats = -(-height // 8), -(-width // 8)
-    return ((pattern + 0.5) / 64).repeat(repeats)[:height, :width]
+    return ((np.tile(pattern, repeats)[:height, :width] + 0.5) / 64).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -97,7 +98,9 @@ def make(path: Path, clip: Clip) -> Path:
         for index, (time, end) in enumerate(zip(clip.times or range(clip.frames), ends, strict=True)):
             container.mux(video.encode(_frame(clip, index, time)))
             for number_, track in enumerate(sound):
-                done[number_] = _write_sound(container, track, done[number_], int(end * 48000), 440 * (number_ + 1))
+                done[number_] = _write_sound(
+                    container, track, done[number_], int(end * 48000), 440 * (number_ + 1)
+                )
         for track in (video, *sound):
             container.mux(track.encode(None))
     return path
@@ -106,11 +109,20 @@ def make(path: Path, clip: Clip) -> Path:
 def _add_video(container: av.container.OutputContainer, clip: Clip) -> av.VideoStream:
     width, height = clip.size
     track = container.add_stream(
-        clip.codec, rate=clip.rate, width=width, height=height, pix_fmt=clip.pixels, options=dict(clip.options)
+        clip.codec,
+        rate=clip.rate,
+        width=width,
+        height=height,
+        pix_fmt=clip.pixels,
+        options=dict(clip.options),
     )
     context = track.codec_context
     context.time_base = clip.unit
-    context.colorspace, context.color_primaries, context.color_trc = clip.matrix, clip.primaries, clip.transfer
+    context.colorspace, context.color_primaries, context.color_trc = (
+        clip.matrix,
+        clip.primaries,
+        clip.transfer,
+    )
     context.color_range = ColorRange.JPEG if clip.full_range else ColorRange.MPEG
     context.sample_aspect_ratio = clip.pixel_aspect
     degrees, mirrored = clip.display
@@ -156,8 +168,14 @@ def _chapters(clip: Clip) -> list[av.container.core.Chapter]:
     end = int(1000 * (clip.seconds[-1] + 1 / clip.rate))
     bounds = [0, end // 2, end]
     return [
-        {"id": i + 1, "start": a, "end": b, "time_base": Fraction(1, 1000), "metadata": {"title": f"part {i}"}}
-        for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))
+        {
+            "id": i + 1,
+            "start": a,
+            "end": b,
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": f"part {i}"},
+        }
+        for i, (a, b) in enumerate(itertools.pairwise(bounds))
     ]
 
 
@@ -169,5 +187,90 @@ def packets(path: Path, kind: str) -> list[list[tuple[Fraction | None, bytes]]]:
         for packet in container.demux(tracks) if tracks else ():
             if packet.size:
                 time = None if packet.pts is None else packet.pts * packet.time_base
-                found[packet.stream.index].append((time, bytes(packet)))
+                found[packet.stream.index].append((time, _payload(packet)))
     return list(found.values())
+
+
+def _payload(packet: av.Packet) -> bytes:
+    """What a packet says, without the header that AAC only has in transport streams."""
+    data = bytes(packet)
+    return data[7:] if packet.stream.codec_context.name == "aac" and data[:1] == b"\xff" else data
+
+
+GOP = {"bf": "2", "g": "8", "sc_threshold": "0"}
+X265 = {"x265-params": "keyint=8:bframes=2:log-level=none"}
+MPEG = {"bf": "2", "g": "8", "b": "2M"}
+VPX = {"g": "8", "auto-alt-ref": "1", "lag-in-frames": "12", "b": "200k"}
+UNEVEN_TIMES = (0, 3000, 3200, 9000, 9300, 20000, 20500, 30000, 40000, 50000,
+                50300, 60000, 70000, 80000, 90000, 90300, 90700, 99999, 120000, 130000)  # fmt: skip
+KINDS: Mapping[str, Clip] = {
+    "h264": Clip(options=GOP),
+    "h264 4:2:2": Clip(pixels="yuv422p", options=GOP),
+    "h264 4:4:4": Clip(pixels="yuv444p", options=GOP),
+    "h264 10 bit": Clip(pixels="yuv420p10le", options=GOP),
+    "h264 gray": Clip(pixels="gray", options=GOP),
+    "h264 full range": Clip(full_range=True, options=GOP),
+    "h264 BT.709": Clip(matrix=1, primaries=1, transfer=1, options=GOP),
+    "h264 in TS": Clip(suffix=".ts", options=GOP),
+    "h264 in FLV": Clip(suffix=".flv", options=GOP),
+    "h264 in AVI": Clip(suffix=".avi", options=GOP),
+    "h264 in MKV": Clip(suffix=".mkv", options=GOP),
+    "h264 bare": Clip(suffix=".h264", options=GOP),
+    "h264 open GOP": Clip(
+        suffix=".mkv", options={"bf": "2", "g": "8", "x264-params": "open-gop=1:scenecut=0"}
+    ),
+    "h264 intra refresh": Clip(
+        suffix=".mkv", options={"g": "6", "x264-params": "intra-refresh=1:scenecut=0"}
+    ),
+    "h264 intra only": Clip(options={"g": "1"}),
+    "h264 uneven times": Clip(time_base=Fraction(1, 90000), times=UNEVEN_TIMES, options=GOP),
+    "h264 NTSC": Clip(rate=Fraction(30000, 1001), options=GOP),
+    "h264 late start": Clip(time_base=Fraction(1, 1000), times=range(500, 1300, 40), options=GOP),
+    "h264 interlaced": Clip(
+        options={"bf": "2", "g": "8", "flags": "+ildct+ilme", "x264-params": "interlaced=1"}
+    ),
+    "h265": Clip(codec="libx265", options=X265),
+    "h265 PQ": Clip(codec="libx265", pixels="yuv420p10le", matrix=9, primaries=9, transfer=16, options=X265),
+    "h265 HLG": Clip(
+        suffix=".mkv", codec="libx265", pixels="yuv422p10le", matrix=9, primaries=9, transfer=18, options=X265
+    ),
+    "h265 12 bit": Clip(codec="libx265", pixels="yuv444p12le", options=X265),
+    "h265 RGB": Clip(codec="libx265", pixels="gbrp", matrix=0, full_range=True, options=X265),
+    "AV1": Clip(codec="libsvtav1", options={"g": "8", "preset": "10"}),
+    "AV1 10 bit": Clip(
+        suffix=".webm", codec="libsvtav1", pixels="yuv420p10le", options={"g": "8", "preset": "10"}
+    ),
+    "VP8": Clip(suffix=".webm", codec="libvpx", options=VPX),
+    "VP9": Clip(suffix=".webm", codec="libvpx-vp9", options=VPX),
+    "MPEG-2 in TS": Clip(suffix=".ts", codec="mpeg2video", options=MPEG),
+    "MPEG-2 in PS": Clip(suffix=".mpg", codec="mpeg2video", options=MPEG),
+    "MPEG-2 interlaced": Clip(suffix=".ts", codec="mpeg2video", options={**MPEG, "flags": "+ildct+ilme"}),
+    "MPEG-4 in AVI": Clip(suffix=".avi", codec="mpeg4", options=MPEG),
+    "MPEG-4 in MP4": Clip(codec="mpeg4", options=MPEG),
+    "WMV": Clip(suffix=".wmv", codec="wmv2", options={"b": "2M"}),
+    "MJPEG in AVI": Clip(suffix=".avi", codec="mjpeg", pixels="yuvj420p", full_range=True),
+    "ProRes": Clip(suffix=".mov", codec="prores_ks", pixels="yuv422p10le"),
+    "ProRes with alpha": Clip(suffix=".mov", codec="prores_ks", pixels="yuva444p10le"),
+    "FFV1 RGB": Clip(suffix=".mkv", codec="ffv1", pixels="bgr0"),
+    "FFV1 RGB 10 bit": Clip(suffix=".mkv", codec="ffv1", pixels="gbrp10le"),
+    "FFV1 16 bit": Clip(suffix=".mkv", codec="ffv1", pixels="yuv444p16le"),
+    "FFV1 gray 16 bit": Clip(suffix=".mkv", codec="ffv1", pixels="gray16le"),
+    "FFV1 4:1:1": Clip(suffix=".mkv", codec="ffv1", pixels="yuv411p"),
+    "FFV1 odd size": Clip(suffix=".mkv", codec="ffv1", pixels="yuv420p", size=(63, 37)),
+    "HuffYUV": Clip(suffix=".avi", codec="huffyuv", pixels="rgb24"),
+    "Ut Video": Clip(suffix=".avi", codec="utvideo", pixels="yuv422p"),
+    "raw RGB": Clip(suffix=".nut", codec="rawvideo", pixels="rgb24"),
+    "Animation": Clip(suffix=".mov", codec="qtrle", pixels="argb"),
+    "PNG in MOV": Clip(suffix=".mov", codec="png", pixels="rgba"),
+    "GIF": Clip(suffix=".gif", codec="gif", pixels="rgb8", time_base=Fraction(1, 100), times=range(0, 80, 4)),
+    "APNG": Clip(suffix=".apng", codec="apng", pixels="rgb24"),
+    "turned left": Clip(size=(64, 48), display=(90, False)),
+    "turned right": Clip(size=(64, 48), display=(-90, False)),
+    "upside down": Clip(size=(64, 48), display=(180, False)),
+    "mirrored": Clip(size=(64, 48), display=(0, True)),
+    "turned and mirrored": Clip(size=(64, 48), display=(90, True)),
+    "wide pixels": Clip(size=(72, 64), pixel_aspect=Fraction(16, 15)),
+    "with sound": Clip(sound=("aac",), options=GOP),
+    "long GOP": Clip(frames=200, options={"bf": "2", "g": "100"}),
+}
+"""One clip of each kind of video file."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from av import VideoFrame
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.format import VideoFormat
 from av.video.reformatter import ColorRange, Interpolation
 
-from flair_core.frames import ColorTags
+from flair_core.frames import ColorTags, dithered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from av.sidedata.sidedata import SideData
-    from av.video.format import VideoFormat
     from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
@@ -104,12 +105,41 @@ def _converted(
         interpolation=scaling,
         threads=1,
     )
-    return cast("Pixels", np.array(converted.to_ndarray()))
+    rgb = cast("Pixels", np.array(converted.to_ndarray()))
+    black, white = _swscale_ends(frame.format, tags, deep=pixels == "rgb48le")
+    return rgb if white == np.iinfo(rgb.dtype).max else _stretch(black, white, rgb.dtype.name)[rgb]
+
+
+def _swscale_ends(pixels: VideoFormat, tags: ColorTags, *, deep: bool) -> tuple[int, int]:
+    """What swscale makes of black and of white in 8 bits, or with `deep` in 16.
+
+    It takes deep R'G'B' for 256 times that of 8 bits, so that limited-range white becomes 255 · 256; it
+    shifts a full range up and leaves zeros below; and it takes gray for full range always.
+    """
+    peak, bits = (65535, 16) if deep else (255, 8)
+    if pixels.is_rgb or pixels.has_palette:
+        return 0, peak
+    if not tags.full_range:
+        return (16 << bits - 8, 235 << bits - 8) if is_gray(pixels) else (0, 255 << bits - 8)
+    depth = min(bit_depth(pixels), bits)
+    return (0, (1 << depth) - 1 << bits - depth) if deep else (0, peak)
+
+
+@cache
+def _stretch(black: int, white: int, kind: str) -> Pixels:
+    """Table that maps [black, white] to all of an integer type."""
+    peak = np.iinfo(kind).max
+    levels = (np.arange(peak + 1) - black) * (peak / (white - black))
+    return cast("Pixels", levels.round().clip(0, peak).astype(kind))
 
 
 def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReformatter) -> VideoFrame:
-    """(H, W, 3) full-range R'G'B' → a tagged frame of pixel format `pixels`; fewer bits by ordered dither."""
-    layout = "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
+    """(H, W, 3) full-range R'G'B' → a tagged frame of pixel format `pixels`; dithered down to 8 bits."""
+    layout = "rgb24"
+    if rgb.dtype == np.uint16 and bit_depth(VideoFormat(pixels)) <= 8:
+        rgb = dithered(cast("NDArray[np.uint16]", rgb))
+    elif rgb.dtype == np.uint16:
+        layout, rgb = "rgb48le", rgb if tags.matrix == RGB else _squeeze()[rgb]
     color_range = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
     frame = reformatter.reformat(
         VideoFrame.from_ndarray(cast("Pixels", np.ascontiguousarray(rgb)), layout),
@@ -122,6 +152,12 @@ def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReform
     frame.colorspace, frame.color_range = tags.matrix, color_range
     frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
     return frame
+
+
+@cache
+def _squeeze() -> NDArray[np.uint16]:
+    """Table from all of 16 bits to [0, 255 · 256], which swscale takes for all of it."""
+    return (np.arange(65536) * (65280 / 65535)).round().astype(np.uint16)
 
 
 class Orientation:
@@ -150,9 +186,9 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Clockwise degrees; a mirrored picture counts as the turn before the mirror."""
+        """Clockwise degrees; a mirrored picture is turned first."""
         if self.turned:
-            return 90 if self._flip_x else 270
+            return 270 if self._flip_y else 90
         return 180 if self._flip_y else 0
 
     def size(self, width: int, height: int) -> tuple[int, int]:

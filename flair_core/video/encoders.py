@@ -87,7 +87,7 @@ CODECS: Mapping[str, Codec] = {
     "ffv1": Codec(
         "FFV1 (lossless RGB)",
         "ffv1",
-        EVERYWHERE,
+        frozenset({"mp4", "matroska"}),
         {8: ("bgr0",), 16: ("gbrp16le",)},
         options={"level": "3", "slicecrc": "1", "slices": "4", "g": "1"},
         lossless=True,
@@ -103,6 +103,11 @@ class Encoding:
     pixels: str
     options: Mapping[str, str]
     lossless: bool
+
+    @property
+    def tells_shape(self) -> bool:
+        """Whether the stream itself says how wide its pixels are."""
+        return any(name in self.encoder for name in ("264", "265", "hevc"))
 
 
 def choose(

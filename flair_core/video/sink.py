@@ -17,7 +17,7 @@ from flair_core.video.color import from_rgb, stored_tags
 from flair_core.video.containers import write_errors
 from flair_core.video.encoders import CONTAINERS
 from flair_core.video.images import write_png
-from flair_core.video.tracks import TrackCopy, needs_free_keys
+from flair_core.video.tracks import TrackCopy, mp4_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,8 +139,13 @@ class VideoSink(FrameSink):
         self._stream: VideoStream | None = None
         with write_errors(path):
             container, options = CONTAINERS[path.suffix.lower()], {"avoid_negative_ts": "disabled"}
-            if container in ("mp4", "mov") and copy_from is not None and needs_free_keys(copy_from):
-                options["movflags"] = "use_metadata_tags"
+            if container in ("mp4", "mov") and copy_from is not None:
+                options |= mp4_options(copy_from, self._unit)
+            elif container in ("matroska", "webm") and like.pixel_aspect != 1 and not encoding.tells_shape:
+                self.notes.append(
+                    f"{path.suffix} can't tell the shape of pixels ({like.pixel_aspect}) with this codec; "
+                    "players will show them square."
+                )
             self.partial.touch()
             self._container = av.open(
                 f"file:{self.partial}", "w", format=container, container_options=options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -33,12 +34,22 @@ COMMON_KEYS = frozenset({
     "description", "genre", "lyrics", "show", "synopsis", "track", "network", "grouping", "keywords",
 })  # fmt: skip
 """Metadata that the usual tags of MP4 and MOV hold; for others they need QuickTime's free keys."""
+FLICKS = 705_600_000
+"""Ticks a second that fit every usual frame and sample rate."""
 
 
-def needs_free_keys(source: Path) -> bool:
-    """Whether a file's metadata has keys that MP4 and MOV only hold as free keys."""
+def mp4_options(source: Path, unit: Fraction) -> dict[str, str]:
+    """What MP4 and MOV must be told to hold the tracks of `source` beside pictures with a clock of `unit`.
+
+    Where a track begins is told by the clock of the whole file, which must tick with every track's own.
+    """
     with open_input(source) as container:
-        return not COMMON_KEYS.issuperset(lasting(container.metadata))
+        clocks = [unit, *(track.time_base for track in container.streams if track.time_base)]
+        ticks = lcm(*(clock.denominator for clock in clocks))
+        options = {"movie_timescale": str(min(ticks, FLICKS))}
+        if not COMMON_KEYS.issuperset(lasting(container.metadata)):
+            options["movflags"] = "use_metadata_tags"
+    return options
 
 
 def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +133,7 @@ class TrackCopy:
             if track not in kept:
                 track.discard = Discard.all
         for packet in until_damage(self._source.demux(kept)):
-            if not packet.size:
+            if not packet.size or _is_gap(packet):
                 continue
             if self._origin is not None:
                 shift = round(self._origin / packet.time_base)
@@ -156,6 +167,11 @@ def _from_zero(packet: Packet[Any]) -> Iterator[Packet[Any]]:
         yield packet
     elif remaining > 0 and _is_pcm(packet.stream):
         yield _pcm_cut(packet, -packet.pts, packet.duration or 0)
+
+
+def _is_gap(packet: Packet[Any]) -> bool:
+    """Whether this only says that no subtitle is shown: MP4 and MOV put these in by themselves."""
+    return packet.size == 2 and _codec(packet.stream) == "mov_text"
 
 
 def _is_pcm(track: Stream) -> bool:
