@@ -5,7 +5,7 @@ Coordinates are in pixels, x first; the centre of the top left pixel is (0, 0).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,7 +17,8 @@ from flair_core.errors import ShapeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+    Image = NDArray[Any]
+    """(H, W, 3): uint8 or uint16 over the full range, or float32 in [0, 1]."""
     Points = NDArray[np.float64]
 
 # Left eye, right eye, nose, left and right corner of the mouth in the 512-pixel frame of FFHQ.
@@ -52,7 +53,7 @@ def similarity(landmarks: Points, size: int) -> Points:
 
 
 def similarity_between(source: Points, target: Points) -> Points:
-    """(2, 3) rotation, scale and shift that brings source (n, 2) nearest to target: least squares (Umeyama 1991)."""
+    """(2, 3) similarity that brings source (n, 2) nearest to target: least squares (Umeyama 1991)."""
     # As complex numbers a similarity is z → a z + b, and least squares has this closed form.
     z, w = source @ (1, 1j), target @ (1, 1j)
     centred = z - z.mean()
@@ -86,8 +87,7 @@ def outline(width: int, height: int) -> Points:
 def crop(rgb: Image, matrix: Points, size: int) -> torch.Tensor:
     """The aligned face, (3, S, S) float32 in [-1, 1].
 
-    rgb: (H, W, 3), integers over their full range or floats in [0, 1].  matrix: (2, 3) from frame to face.
-    What lies outside of the frame is its mirror image.
+    rgb: (H, W, 3).  matrix: (2, 3) from frame to face.  What lies outside of the frame is its mirror image.
     """
     face = warp(to_unit(rgb), matrix, size, size)
     return torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1))).mul_(2).sub_(1)
@@ -95,8 +95,12 @@ def crop(rgb: Image, matrix: Points, size: int) -> torch.Tensor:
 
 def to_unit(rgb: Image) -> NDArray[np.float32]:
     """Pixels as floats in [0, 1]."""
-    peak = np.float32(np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1)
-    return rgb.astype(np.float32) / peak
+    return rgb.astype(np.float32) / peak(rgb)
+
+
+def peak(rgb: Image) -> np.float32:
+    """The value of white."""
+    return np.float32(np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1)
 
 
 def warp(image: NDArray[np.float32], matrix: Points, width: int, height: int) -> NDArray[np.float32]:
@@ -111,7 +115,8 @@ def warp(image: NDArray[np.float32], matrix: Points, width: int, height: int) ->
     part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
     if reduction > 1:
         kernel = low_pass(reduction)
-        part = cv2.sepFilter2D(part, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT).reshape(part.shape)
+        filtered = cv2.sepFilter2D(part, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
+        part = np.asarray(filtered, np.float32).reshape(part.shape)
     # scipy counts rows first, and its matrix leads from target to source.
     linear, offset = backward[::-1, 1::-1], backward[::-1, 2] - low[::-1]
     planes = [
@@ -126,7 +131,7 @@ def low_pass(reduction: float) -> NDArray[np.float32]:
     reach = int(np.ceil(LOBES * reduction)) - 1
     x = np.arange(-reach, reach + 1) / reduction
     kernel = np.sinc(x) * np.sinc(x / LOBES)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _region(

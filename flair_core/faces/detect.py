@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
-import platformdirs
 
 from flair_core.errors import SettingsError, WeightsError
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
+from flair_core.weights import folder, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Detector(Protocol):
 def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
     """The detector called `name`: embedded, retinaface or yunet.
 
-    file: weights of retinaface or yunet; None looks for them by name in the user's data folder.
+    file: weights of retinaface or yunet; None looks for them in the user's data folder.
     Raises WeightsError when they are missing or don't fit, SettingsError for an unknown name.
     """
     if name == "embedded":
@@ -54,43 +55,39 @@ def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
     if name not in NETWORKS:
         raise SettingsError(f"There is no detector {name!r}; choose {', '.join(['embedded', *NETWORKS])}.")
     network = NETWORKS[name]
-    file = file or data_folder() / network.file
+    file = file or folder() / network.file
     if not file.is_file():
         raise WeightsError(
-            f"The detector {name} needs {network.file}, and there is no {file}. Download it from {network.source} "
-            "and put it there, or choose the embedded detector."
+            f"The detector {name} needs {network.file}, but there is no {file}. Download it from "
+            f"{network.source} and put it there, or choose the embedded detector."
         )
     return network.build(file)
-
-
-def data_folder() -> Path:
-    """Where the user's own checkpoints live."""
-    return platformdirs.user_data_path("flair-studio", appauthor=False) / "models"
 
 
 # Landmarks of an upright face in the unit square of a cascade's box: medians over aligned photographs.
 FRONTAL = np.array([(0.308, 0.380), (0.682, 0.380), (0.497, 0.597), (0.332, 0.766), (0.665, 0.765)])
 PROFILE = np.array([(0.153, 0.409), (0.501, 0.409), (0.334, 0.609), (0.176, 0.766), (0.482, 0.765)])
+SEARCHED = 640
+"""Longer side of the picture that the cascades search, in pixels."""
 LEAST_QUALITY = 0.3
 """Below it the landmark model has found something that is no face."""
 
 
 class CascadeDetector:
-    """What ships: boosted cascades (Viola and Jones 2001) propose faces, the landmark model places or refuses them.
+    """What ships: cascades (Viola and Jones 2001) propose faces, the landmark model places or refuses them.
 
-    Needs no download. Finds upright and moderately tilted faces from about 20 pixels of the searched picture, whose
-    longer side is `working_size`; smaller pictures are enlarged up to four times.
+    Finds upright and moderately tilted faces of at least 20 pixels in a picture whose longer side is
+    SEARCHED; smaller pictures are enlarged up to four times.
     """
 
-    def __init__(self, working_size: int = 640) -> None:
-        self._working_size = working_size
+    def __init__(self) -> None:
         self._frontal = _cascade("haarcascade_frontalface_alt2.xml")
         self._profile = _cascade("haarcascade_profileface.xml")
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Faces in (H, W, 3) uint8, best first."""
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        small = resized(grey, self._working_size, most=4)
+        small = resized(grey, SEARCHED, most=4)
         ratio = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
         pyramid, model = Pyramid(grey), point_model()
         faces = []
@@ -113,27 +110,26 @@ class CascadeDetector:
 
 
 def face_box(landmarks: Points) -> Points:
-    """(4,) left, top, right, bottom of brows to chin around five landmarks: a square twice the eye distance wide."""
+    """(4,) left, top, right, bottom: a square from brows to chin around five landmarks."""
     matrix = inverse(similarity(landmarks, 512))
-    x, y = transform(matrix, np.array(BOX_CENTRE_512))
-    half = BOX_SIDE_512 / 2 * zoom(matrix)
+    x, y = transform(matrix, np.array([256.0, 300.0]))
+    half = 140 * zoom(matrix)
     return np.array([x - half, y - half, x + half, y + half])
-
-
-BOX_CENTRE_512, BOX_SIDE_512 = (256.0, 300.0), 280.0
 
 
 def resized(grey: Pixels, side: int, most: float = 1) -> Pixels:
     """A picture (H, W) whose longer side is `side`, enlarged at most `most` times."""
     height, width = grey.shape[:2]
     factor = min(side / max(height, width), most)
+    if factor == 1:
+        return grey
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return grey if size == (width, height) else np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
 
 
 def without_doubles(faces: list[Detection], overlap: float = 0.4) -> list[Detection]:
-    """Best first, each face once: drops what shares more than `overlap` of the smaller box with a better one."""
+    """Best first, each face once: of two that share `overlap` of the smaller box, only the better one."""
     kept: list[Detection] = []
     for face in sorted(faces, key=lambda face: -face.score):
         if all(shared(face.box, other.box) < overlap for other in kept):
@@ -149,12 +145,14 @@ def shared(a: Points, b: Points) -> float:
 
 
 def _boxes(cascade: cv2.CascadeClassifier, grey: Pixels) -> Iterator[tuple[Points, float]]:
-    for left, top, side, _ in cascade.detectMultiScale(grey, scaleFactor=1.15, minNeighbors=2, minSize=(20, 20)):
+    for left, top, side, _ in cascade.detectMultiScale(
+        grey, scaleFactor=1.15, minNeighbors=2, minSize=(20, 20)
+    ):
         yield np.array([left, top], float), float(side)
 
 
 def _cascade(name: str) -> cv2.CascadeClassifier:
-    path = Path(cv2.data.haarcascades) / name
+    path = Path(cv2.__file__).parent / "data" / name
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():
         raise WeightsError(f"OpenCV has no cascade {path}. Install opencv-python 4.11 or later, but not 5.")
@@ -168,7 +166,9 @@ class YuNetDetector:
         try:
             self._network: Any = cv2.FaceDetectorYN.create(str(file), "", (320, 320), 0.6, 0.3, 5000)
         except cv2.error as error:
-            raise WeightsError(f"{file} is no YuNet model ({error.err}). Download {NETWORKS['yunet'].file}.") from None
+            raise WeightsError(
+                f"{file} is no YuNet model ({error.err}). Download {NETWORKS['yunet'].file}."
+            ) from None
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Faces in (H, W, 3) uint8, best first."""
@@ -185,28 +185,27 @@ class RetinaFaceDetector:
     """RetinaFace with a ResNet-50 (Deng et al. 2020) through facexlib."""
 
     def __init__(self, file: Path) -> None:
-        import torch  # noqa: PLC0415 - the embedded detector works without these two
+        import torch  # noqa: PLC0415 - the other detectors do without these two
         from facexlib.detection.retinaface import RetinaFace  # noqa: PLC0415
 
-        # facexlib's own loader would download; this one only reads the user's file.
-        self._network: Any = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
+        with warnings.catch_warnings(action="ignore"):  # its way of asking torchvision for a network is old
+            self._network: Any = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
+        # facexlib's own loader would download; this reads nothing but the user's file.
+        weights = {key.removeprefix("module."): value for key, value in read(file).items()}
         try:
-            weights = torch.load(file, map_location="cpu", weights_only=True)
-            self._network.load_state_dict({key.removeprefix("module."): weights[key] for key in weights})
-        except (RuntimeError, OSError, ValueError, AttributeError, TypeError, EOFError) as error:
+            self._network.load_state_dict(weights)
+        except RuntimeError:
             wanted = NETWORKS["retinaface"].file
-            raise WeightsError(f"{file} does not fit RetinaFace ({_first_line(error)}). Download {wanted}.") from None
+            raise WeightsError(f"{file} holds another network than RetinaFace. Download {wanted}.") from None
         self._network.eval()
-        self._no_grad = torch.inference_mode
+        self._inference_mode = torch.inference_mode
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Faces in (H, W, 3) uint8, best first."""
-        with self._no_grad():
-            rows = self._network.detect_faces(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), conf_threshold=0.5)
-        return [
-            Detection(row[:4].astype(np.float64), row[5:15].astype(np.float64).reshape(5, 2), float(row[4]))
-            for row in rows
-        ]
+        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        with self._inference_mode():
+            rows = np.asarray(self._network.detect_faces(bgr, conf_threshold=0.5), np.float64)
+        return [Detection(row[:4], row[5:15].reshape(5, 2), float(row[4])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +224,8 @@ NETWORKS = {
         YuNetDetector,
     ),
     "retinaface": Network(
-        "detection_Resnet50_Final.pth", "https://github.com/xinntao/facexlib/releases/tag/v0.1.0", RetinaFaceDetector
+        "detection_Resnet50_Final.pth",
+        "https://github.com/xinntao/facexlib/releases/tag/v0.1.0",
+        RetinaFaceDetector,
     ),
 }
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

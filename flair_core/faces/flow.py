@@ -1,7 +1,8 @@
-"""How a face moved from one frame to the next: sparse optical flow, checked backwards (pyramidal Lucas-Kanade)."""
+"""How a face moved from one frame to the next: sparse optical flow (Lucas and Kanade), checked backwards."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -32,9 +33,9 @@ def face_motion(before: NDArray[np.uint8], now: NDArray[np.uint8], landmarks: Po
         return None
     side = int(np.clip(eyes / 2, 9, 21)) | 1
     enough = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
-    options: dict[str, Any] = {"winSize": (side, side), "maxLevel": 3, "criteria": enough}
-    end, found, _ = cv2.calcOpticalFlowPyrLK(before, now, start, None, **options)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(now, before, end, None, **options)
+    follow: Any = partial(cv2.calcOpticalFlowPyrLK, winSize=(side, side), maxLevel=3, criteria=enough)
+    end, found, _ = follow(before, now, start, None)
+    back, returned, _ = follow(now, before, end, None)
     error = np.linalg.norm((back - start)[:, 0], axis=1)
     good = (found[:, 0] == 1) & (returned[:, 0] == 1) & (error < RETURN_ERROR)
     if good.sum() < LEAST_CORNERS or good.mean() < 0.3:

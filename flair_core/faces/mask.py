@@ -9,62 +9,64 @@ import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     Mask = NDArray[np.float32]
 
-# Semi-axes and centre of the ellipse around an aligned face, as fractions of its side.
+# Centre and semi-axes of the ellipse around an aligned face, as fractions of its side.
 ELLIPSE_CENTRE = (0.5, 0.535)
 ELLIPSE_AXES = (0.34, 0.42)
-FACE_CLASSES = range(1, 14)
-"""Labels of a face parser that count as face: skin, brows, eyes, glasses, ears, nose, lips and mouth."""
 
 
 def elliptical(size: int, feather: float) -> Mask:
-    """The average face's outline, whatever the face; `feather` in pixels of the crop."""
-    inside = np.zeros((size, size), np.float32)
-    centre, axes = np.multiply(ELLIPSE_CENTRE, size), np.multiply(ELLIPSE_AXES, size)
-    _fill_ellipse(inside, centre - 0.5, axes, 0)
-    return feathered(inside, feather)
+    """Forehead to chin of the average face; `feather` in pixels of the crop."""
+    centre, axes = np.multiply(ELLIPSE_CENTRE, size) - 0.5, np.multiply(ELLIPSE_AXES, size)
+    return feathered(_ellipse(size, centre, axes, 0), feather)
 
 
 def from_landmarks(landmarks: NDArray[np.float64], size: int, feather: float) -> Mask:
-    """An ellipse fitted to five landmarks (5, 2) given in pixels of the crop: follows a turned face."""
+    """An ellipse around five landmarks (5, 2) in pixels of the crop: it follows a face that is turned."""
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     down = mouth - eyes
     height = float(np.hypot(*down))
     width = float(np.hypot(*(landmarks[1] - landmarks[0])))
-    # In the aligned average face the ellipse is 1.64 eye-mouth distances tall and 1.38 eye distances wide.
-    axes = np.array([max(1.38 * width, 0.95 * height), 1.64 * height])
-    inside = np.zeros((size, size), np.float32)
-    _fill_ellipse(inside, eyes + 0.36 * down, axes, float(np.degrees(np.arctan2(-down[0], down[1]))))
-    return feathered(inside, feather)
+    # Of the average face this gives the ellipse above. The eyes of a profile lie close together, but a head
+    # is never much narrower than it is tall.
+    axes = np.array([max(1.38 * width, 1.15 * height), 1.64 * height])
+    degrees = float(np.degrees(np.arctan2(-down[0], down[1])))
+    return feathered(_ellipse(size, eyes + 0.26 * down, axes, degrees), feather)
 
 
-def from_labels(labels: NDArray[np.integer], feather: float) -> Mask:
-    """From a parser's label map (S, S); hair, neck, clothes and whatever covers the face stay out."""
-    return feathered(np.isin(labels, FACE_CLASSES).astype(np.float32), feather)
+def from_labels(labels: NDArray[np.integer], classes: Collection[int], feather: float) -> Mask:
+    """The given classes of a parser's label map (S, S); whatever covers the face stays out."""
+    return feathered(np.isin(labels, list(classes)), feather)
 
 
-def feathered(inside: Mask, feather: float) -> Mask:
-    """Soften a hard mask inwards over about `feather` pixels, to 0 at the crop's border.
+def feathered(inside: NDArray[np.bool_], feather: float) -> Mask:
+    """Soften a region (S, S) inwards over `feather` pixels, and towards the crop's border as well.
 
-    Softening never reaches outside of the given region, so nothing but face is replaced.
+    It never grows, so nothing but face is replaced.
     """
     # The edge of the crop counts as outside: a face that fills it must not end in a hard line.
-    padded = np.pad(inside > 0.5, 1)
-    distance = cv2.distanceTransform(padded.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    padded = np.pad(inside, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     ramp = np.clip((distance - 0.5) / max(feather, 1), 0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
 
 
 def steadied(masks: NDArray[np.float32], frames: float) -> NDArray[np.float32]:
-    """Masks (n, S, S) of consecutive frames, averaged over about `frames` neighbours in time."""
-    return ndimage.gaussian_filter1d(masks, frames, axis=0, mode="nearest")
+    """Masks (n, S, S) of consecutive frames, averaged over about `frames` neighbours on either side."""
+    return np.asarray(ndimage.gaussian_filter1d(masks, frames, axis=0, mode="nearest"), np.float32)
 
 
-def _fill_ellipse(
-    canvas: Mask, centre: NDArray[np.float64], axes: NDArray[np.float64], degrees: float
-) -> None:
-    box = (tuple(map(float, centre)), tuple(map(float, 2 * axes)), degrees)
-    cv2.ellipse(canvas, box, 1.0, cv2.FILLED)
+def _ellipse(
+    size: int, centre: NDArray[np.float64], axes: NDArray[np.float64], degrees: float
+) -> NDArray[np.bool_]:
+    """The pixels (S, S) within an ellipse."""
+    x, y = np.meshgrid(np.arange(size) - centre[0], np.arange(size) - centre[1])
+    angle = np.radians(degrees)
+    along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    inside: NDArray[np.bool_] = (along / axes[0]) ** 2 + (across / axes[1]) ** 2 <= 1
+    return inside

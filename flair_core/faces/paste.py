@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from flair_core.errors import ShapeError
-from flair_core.faces.align import crop, inverse, outline, to_unit, transform, warp
+from flair_core.faces.align import crop, inverse, outline, peak, to_unit, transform, warp
 
 if TYPE_CHECKING:
     import torch
@@ -17,63 +17,61 @@ if TYPE_CHECKING:
     from flair_core.faces.align import Image, Points
     from flair_core.faces.mask import Mask
 
-    SomeImage = TypeVar("SomeImage", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
-
-def enlarged(rgb: SomeImage, upscale: int) -> SomeImage:
-    """The frame at `upscale` times its size, by Lanczos interpolation."""
-    if upscale == 1:
-        return rgb.copy()
-    size = (rgb.shape[1] * upscale, rgb.shape[0] * upscale)
-    larger = cv2.resize(to_unit(rgb), size, interpolation=cv2.INTER_LANCZOS4)
-    return _like(larger, rgb)
-
-
-def paste(rgb: SomeImage, face: torch.Tensor, matrix: Points, mask: Mask, upscale: int = 1) -> SomeImage:
+def paste(rgb: Image, face: torch.Tensor, matrix: Points, mask: Mask, upscale: int = 1) -> Image:
     """The frame, `upscale` times as large, with one face replaced.
 
-    rgb: (H, W, 3), integers or floats in [0, 1].  face: (3, S, S) in [-1, 1].  matrix: (2, 3) from frame to face.
-    mask: (S, S) in [0, 1].  Raises ShapeError if face and mask differ in size.
-
-    See `paste_into`, which pastes several faces into one frame.
+    rgb: (H, W, 3).  face: (3, S, S) in [-1, 1].  matrix: (2, 3) from frame to face.  mask: (S, S) in [0, 1].
+    Returns pixels of the frame's type.  Raises ShapeError if face and mask differ in size.
     """
     canvas = enlarged(rgb, upscale)
     paste_into(canvas, rgb, face, matrix, mask)
     return canvas
 
 
-def paste_into(
-    canvas: SomeImage, rgb: SomeImage, face: torch.Tensor, matrix: Points, mask: Mask
-) -> None:
+def enlarged(rgb: Image, upscale: int) -> Image:
+    """The frame at `upscale` times its size by Lanczos interpolation; a copy at 1."""
+    if upscale == 1:
+        return rgb.copy()
+    size = (rgb.shape[1] * upscale, rgb.shape[0] * upscale)
+    larger = cv2.resize(to_unit(rgb), size, interpolation=cv2.INTER_LANCZOS4)
+    return _like(np.asarray(larger, np.float32), rgb)
+
+
+def paste_into(canvas: Image, rgb: Image, face: torch.Tensor, matrix: Points, mask: Mask) -> None:
     """Replace one face in `canvas`, which is `rgb` enlarged by a whole number; arguments as for `paste`.
 
-    What is pasted is the difference between the face and the same crop of `rgb`. So a face that is unchanged
-    leaves the frame unchanged, and a frame finer than the crop keeps what the crop could not hold. The difference
-    fades out with the mask in linear light. Pixels where the mask is 0 keep their exact value.
+    What is pasted is the difference between the face and the same crop of `rgb`. So an unchanged face leaves
+    the frame unchanged, and a frame finer than the crop keeps what the crop could not hold. The difference
+    fades out with the mask, in linear light. Pixels where the mask is 0 keep their exact value.
     """
     size = face.shape[-1]
     if mask.shape != (size, size):
-        raise ShapeError(f"The face is {size} pixels wide, but its mask is {mask.shape[1]} × {mask.shape[0]}.")
-    upscale = canvas.shape[0] // rgb.shape[0]
-    backward = _enlarge(inverse(matrix), upscale)
+        raise ShapeError(f"The face is {size} pixels wide, but its mask is {mask.shape[1]}×{mask.shape[0]}.")
+    backward = enlarged_map(inverse(matrix), canvas.shape[0] // rgb.shape[0])
     corners = transform(backward, outline(size, size))
     limit = np.array([canvas.shape[1], canvas.shape[0]])
     low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, limit)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, low, limit)
-    width, height = high - low
+    width, height = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, low, limit) - low
     if width == 0 or height == 0:
         return
     backward[:, 2] -= low
     difference = (face.detach().float().cpu() - crop(rgb, matrix, size)).numpy().transpose(1, 2, 0) / 2
     moved = warp(np.ascontiguousarray(difference), backward, width, height)
-    weight = cv2.warpAffine(mask, backward, (int(width), int(height)), flags=cv2.INTER_LINEAR)
-    under = weight > 0
-    region = canvas[low[1] : high[1], low[0] : high[0]]
-    old = to_unit(region[under])
-    new = np.clip(old + moved[under], 0, 1)
-    share = weight[under][:, None]
-    blended = np.where(share < 1, to_gamma((1 - share) * to_linear(old) + share * to_linear(new)), new)
-    region[under] = np.where(moved[under] == 0, region[under], _like(blended, rgb))
+    weight = np.asarray(cv2.warpAffine(mask, backward, (int(width), int(height))), np.float32)
+    region = canvas[low[1] : low[1] + height, low[0] : low[0] + width]
+    changed = (weight > 0) & moved.any(axis=2)
+    old = to_unit(region[changed])
+    new = np.clip(old + moved[changed], 0, 1)
+    share = weight[changed][:, None]
+    region[changed] = _like(to_gamma((1 - share) * to_linear(old) + share * to_linear(new)), rgb)
+
+
+def enlarged_map(backward: Points, upscale: int) -> Points:
+    """A map (2, 3) into the frame as one into the enlarged frame: a pixel's centre is that of its block."""
+    larger = backward * upscale
+    larger[:, 2] += (upscale - 1) / 2
+    return larger
 
 
 def to_linear(value: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,16 +84,8 @@ def to_gamma(value: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-def _enlarge(backward: Points, upscale: int) -> Points:
-    """Let a map end in the frame enlarged by `upscale`, whose pixel centres lie at (i + 1/2)/upscale − 1/2."""
-    larger = backward * upscale
-    larger[:, 2] += (upscale - 1) / 2
-    return larger
-
-
-def _like(value: NDArray[np.float32], example: Image) -> NDArray[np.generic]:
+def _like(value: NDArray[np.float32], example: Image) -> Image:
     """Floats in [0, 1] as pixels of the example's type."""
-    if example.dtype.kind != "u":
-        return value.astype(example.dtype)
-    peak = np.iinfo(example.dtype).max
-    return np.rint(np.clip(value, 0, 1) * peak).astype(example.dtype)
+    if example.dtype.kind == "u":
+        value = np.rint(np.clip(value, 0, 1) * peak(example))
+    return value.astype(example.dtype)

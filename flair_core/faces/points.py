@@ -1,7 +1,7 @@
-"""Where exactly the eyes, nose and mouth of a roughly known face are: supervised descent (Xiong and De la Torre 2013).
+"""Where exactly the landmarks of a roughly known face are: supervised descent (Xiong and De la Torre 2013).
 
-From a guess, the face is aligned into a small patch, described by oriented gradients, and a linear map tells how far
-each landmark is off; four such steps settle. A last linear map says how face-like and well aligned the result is.
+From a guess, the face is aligned into a small patch, described by oriented gradients, and a linear map tells
+how far each landmark is off; four such steps settle. A last map says how face-like the end is.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ class Pyramid:
         level = min(level, len(self._levels) - 1)
         # pyrDown keeps pixel 0 where it is and drops every other one.
         matrix = matrix * (2**level, 2**level, 1)
-        border = cv2.BORDER_REPLICATE
-        patch = cv2.warpAffine(self._levels[level], matrix, (PATCH, PATCH), flags=cv2.INTER_LINEAR, borderMode=border)
-        return np.asarray(patch, np.uint8)
+        side, border = (PATCH, PATCH), cv2.BORDER_REPLICATE
+        return np.asarray(cv2.warpAffine(self._levels[level], matrix, side, borderMode=border), np.uint8)
 
 
 class PointModel:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 SMALL = (64, 36)
 LEAST_CORRELATION = 0.5
-"""Neighbouring frames of one shot resemble each other at least so much, even in a fast pan or a flash."""
+"""Neighbouring frames of one shot resemble each other at least so much, even in a fast pan."""
 LEAST_CHANGE = 0.35
-"""Share of the pixels that changes its place in the colour histogram at a cut."""
+"""Share of the pixels that change their place in the colour histogram at a cut."""
 
 
 class ShotDetector:
@@ -33,27 +34,26 @@ class ShotDetector:
         A cut changes both the layout and the colours. Movement changes only the layout, and a flash or a fade
         only the colours.
         """
-        small = cv2.resize(rgb, SMALL, interpolation=cv2.INTER_AREA)
-        histogram = cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).ravel()
-        histogram = cv2.GaussianBlur(histogram.reshape(8, 64), (3, 3), 0).ravel() / small[..., 0].size
-        layout = cv2.GaussianBlur(small.astype(np.float32), (5, 5), 0)
+        small = np.asarray(cv2.resize(rgb, SMALL, interpolation=cv2.INTER_AREA))
+        counts, _ = np.histogramdd(small.reshape(-1, 3), bins=(8, 8, 8), range=[(0, 256)] * 3)
+        # Blurred, so that a slight change of light does not move every pixel to the next bin.
+        colours = ndimage.gaussian_filter(counts, 0.7).astype(np.float32) / counts.sum()
+        layout = ndimage.gaussian_filter(small.astype(np.float32), (1, 1, 0))
         layout = (layout - layout.mean()) / (layout.std() + 2)
-        last, self._last = self._last, (layout, histogram)
+        last, self._last = self._last, (layout, colours)
         if last is None:
             return True
         correlation = float((layout * last[0]).mean())
-        change = 0.5 * float(np.abs(histogram - last[1]).sum())
+        change = 0.5 * float(np.abs(colours - last[1]).sum())
         return correlation < LEAST_CORRELATION and change > LEAST_CHANGE
 
 
 def shot_starts(frames: Iterable[Frame]) -> Iterator[int]:
-    """Positions in `frames` at which a shot starts; 0 is the first of them."""
+    """Indices of the frames that start a shot, the first one among them."""
     detector = ShotDetector()
-    for position, frame in enumerate(frames):
-        if detector.starts(as_uint8(frame.rgb)):
-            yield position
+    return (frame.index for frame in frames if detector.starts(as_uint8(frame.rgb)))
 
 
 def as_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
     """The upper eight bits."""
-    return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    return np.asarray(rgb >> 8 if rgb.dtype == np.uint16 else rgb, np.uint8)

@@ -1,4 +1,4 @@
-"""A Kalman filter over the landmarks of one face, and its smoother: the path bends to what came later, too."""
+"""A Kalman filter over the landmarks of one face, and its smoother, by which a path never lags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Belief:
-    """Where the five landmarks (5, 2) of a face are in one frame; all coordinates share one variance (pixels²)."""
+    """Where the landmarks (5, 2) of a face are in a frame; all coordinates share one variance (pixels²)."""
 
     motion: Points
     """(2, 3) how the face got here from the frame before."""
@@ -39,7 +39,7 @@ class Belief:
         return Belief(motion, points, variance, points, variance)
 
     def measure(self, points: Points, noise: float) -> None:
-        """Take in measured landmarks with std `noise` in pixels; those far off everything expected count less."""
+        """Take in landmarks measured with std `noise` (pixels); the more they surprise, the less they count."""
         innovation = points - self.points
         surprise = float((innovation**2).mean()) / (self.variance + noise**2)
         gain = self.variance / (self.variance + noise**2 * max(1.0, surprise))

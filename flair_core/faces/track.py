@@ -40,7 +40,9 @@ class Track:
         n = len(self.landmarks)
         if self.landmarks.shape != (n, 5, 2) or self.boxes.shape != (n, 4) or self.score.shape != (n,):
             shapes = f"{self.landmarks.shape}, {self.boxes.shape} and {self.score.shape}"
-            raise ShapeError(f"A track needs landmarks (n, 5, 2), boxes (n, 4) and scores (n,), but got {shapes}.")
+            raise ShapeError(
+                f"A track needs landmarks (n, 5, 2), boxes (n, 4) and scores (n,), but got {shapes}."
+            )
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -62,10 +64,13 @@ class Track:
         """
         left, top, right, bottom = box
         if right <= left or bottom <= top or length < 1:
-            raise ShapeError(f"A face needs a box with an area and at least one frame, but got {box} and {length}.")
+            raise ShapeError(
+                f"A face needs a box with an area and at least one frame, but got {box} and {length}."
+            )
         # The box is that of the elliptical mask, whose place in the aligned face is known.
         offset = (template(256) + 0.5) / 256 - ELLIPSE_CENTRE
-        points = np.array([(left + right) / 2, (top + bottom) / 2]) + offset * (bottom - top) / (2 * ELLIPSE_AXES[1])
+        centre, side = np.array([left + right, top + bottom]) / 2, (bottom - top) / (2 * ELLIPSE_AXES[1])
+        points = centre + offset * side
         boxes = np.tile(np.array(box, np.float64), (length, 1))
         return cls(id, first, np.tile(points, (length, 1, 1)), boxes, np.ones(length))
 
@@ -75,8 +80,8 @@ def track_faces(
 ) -> list[Track]:
     """Every face of a clip with its path, in order of appearance; none gives an empty list.
 
-    Each frame is read once, and only a few are kept, at reduced size. A cut ends all paths. `progress` hears how many
-    frames have been seen.
+    Each frame is read once, and only a few are kept, at reduced size. A cut ends all paths. `progress` hears
+    how many frames have been seen.
     """
     tracker = Tracker(detector)
     for seen, frame in enumerate(frames, start=1):

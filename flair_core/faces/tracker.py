@@ -1,8 +1,9 @@
-"""Faces followed from frame to frame: detections now and then, the landmark model and optical flow between them.
+"""Faces followed from frame to frame: detections now and then, landmark model and optical flow in between.
 
-A face that is found becomes a path. Optical flow carries it from frame to frame; every few frames a detection or the
-landmark model confirms and corrects it; a Kalman smoother joins both. A face hidden by another one goes on as it moved
-before. A path that nothing confirms for a second or so has ended where it was last confirmed.
+A face that is found becomes a path. Optical flow carries it from frame to frame; every few frames a
+detection or the landmark model confirms and corrects it; a Kalman smoother joins both. A face hidden by
+another one goes on as it moved before. A path that nothing confirms for a second or so has ended where it
+was last confirmed.
 """
 
 from __future__ import annotations
@@ -91,6 +92,13 @@ class _Face:
     def points(self) -> Points:
         return self.beliefs[-1].points
 
+    def carry(self, motion: Points | None) -> None:
+        """On to the next frame by a (2, 3) motion; None when it can't be seen."""
+        if motion is None:
+            self.hidden.add(len(self.beliefs))
+        noise = (GUESSED if motion is None else CARRIED) * eye_distance(self.points)
+        self.beliefs.append(self.beliefs[-1].moved(self.velocity() if motion is None else motion, noise))
+
     def confirm(self, points: Points, look: Look, score: float) -> None:
         """Correct the newest belief by a measurement."""
         self.beliefs[-1].measure(points, MEASURED * eye_distance(points))
@@ -108,10 +116,23 @@ class _Face:
         return np.hstack([np.eye(2), (shift / (seen[-1] - seen[0]))[:, None]])
 
 
+class _Move(NamedTuple):
+    """Where optical flow takes a face, and how like itself it looks there."""
+
+    motion: Points | None
+    points: Points
+    likeness: float
+
+    def hides(self, other: _Move) -> bool:
+        """Whether this face, if it is the nearer one, hides some of the other."""
+        return self.motion is not None and _near(self.points, other.points, OVERLAP)
+
+
 class _View(NamedTuple):
     """A frame as the tracker keeps it."""
 
-    index: int
+    number: int
+    """The frame's index."""
     grey: Grey
     small: NDArray[np.uint8]
 
@@ -168,25 +189,16 @@ class Tracker:
 
     def _carry(self, before: _View, now: _View) -> None:
         """Move every face on by optical flow, or as it moved before where that fails."""
-        motions = [face_motion(before.grey, now.grey, face.points) for face in self._faces]
-        expected = [
-            None if motion is None else transform(motion, face.points)
-            for face, motion in zip(self._faces, motions, strict=True)
-        ]
-        likeness = [
-            0.0 if points is None else _likeness(look_of(now.small, points), face.look)
-            for face, points in zip(self._faces, expected, strict=True)
-        ]
-        for i, (face, motion) in enumerate(zip(self._faces, motions, strict=True)):
-            rivals = [j for j in range(len(self._faces)) if j != i and _near(expected[i], expected[j], OVERLAP)]
-            covered = likeness[i] < (CLEAR if rivals else LEAST_LIKENESS) and all(
-                likeness[i] < likeness[j] for j in rivals
-            )
-            seen = motion is not None and not covered
-            if motion is None or covered:
-                face.hidden.add(len(face.beliefs))
-                motion = face.velocity()
-            face.beliefs.append(face.beliefs[-1].moved(motion, (CARRIED if seen else GUESSED) * eye_distance(face.points)))
+        moves = []
+        for face in self._faces:
+            motion = face_motion(before.grey, now.grey, face.points)
+            points = face.points if motion is None else transform(motion, face.points)
+            moves.append(_Move(motion, points, _likeness(look_of(now.small, points), face.look)))
+        for face, move in zip(self._faces, moves, strict=True):
+            rivals = [other for other in moves if other is not move and other.hides(move)]
+            wanted = CLEAR if rivals else LEAST_LIKENESS
+            covered = move.likeness < min([wanted, *(rival.likeness for rival in rivals)])
+            face.carry(None if covered else move.motion)
 
     def _confirm(self, view: _View, found: list[Detection]) -> None:
         """Correct the known faces, start new ones, let go of those that are gone."""
@@ -207,7 +219,9 @@ class Tracker:
         lost = [face for face in self._faces if face.misses > PATIENCE or not _inside(face.points, view.grey)]
         self._end(lost)
         for column, detection in enumerate(found):
-            if column not in pairs.values() and not any(_near(detection.landmarks, f.points, 1) for f in self._faces):
+            if column not in pairs.values() and not any(
+                _near(detection.landmarks, f.points, 1) for f in self._faces
+            ):
                 self._faces.append(self._begin(detection, looks[column]))
 
     def _assign(self, found: list[Detection], looks: list[Look]) -> dict[int, int]:
@@ -230,7 +244,7 @@ class Tracker:
         points, back = detection.landmarks, []
         for now, before in zip(list(self._views)[::-1], list(self._views)[-2::-1], strict=False):
             motion = face_motion(now.grey, before.grey, points)
-            if motion is None or self._taken(before.index, transform(motion, points)):
+            if motion is None or self._taken(before.number, transform(motion, points)):
                 break
             refined, quality = self._model.refine(Pyramid(before.grey), transform(motion, points))
             if quality < LEAST_QUALITY or not _near(refined, transform(motion, points), 0.5):
@@ -240,14 +254,14 @@ class Tracker:
         beliefs = [Belief.initial(points, 4 * MEASURED * eye_distance(points))]
         for motion in reversed(back):
             beliefs.append(beliefs[-1].moved(motion, CARRIED * eye_distance(points)))
-        face = _Face(self._views[-1].index - len(back), beliefs, look, {})
+        face = _Face(self._views[-1].number - len(back), beliefs, look, {})
         face.confirm(detection.landmarks, look, detection.score)
         return face
 
-    def _taken(self, index: int, points: Points) -> bool:
+    def _taken(self, number: int, points: Points) -> bool:
         """Whether a face that is being followed was at this place in an earlier frame."""
         return any(
-            0 <= (i := index - face.first) < len(face.beliefs) and _near(points, face.beliefs[i].points, 1)
+            0 <= (i := number - face.first) < len(face.beliefs) and _near(points, face.beliefs[i].points, 1)
             for face in self._faces
         )
 
@@ -275,7 +289,7 @@ def look_of(rgb: NDArray[np.uint8], points: Points) -> Look:
     matrix = similarity_between(points, LOOK_SHAPE)
     size = (LOOK_SIZE, LOOK_SIZE)
     patch = cv2.warpAffine(rgb, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _normalised(cv2.GaussianBlur(patch.astype(np.float32), (3, 3), 0))
+    return _normalised(np.asarray(cv2.GaussianBlur(patch, (3, 3), 0), np.float32))
 
 
 def eye_distance(points: Points) -> float:
@@ -292,10 +306,8 @@ def _likeness(a: Look, b: Look) -> float:
     return float((a * b).sum())
 
 
-def _near(a: Points | None, b: Points | None, reach: float) -> bool:
+def _near(a: Points, b: Points, reach: float) -> bool:
     """Whether the centres of two faces are less than `reach` eye distances apart."""
-    if a is None or b is None:
-        return False
     return bool(np.hypot(*(a - b).mean(axis=0)) < reach * max(eye_distance(a), eye_distance(b)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flair_core.errors import WeightsError
-from flair_core.faces.detect import data_folder
+from flair_core.weights import folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ class WeightsFile:
 
         Raises WeightsError when it is missing, damaged or can't be downloaded.
         """
-        path = data_folder() / self.file
+        path = folder() / self.file
         if not path.is_file():
             if not (fetch and self.direct):
                 how = "run again with --fetch" if self.direct else f"get it from {self.source}"

@@ -1,0 +1,59 @@
+"""Colour and grain of a restored face, matched to the footage around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+COLOUR_SHARE = 1 / 8
+"""Width of the blur that separates colour from detail, relative to the face."""
+# Second differences in both directions: 0 on flat areas and ramps, std 6 on white noise of std 1.
+NOISE_FILTER = torch.tensor([(1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0)])
+MEDIAN_TO_STD = 1.4826
+
+
+def with_colour_of(face: Tensor, observed: Tensor) -> Tensor:
+    """The face with the broad colours and shades of the observed crop; both (3, S, S) in [-1, 1]."""
+    return (face + _blurred(observed - face, COLOUR_SHARE * face.shape[-1])).clamp(-1, 1)
+
+
+def with_grain_of(face: Tensor, observed: Tensor, zoom: float, rng: torch.Generator) -> Tensor:
+    """The face with as much noise as the observed crop has; both (3, S, S) in [-1, 1].
+
+    zoom: face pixels per pixel of the frame (`align.zoom`). Grain is as fine as the frame's pixels: in a crop
+    that was enlarged it is made at the frame's scale and enlarged as well.
+    """
+    side = face.shape[-1]
+    fine = max(2, round(side / max(1.0, zoom)))
+    wanted, there = (noise_level(_resized(image, fine)) for image in (observed, face))
+    grain = torch.randn(1, fine, fine, generator=rng) * (wanted**2 - there**2).clamp(min=0).sqrt()
+    return (face + _resized(grain, side)).clamp(-1, 1)
+
+
+def noise_level(images: Tensor) -> Tensor:
+    """Std of the white noise in (3, H, W), median over its pixels and so blind to edges (Immerkær 1996)."""
+    filtered = functional.conv2d(images[:, None], NOISE_FILTER[None, None].to(images))
+    return filtered.abs().median() * (MEDIAN_TO_STD / 6)
+
+
+def _resized(image: Tensor, side: int) -> Tensor:
+    if image.shape[-1] == side:
+        return image
+    return functional.interpolate(image[None], size=(side, side), mode="bicubic", antialias=True)[0]
+
+
+def _blurred(image: Tensor, sigma: float) -> Tensor:
+    reach = min(int(3 * sigma), image.shape[-1] - 1)
+    x = torch.arange(-reach, reach + 1, dtype=image.dtype)
+    kernel = (-0.5 * (x / sigma) ** 2).exp()
+    kernel = (kernel / kernel.sum())[None, None]
+    for dim in (-1, -2):
+        rows = image.transpose(dim, -1)
+        flat = functional.pad(rows.reshape(-1, 1, rows.shape[-1]), (reach, reach), "reflect")
+        image = functional.conv1d(flat, kernel).reshape(rows.shape).transpose(dim, -1)
+    return image
