@@ -71,7 +71,7 @@ _ALL = (
     Checkpoint(
         name=SHIPPED,
         purpose="compact network for all degradations, 256×256",
-        licence="Apache-2.0",
+        licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter.safetensors",
         source="install the application again",
     ),

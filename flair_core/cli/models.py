@@ -1,0 +1,61 @@
+"""`flair models`: the checkpoints that can be used, and bringing in files that others publish."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from flair_core.errors import WeightsError
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """list, import, verify."""
+    parser = commands.add_parser("models", help="list, import and verify checkpoints")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="what there is, under which licence, and where to get it").set_defaults(run=listed)
+    fetch = actions.add_parser("import", help="check a fetched file against its network and keep it")
+    fetch.add_argument("file", type=Path)
+    fetch.add_argument("--name", help="which model it is, when the file's name does not tell")
+    fetch.set_defaults(run=imported)
+    verify = actions.add_parser("verify", help="check that imported models are unchanged")
+    verify.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
+    verify.set_defaults(run=verified)
+
+
+def listed(_: argparse.Namespace) -> None:
+    """One paragraph for each checkpoint."""
+    from flair_core import weights  # noqa: PLC0415
+
+    for status in weights.listing():
+        entry = status.checkpoint
+        size = f", {entry.size / 2**20:.0f} MB" if entry.size else ""
+        checksum = f", SHA-256 {entry.sha256}" if entry.sha256 else ""
+        here = f"here: {status.path}" if status.path else f"not here: {entry.source}"
+        print(f"{entry.name}\n  {entry.purpose}\n  licence: {entry.licence}\n  file: {entry.file}{size}{checksum}")
+        print(f"  {here}")
+    print(f"Imported models lie in {weights.folder()}.")
+
+
+def imported(arguments: argparse.Namespace) -> None:
+    """Print where the model lies now."""
+    from flair_core import weights  # noqa: PLC0415
+
+    print(weights.import_checkpoint(arguments.file, arguments.name))
+
+
+def verified(arguments: argparse.Namespace) -> int:
+    """One line for each model; 2 when one of them is damaged."""
+    from flair_core import weights  # noqa: PLC0415
+
+    failed = 0
+    for name in arguments.names or [status.checkpoint.name for status in weights.listing() if status.path]:
+        try:
+            published = weights.verify(name).as_published
+        except WeightsError as error:
+            print(f"flair models: {error}", file=sys.stderr)
+            failed = 2
+            continue
+        origin = {True: ", exactly as published", False: ", not the published file", None: ""}[published]
+        print(f"{name}: unchanged{origin}")
+    return failed
