@@ -39,7 +39,7 @@ class Belief:
         return Belief(motion, points, variance, points, variance)
 
     def measure(self, points: Points, noise: float) -> None:
-        """Take in landmarks measured with std `noise` (pixels); the more they surprise, the less they count."""
+        """Take in landmarks measured with std `noise` pixels; the more they surprise, the less they count."""
         innovation = points - self.points
         surprise = float((innovation**2).mean()) / (self.variance + noise**2)
         gain = self.variance / (self.variance + noise**2 * max(1.0, surprise))
