@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from flair_core import policies
-from flair_core.degradations import build, upscale
+from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
+from flair_core.degradations.jpeg import JpegDegradation
 from flair_core.denoisers.base import Condition, Denoiser
-from flair_core.refiners import Clamp, Consistency, Enhancement, Refiner
+from flair_core.errors import SettingsError
+from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
 from flair_core.sampler import SeededNoise, sample, start
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from flair_core.enhancers.base import Enhancer
+    from flair_core.schedule import NoiseSchedule
     from flair_core.settings import RestorationSettings
 
 
@@ -33,6 +36,8 @@ class Models:
     denoiser: Denoiser
     enhancer: Enhancer
     device: torch.device
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the files that they came from, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +56,43 @@ class Estimate:
 
 
 def estimate(
-    y: Tensor, size: tuple[int, int], settings: RestorationSettings, models: Models, mask: Tensor | None = None
+    y: Tensor,
+    size: tuple[int, int],
+    settings: RestorationSettings,
+    models: Models,
+    mask: Tensor | None = None,
+    *,
+    first: int = 0,
+    previous: Tensor | None = None,
 ) -> Iterator[Estimate]:
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
-    y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.  mask: broadcasts against (N, 1, H, W), m_t of eq. (12).
+    y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
+    mask: broadcasts against (N, 1, H, W), m_t of eq. (12).
+    first: index of the window's first frame.  previous: (n, 3, H, W), the first n frames as the window before has them.
     Not advancing the generator cancels; a step is never torn.
     """
-    sampler, degradation = settings.sampler, settings.degradation
-    if not settings.faces.aligned:
-        # Cropping has resampled the footage, and with it went the grid of its JPEG blocks.
-        degradation = replace(degradation, jpeg=None)
+    sampler = settings.sampler
     y = y.to(models.device)
-    A = build(degradation, size, models.device)
-    condition = Condition(upscale(y, size), settings.degradation)
+    A = operator(settings, size, models.device)
+    condition = Condition(upscale(y, size), settings.degradation, y)
     schedule = models.denoiser.schedule.respaced(sampler.steps)
-    plan = policies.paper(schedule, sampler, degradation.sigma_e * A.noise_gain)
     mask = None if mask is None else mask.to(models.device)
+    plan = _plan(settings, schedule, A)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma),
+        # The released program clamps once more, which loosens A x0 = y a little.
+        **({"in range": Clamp()} if sampler.policy == "released" else {}),
         "after G": Enhancement(models.enhancer, plan.w, mask),
     }
+    if previous is not None:
+        refiners["joined"] = (Anchor.copy if sampler.policy == "released" else Anchor.blend)(previous)
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
-        noise = SeededNoise(sampler.seed + number, models.device)
+        noise = SeededNoise(
+            sampler.seed + number, models.device, first if models.denoiser.window > 1 else None
+        )
         x_T = start(condition.c, schedule, noise)
         states = sample(
             x_T,
@@ -92,3 +109,28 @@ def estimate(
             stages = {name: state.stages[name] for name in STAGES}
             yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
+
+
+def operator(settings: RestorationSettings, size: tuple[int, int], device: torch.device) -> Degradation:
+    """A of eq. (7) and (11) for x of (H, W) = size: ours, or the released program's for its blur tasks."""
+    degradation = settings.degradation
+    if not settings.faces.aligned:
+        # Cropping has resampled the footage, and with it went the grid of its JPEG blocks.
+        degradation = replace(degradation, jpeg=None)
+    if settings.sampler.policy != "released" or degradation.kernel == "bicubic":
+        return build(degradation, size, device)
+    if degradation.scale != released.SCALE:
+        raise SettingsError(
+            f"The released policy deblurs at scale {released.SCALE} only, but got {degradation.scale}. "
+            "Choose that scale, or the paper's policy."
+        )
+    linear = released.ReleasedBlur(blur_kernel(replace(degradation, scale=1)), device)
+    return linear if degradation.jpeg is None else JpegDegradation(linear, degradation.jpeg)
+
+
+def _plan(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradation) -> policies.Plan:
+    degradation = settings.degradation
+    if settings.sampler.policy == "released":
+        zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands
+        return policies.released(schedule, settings.sampler, degradation.noise, zeta)
+    return policies.paper(schedule, settings.sampler, degradation.sigma_e * A.noise_gain)

@@ -21,6 +21,7 @@ Noise = Callable[[int, torch.Size], "Tensor"]
 """`noise(k, shape)`: standard normal draw number k; 0 makes x_T, k > 0 is for the k-th executed step."""
 
 MOST_DRAWS = 4096
+FRAME_BITS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,19 +46,28 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class SeededNoise:
-    """Noise that depends on the seed, the step and the size of a frame only.
+    """Noise that depends on the seed, the step and the size of a frame only, or on the frame's index, too.
 
-    All frames of a window share it: noise that stays put in aligned faces does not flicker, and a frame comes
-    out the same in whichever window it stands. It is drawn on the CPU, so that all devices agree.
+    For a network that sees single frames, all frames share it: noise that stays put in aligned faces does not
+    flicker. Video networks were trained with noise of its own for each frame: `first` is then the index of the
+    window's first one. Either way a frame gets the same noise in whichever window it stands. It is drawn on the
+    CPU, so that all devices agree.
     """
 
     seed: int
     device: torch.device | str = "cpu"
+    first: int | None = None
 
     def __call__(self, step: int, shape: torch.Size) -> Tensor:
-        """Draw number `step` (below 4096), expanded to (N, 3, H, W)."""
-        generator = torch.Generator().manual_seed(self.seed * MOST_DRAWS + step)
-        return torch.randn(shape[1:], generator=generator).to(self.device).expand(shape)
+        """Draw number `step` (below 4096), (N, 3, H, W) for frames of indices below 2²⁰."""
+        key = self.seed * MOST_DRAWS + step
+        if self.first is None:
+            return self._draw(key, shape[1:]).expand(shape)
+        frames = range(self.first, self.first + shape[0])
+        return torch.stack([self._draw((key << FRAME_BITS) + index + 1, shape[1:]) for index in frames])
+
+    def _draw(self, key: int, shape: torch.Size) -> Tensor:
+        return torch.randn(shape, generator=torch.Generator().manual_seed(key)).to(self.device)
 
 
 def start(c: Tensor, schedule: NoiseSchedule, noise: Noise) -> Tensor:

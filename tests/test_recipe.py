@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from flair_core.degradations import build
+from flair_core.degradations import ReleasedBlur, build
 from flair_core.enhancers.base import Unchanged
-from flair_core.recipe import STAGES, Models, estimate
+from flair_core.errors import SettingsError
+from flair_core.recipe import STAGES, Models, estimate, operator
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
@@ -79,7 +80,9 @@ def test_a_frame_comes_out_the_same_in_whatever_window_it_is():
 def test_averaging_samples_is_the_mean_over_seeds():
     y = observed()
     alone = [restored(y, settings({"seed": 10 + number})).x0 for number in range(3)]
-    assert_close(restored(y, settings({"seed": 10, "samples": 3})).x0, torch.stack(alone).mean(0), rtol=0, atol=1e-6)
+    assert_close(
+        restored(y, settings({"seed": 10, "samples": 3})).x0, torch.stack(alone).mean(0), rtol=0, atol=1e-6
+    )
 
 
 def test_every_step_is_told_with_its_stages():
@@ -110,3 +113,24 @@ def test_cropped_faces_know_no_jpeg_grid():
     cropped = restored(y, settings(degradation={"jpeg": 30}, aligned=False))
     assert cropped.residual.abs().mean() < 1e-3
     assert restored(y, settings(degradation={"jpeg": 30})).residual.abs().mean() > 1e-3
+
+
+def test_the_previous_windows_frames_are_copied_or_faded_in():
+    previous = torch.zeros(2, 3, 48, 64)
+    for policy, kept in (("released", (1.0, 1.0)), ("paper", (2 / 3, 1 / 3))):
+        chosen = settings({"policy": policy, "steps": 1})
+        *_, free = estimate(observed(3), (48, 64), chosen, MODELS)
+        *_, joined = estimate(observed(3), (48, 64), chosen, MODELS, previous=previous)
+        for frame, weight in enumerate(kept):
+            assert_close(joined.x0[frame], (1 - weight) * free.x0[frame])
+        assert_close(joined.x0[2], free.x0[2])
+
+
+def test_the_released_policy_has_its_own_blur():
+    chosen = settings({"policy": "released"}, {"kernel": "gaussian", "blur_sigma": 2.0})
+    assert isinstance(operator(chosen, (48, 64), torch.device("cpu")), ReleasedBlur)
+    assert restored(observed(), chosen).x0.shape == (2, 3, 48, 64)
+    with pytest.raises(SettingsError, match="deblurs at scale 4 only"):
+        operator(
+            settings({"policy": "released"}, {"kernel": "motion", "scale": 2}), (48, 64), torch.device("cpu")
+        )

@@ -218,3 +218,10 @@ def test_seeded_noise_is_standard_normal_over_steps_and_seeds():
     )
     assert draws.mean().item() == pytest.approx(0, abs=0.02)
     assert draws.std().item() == pytest.approx(1, abs=0.02)
+
+
+def test_frames_of_video_networks_have_noise_of_their_own_in_whichever_window():
+    shape = torch.Size((4, 3, 8, 8))
+    early, late = SeededNoise(7, first=10)(3, shape), SeededNoise(7, first=12)(3, shape)
+    assert_close(early[2:], late[:2], rtol=0, atol=0)
+    assert (early[0] - early[1]).abs().mean() > 0.5

@@ -20,6 +20,8 @@ class Condition:
     """(N, 3, H, W) in [-1, 1]: the observation, upscaled to the size of x."""
     degradation: DegradationSettings | None = None
     """What was done to the footage; None when it is unknown."""
+    y: Tensor | None = None
+    """(N, 3, h, w) in [-1, 1]: the observation itself, for networks that upscale it in a way of their own."""
     flow_input: Tensor | None = None
     """(N, 3, h, w) in [-1, 1]: frames to estimate motion from; None means c."""
     weight: Tensor | None = None

@@ -222,7 +222,9 @@ class Compact:
         alpha_bar = float(self.schedule.alpha_bar[t])
         height, width = x_t.shape[-2:]
         padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
-        c, observed = (functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5))
+        c, observed = (
+            functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5)
+        )
         sigma = x_t.new_full((len(x_t),), (1 / alpha_bar - 1) ** 0.5)
         description = describe(condition.degradation).to(x_t.device).expand(len(x_t), -1)
         with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -246,10 +248,14 @@ def load(path: Path, device: torch.device) -> Compact:
         with safe_open(path, framework="pt") as file:
             config: dict[str, Any] = json.loads((file.metadata() or {})["config"])
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-        network = CompactNetwork(CompactConfig(**config | {name: tuple(config[name]) for name in ("channels", "blocks")}))
+        network = CompactNetwork(
+            CompactConfig(**config | {name: tuple(config[name]) for name in ("channels", "blocks")})
+        )
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application.") from None
+        raise WeightsError(
+            f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application."
+        ) from None
     return Compact(network, device)
 
 

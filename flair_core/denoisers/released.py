@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from flair_core.degradations.resize import repeat
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.errors import ShapeError
@@ -56,14 +57,19 @@ class Released(ABC):
         flows = self._flows(condition)
         step = torch.full((1, len(x_t)), self._told(t), device=x_t.device)
         weight = 1.0 if condition.weight is None else condition.weight[None]
+        c = self._upscaled(condition)
         # Half precision as published, where it is fast; flows, norms and the last layer stay in float32.
         with torch.autocast(x_t.device.type, torch.float16, enabled=x_t.device.type == "cuda"):
-            out: Tensor = self.network(x_t[None], condition.c[None], step, flows, weight)
+            out: Tensor = self.network(x_t[None], c[None], step, flows, weight)
         return out[0, :, :3].float()
 
     @abstractmethod
     def _told(self, t: int) -> float:
         """The noise level as the network is told it."""
+
+    def _upscaled(self, condition: Condition) -> Tensor:
+        """The condition c as the network was trained with it."""
+        return condition.c
 
     def _flows(self, condition: Condition) -> dict[Size, Flows]:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
@@ -92,6 +98,12 @@ class ReleasedBlur(Released):
 
     def _told(self, t: int) -> float:
         return float(t)
+
+    def _upscaled(self, condition: Condition) -> Tensor:
+        if condition.y is None:
+            return condition.c
+        height, width = condition.c.shape[-2:]
+        return repeat(condition.y, (height, width))
 
 
 NETWORKS: dict[str, type[Released]] = {
