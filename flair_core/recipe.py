@@ -69,7 +69,8 @@ def estimate(
 
     y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
     mask: broadcasts against (N, 1, H, W), m_t of eq. (12).
-    first: index of the window's first frame.  previous: (n, 3, H, W), the first n frames as the window before has them.
+    first: index of the window's first frame.
+    previous: (n, 3, H, W), the window's first n frames as the window before it has them.
     Not advancing the generator cancels; a step is never torn.
     """
     sampler = settings.sampler
