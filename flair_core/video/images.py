@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import cv2
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from flair_core.frames import Pixels
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is told by MediaError
+
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
 )
@@ -35,7 +38,8 @@ def read_image(path: Path) -> Pixels:
         data = np.fromfile(path, np.uint8)
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     except (OSError, MemoryError, cv2.error) as error:
-        raise MediaError(f"{path} can't be read ({error}). Check the file.") from error
+        reason = "damaged or larger than 16384 × 16384" if isinstance(error, cv2.error) else error
+        raise MediaError(f"{path} can't be read ({reason}). Check the file.") from error
     if bgr is None:
         raise MediaError(f"{path} is no image that can be read. Check that the file is complete.")
     if bgr.dtype not in (np.uint8, np.uint16):
@@ -70,17 +74,17 @@ def _has_alpha(path: Path) -> bool:
 
 
 class ImageSource(FrameSource):
-    """Images of one size, shown `RATE` a second."""
+    """Images of one size and depth, shown `RATE` a second; for one that can't be read another is held."""
 
     def __init__(self, path: Path, images: list[Path]) -> None:
         self.path, self._images = path, images
-        first = read_image(images[0])
-        height, width = first.shape[:2]
-        self._dtype = first.dtype
-        self._notes = ("The images have transparency, which is ignored.",) if _has_alpha(images[0]) else ()
+        self._lost: set[int] = set()
+        first, rgb = self._read(0)
+        height, width = rgb.shape[:2]
         self._info = VideoInfo(
-            width, height, RATE, 1 / RATE, len(images), bit_depth=8 * first.itemsize, color=SRGB
+            width, height, RATE, 1 / RATE, len(images), bit_depth=8 * rgb.itemsize, color=SRGB
         )
+        self._transparent = _has_alpha(first)
 
     @property
     def info(self) -> VideoInfo:
@@ -89,27 +93,45 @@ class ImageSource(FrameSource):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whether transparency is ignored."""
-        return self._notes
+        """Whether transparency is ignored, and which images can't be read."""
+        notes = ["The images have transparency, which is ignored."] if self._transparent else []
+        if self._lost:
+            names = ", ".join(self._images[index].name for index in sorted(self._lost))
+            notes.append(f"Images that can't be read are replaced by the one before: {names}.")
+        return tuple(notes)
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, index: int) -> Frame:
         index = self._position(index)
-        path = self._images[index]
-        rgb = read_image(path)
-        if rgb.shape != (self._info.height, self._info.width, 3):
+        path, rgb = self._read(index)
+        height, width = rgb.shape[:2]
+        if (width, height) != (self._info.width, self._info.height):
             raise MediaError(
-                f"{path.name} is {rgb.shape[1]} × {rgb.shape[0]} pixels, but the first image is "
+                f"{path.name} is {width} × {height} pixels, but the first image is "
                 f"{self._info.width} × {self._info.height}. Put images of one size into a folder."
             )
-        if rgb.dtype != self._dtype:
+        if 8 * rgb.itemsize != self._info.bit_depth:
             raise MediaError(
                 f"{path.name} has {8 * rgb.itemsize} bits, but the first image has {self._info.bit_depth}. "
                 "Put images of one depth into a folder."
             )
         return Frame(rgb, index, index, 1)
+
+    def _read(self, index: int) -> tuple[Path, Pixels]:
+        """Image `index`, or the nearest before it that can be read, or else after it."""
+        failure = None
+        for number in chain(range(index, -1, -1), range(index + 1, len(self._images))):
+            try:
+                found = self._images[number], read_image(self._images[number])
+            except MediaError as error:
+                failure = failure or error
+                continue
+            if number != index:
+                self._lost.add(index)
+            return found
+        raise failure or MediaError(f"{self.path} holds no images.")
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Images `start` ≤ index < `stop`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -101,17 +102,48 @@ def build_index(path: Path, stop: threading.Event) -> Index:
     with open_input(path) as container, read_errors(path):
         stream = video_stream(container, path)
         discard_others(container, stream)
-        nominal, promised = nominal_duration(stream), stream.frames
+        nominal, promise = nominal_duration(stream), _promise(stream)
         index = None
         if not _uneven(container, stream):
             packets = [
                 _scanned(packet) for packet in _until_stopped(container.demux(stream), stop) if packet.size
             ]
-            index = _by_packets(packets, nominal, promised)
-    index = index or _by_decoding(path, nominal, promised, stop)
+            index = _by_packets(packets, nominal, promise)
+    index = index or _by_decoding(path, nominal, promise, stop)
     if not index.pts:
         raise MediaError(f"{path} holds no frame that can be shown. Choose another file.")
     return index
+
+
+class _Promise(NamedTuple):
+    """What the file says about its own extent."""
+
+    frames: int
+    """0 when it doesn't say."""
+    end: Fraction | None
+    """Of the last frame, in units of the time base."""
+
+    def missing(self, found: int, pts: tuple[int, ...], last_duration: int) -> int:
+        """How many frames the file should have beyond `found` ones that are shown at `pts`."""
+        if self.frames:
+            return max(self.frames - found, 0)
+        if self.end is None or not pts:
+            return 0
+        usual = Fraction(pts[-1] + last_duration - pts[0], len(pts))
+        return max(round((self.end - pts[-1] - last_duration) / usual), 0)
+
+
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
+
+
+def _promise(stream: VideoStream) -> _Promise:
+    told = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska tells no count, but a length
+    if told is None or not stream.time_base:
+        return _Promise(stream.frames, None)
+    hours, minutes, seconds = told.groups()
+    return _Promise(
+        stream.frames, (3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)) / stream.time_base
+    )
 
 
 def _uneven(container: InputContainer, stream: VideoStream) -> bool:
@@ -152,9 +184,9 @@ def _scanned(packet: Packet[Any]) -> _Scanned:
     )
 
 
-def _by_packets(packets: list[_Scanned], nominal: int, promised: int) -> Index | None:
+def _by_packets(packets: list[_Scanned], nominal: int, promise: _Promise) -> Index | None:
     """The index when every packet has a time of its own and time runs forward, else None."""
-    total = max(promised, len(packets))
+    total = len(packets)
     while packets and packets[-1].corrupt:  # cut off in the middle of a packet
         packets.pop()
     times = [packet.dts for packet in packets if packet.dts is not None]
@@ -174,15 +206,16 @@ def _by_packets(packets: list[_Scanned], nominal: int, promised: int) -> Index |
     entries = sorted(Entry(bisect.bisect_left(pts, key.pts or 0), key.pts, key.dts, key.pos) for key in keys)
     # Of the entries before the first shown frame only the last is needed, of those after the last frame none.
     needed = max((i for i, entry in enumerate(entries) if entry.first == 0), default=0)
+    last_duration = (stamped[pts[-1]].duration if pts else 0) or nominal
     return Index(
         pts,
-        (stamped[pts[-1]].duration if pts else 0) or nominal,
+        last_duration,
         tuple(entry for entry in entries[needed:] if entry.first < len(pts)),
-        missing=total - len(packets),
+        missing=max(promise.missing(len(packets), pts, last_duration), total - len(packets)),
     )
 
 
-def _by_decoding(path: Path, nominal: int, promised: int, stop: threading.Event) -> Index:
+def _by_decoding(path: Path, nominal: int, promise: _Promise, stop: threading.Event) -> Index:
     stamps: list[int | None] = []
     key_frames: list[int] = []
     scanned: list[_Scanned] = []
@@ -214,7 +247,7 @@ def _by_decoding(path: Path, nominal: int, promised: int, stop: threading.Event)
         nominal,
         tuple(entries),
         counted=True,
-        missing=max(promised - len(pts), 0),
+        missing=promise.missing(len(pts), pts, nominal),
         repaired=sum(good != stamp for good, stamp in zip(pts, stamps, strict=True)),
     )
 

@@ -52,7 +52,7 @@ class FrameSource(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the file; the source can't be read any more."""
+        """Let go of the file; what is known of the clip stays."""
 
     def __enter__(self) -> Self:
         return self
