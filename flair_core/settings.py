@@ -11,6 +11,7 @@ import json
 import types
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from flair_core.errors import SettingsError
@@ -260,6 +261,12 @@ def _build(groups: Mapping[str, type], name: str, value: Any) -> Any:
         if key not in known:
             raise SettingsError(f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}.")
     return groups[name](**value)
+
+
+def bundled(model: str | None) -> RestorationSettings:
+    """What a model was made for: the preset that ships for it, or the defaults."""
+    preset = resources.files("resources") / "presets" / f"{model}.json"
+    return RestorationSettings.from_json(preset.read_text()) if preset.is_file() else RestorationSettings()
 
 
 def read_preset(path: Path) -> RestorationSettings:

@@ -97,6 +97,16 @@ def test_options_win_over_the_preset_and_the_side_car_fills_the_rest(tmp_path):
     )
 
 
+def test_a_released_model_comes_with_its_own_settings():
+    """Demo values of the released program: its w = 0.85 weighs the face that is not enhanced."""
+    settings = settings_of(arguments("--model", "flair-x8", "--steps", "2"))
+    assert (settings.sampler.policy, settings.sampler.steps, settings.sampler.tau) == ("released", 2, 5)
+    assert settings.sampler.w_tau == pytest.approx(1 - 0.85)
+    assert settings.degradation.scale == 8
+    assert settings_of(arguments("--model", "flair-jpeg")).degradation.noise == pytest.approx(12.75 / 255)
+    assert settings_of(arguments()) == RestorationSettings()
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
