@@ -24,6 +24,8 @@ class Entry(NamedTuple):
     keys: str = ""
     icon: str = ""
     checkable: bool = False
+    short: str = ""
+    """Words on a button, where there is less room than in a menu."""
 
 
 SEPARATOR = Entry("", "")
@@ -63,11 +65,11 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         SEPARATOR,
         Entry("mask", "&Mask", "M", checkable=True),
         SEPARATOR,
-        Entry("zoom_fit", "&Fit", "Ctrl+0"),
-        Entry("zoom_100", "&100 %", "Ctrl+1"),
-        Entry("zoom_200", "&200 %", "Ctrl+2"),
+        Entry("zoom_fit", "&Fit to the window", "Ctrl+0", short="Fit"),
+        Entry("zoom_100", "&100 %", "Ctrl+1", short="1:1"),
+        Entry("zoom_200", "&200 %", "Ctrl+2", short="2:1"),
         SEPARATOR,
-        Entry("queue", "Export &queue", "Ctrl+J", checkable=True),
+        Entry("queue", "Export &queue", "Ctrl+J", checkable=True, short="Queue"),
     ),
     "&Play": (
         Entry("play", "&Play or pause", "Space", "play"),
@@ -80,13 +82,13 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("to_in", "To the in point", "Home", "to-start"),
         Entry("to_out", "To the out point", "End", "to-end"),
         SEPARATOR,
-        Entry("mark_in", "[ In", "I"),
-        Entry("mark_out", "Out ]", "O"),
+        Entry("mark_in", "Set &in point", "I", short="[ In"),
+        Entry("mark_out", "Set &out point", "O", short="Out ]"),
         Entry("clear_span", "&Clear in and out", "X"),
         Entry("loop", "&Loop", "", "loop", checkable=True),
         SEPARATOR,
         Entry("cancel", "Cancel the previe&w", "Escape"),
-        Entry("prerender", "Restore in–out", "Ctrl+Return"),
+        Entry("prerender", "&Render from in to out", "Ctrl+Return", short="Render"),
     ),
     "&Help": (Entry("shortcuts", "&Keyboard shortcuts", "F1"), Entry("about", "&About FLAIR Studio")),
 }
@@ -130,6 +132,8 @@ class Actions:
         action.setCheckable(entry.checkable)
         if entry.keys:
             action.setShortcut(QKeySequence(entry.keys))
+        if entry.short:
+            action.setIconText(_tr(entry.short))
         plain = _tr(entry.words).replace("&", "").rstrip("…")
         keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{plain}  ({keys})" if keys else plain)

@@ -84,7 +84,12 @@ class Files(QObject):
             self._session.load(project, path)
             return
         self._pending = (project, path)
-        self._loader.load(project.clip, project.span[0] if project.span else 0)
+        self._loader.open(project.clip, project.span[0] if project.span else 0)
+
+    @property
+    def opening(self) -> bool:
+        """Whether a clip is being opened that will replace the present one."""
+        return self._pending is not None
 
     def _opened(self, clip: Clip) -> None:
         if self._pending is None or self._pending[0].clip != clip.path:

@@ -42,6 +42,8 @@ class _Wanted:
     path: Path | None
     """None asks the thread to end."""
     index: int = 0
+    anew: bool = False
+    """Whether to open the file even if it is open already."""
 
 
 class FrameLoader(QThread):
@@ -60,6 +62,10 @@ class FrameLoader(QThread):
         self._open_source = open_source
         self._wanted: Mailbox[_Wanted] = Mailbox()
 
+    def open(self, path: Path, index: int) -> None:
+        """Open a clip, and decode this frame of it; `opened` or `failed` answers."""
+        self._wanted.put(_Wanted(path, index, anew=True))
+
     def load(self, path: Path, index: int) -> None:
         """Decode this frame next; opens the clip first when it is another one."""
         self._wanted.put(_Wanted(path, index))
@@ -76,7 +82,7 @@ class FrameLoader(QThread):
             source = None
             while (wanted := self._wanted.wait()).path is not None:
                 try:
-                    if source is None or wanted.path != path:
+                    if source is None or wanted.anew or wanted.path != path:
                         reading.close()
                         source, path = None, wanted.path
                         source = reading.enter_context(self._open_source(path))

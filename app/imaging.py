@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QImage, QPainterPath, QPolygonF
+from PySide6.QtGui import QImage, QPainterPath, QPolygonF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,8 @@ HEAT_STOPS = (
     (1.0, (255, 245, 200)),
 )
 """Dark to bright, even in lightness, so that it reads without colour vision too."""
+SMOOTHED = 6
+"""Neighbours on each side that a point of a contour is averaged with."""
 
 
 def to_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -34,26 +36,16 @@ def to_qimage(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> QImage:
     return borrowed.convertToFormat(QImage.Format.Format_RGB32)
 
 
-def tint(mask: NDArray[np.float32], colour: QColor, strength: float) -> QImage:
-    """A veil of `colour` as opaque as `strength` × mask, (H, W) in [0, 1]."""
-    height, width = mask.shape
-    alpha = np.clip(mask * strength, 0, 1)[..., None]
-    pixels = np.empty((height, width, 4), np.uint8)
-    pixels[..., :3] = alpha * (colour.red(), colour.green(), colour.blue())
-    pixels[..., 3:] = alpha * 255
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888_Premultiplied).copy()
-
-
-def contour(mask: NDArray[np.float32], level: float = 0.5) -> QPainterPath:
-    """The line where the mask passes `level`, in pixels of the mask."""
+def contour(mask: NDArray[np.float32], level: float) -> QPainterPath:
+    """The line where the mask passes `level`, in pixels of the mask, without the stairs of its pixels."""
     import cv2  # noqa: PLC0415 - by the time there is a mask, the worker has loaded it
 
-    found, _ = cv2.findContours(
-        (mask > level).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_KCOS
-    )
+    found, _ = cv2.findContours((mask > level).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     path = QPainterPath()
     for line in found:
-        path.addPolygon(QPolygonF([QPointF(x + 0.5, y + 0.5) for x, y in line[:, 0].tolist()]))
+        points = line[:, 0] + 0.5
+        smooth = np.mean([np.roll(points, shift, axis=0) for shift in range(-SMOOTHED, SMOOTHED + 1)], axis=0)
+        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in smooth[::2].tolist()]))
         path.closeSubpath()
     return path
 

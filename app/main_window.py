@@ -118,9 +118,9 @@ class MainWindow(QMainWindow):
         upper.addWidget(left, 1)
         upper.addLayout(centre, 6)
         upper.addWidget(self.parameters, 1)
-        left.setMinimumWidth(232)
+        left.setMinimumWidth(212)
         left.setMaximumWidth(320)
-        self.parameters.setMinimumWidth(304)
+        self.parameters.setMinimumWidth(296)
         self.parameters.setMaximumWidth(380)
         editor = QWidget()
         column = QVBoxLayout(editor)
@@ -206,6 +206,8 @@ class MainWindow(QMainWindow):
             self.actions_[name].setEnabled(able)
         self._load_frame()
         self._show_title()
+        if clip is not None:
+            self.viewer.setFocus()
 
     def _project_changed(self) -> None:
         self.explorer.show_current(self.session.settings.sampler)
@@ -221,7 +223,7 @@ class MainWindow(QMainWindow):
         self.top.show_name(f"{words}  •  {self.tr('edited')}" if words and session.dirty else words)
 
     def _load_frame(self) -> None:
-        if self.session.clip is not None:
+        if self.session.clip is not None and not self.files.opening:
             self.loader.load(self.session.clip.path, self.session.index)
 
     def _take_frame(self) -> None:

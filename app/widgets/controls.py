@@ -39,7 +39,8 @@ MOST_SLIDER = 10_000
 def label_of(field: Field) -> str:
     """The name of a setting with its symbol, in the user's language."""
     text = QCoreApplication.translate("settings", field.help.label)
-    return f"{text} {field.help.symbol}".strip()
+    symbol = field.help.symbol
+    return f"{text} {symbol}" if symbol and " " not in symbol and symbol != field.name else text
 
 
 def tooltip_of(field: Field) -> str:

@@ -47,18 +47,20 @@ class Explorer(QWidget):
         item.hideButtons()
         item.setMouseEnabled(False, False)
         item.showGrid(True, True, 0.15)
-        item.setLabel("bottom", self.tr("agreement with the footage (dB)"))
+        item.setLabel("bottom", self.tr("agreement (dB)"))
         item.setLabel("left", self.tr("sharpness"))
         self._dots = pg.ScatterPlotItem(size=9, pen=None, hoverable=True, hoverSize=13, tip=None)
         self._dots.sigClicked.connect(lambda _, spots: self._adopt(spots[0].data()))
         self._dots.sigHovered.connect(lambda _, spots: self._hover(spots))
         item.addItem(self._dots)
         column.addWidget(self._plot, 1)
+        self._plot.setToolTip(self.tr("Right: true to the footage. Up: more fine detail, true or invented."))
         self._hint = QLabel(objectName="muted", wordWrap=True)
         column.addWidget(self._hint)
         self._button = QPushButton()
         self._button.clicked.connect(self.wanted)
         column.addWidget(self._button)
+        column.addStretch(0)
         self.set_running(False)
         self._dress()
 
@@ -69,9 +71,14 @@ class Explorer(QWidget):
             self.tr("Try few and many steps K, and weak and strong enhancement w_τ, on this frame")
         )
         self._button.setEnabled(running or possible)
-        hint = self.tr("Click a point to adopt its settings") if self._points else ""
-        self._hint.setText(hint)
-        self._hint.setVisible(bool(hint))
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        empty = self.tr(
+            "Tries few and many steps with weak and strong enhancement on the frame that you see."
+        )
+        self._hint.setText(self.tr("Click a point to adopt its settings.") if self._points else empty)
+        self._plot.setVisible(bool(self._points))
 
     def clear(self) -> None:
         """Forget the points."""
@@ -103,6 +110,7 @@ class Explorer(QWidget):
                 }
             )
         self._dots.setData(spots)
+        self._show_hint()
         self._plot.getPlotItem().autoRange(padding=0.12)
 
     def _adopt(self, point: Point) -> None:

@@ -45,7 +45,7 @@ class Parameters(QFrame):
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 10, 10, 10)
-        self._column.setSpacing(5)
+        self._column.setSpacing(4)
         for title, group, names in SECTIONS:
             self._add_section(title, group, names)
         self._column.addStretch(1)

@@ -39,6 +39,8 @@ class SchedulePlot(pg.PlotWidget):
         steps = range(1, len(schedules.gamma) + 1)
         self._gamma.setData(list(steps), list(schedules.gamma))
         self._w.setData(list(steps), list(schedules.w))
+        every = -(-len(steps) // 6)
+        self.getPlotItem().getAxis("bottom").setTicks([[(step, str(step)) for step in steps[::every]]])
         self.setXRange(1, max(2, len(steps)), padding=0.04)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

@@ -44,7 +44,7 @@ class StepStrip(QWidget):
             "after G": self.tr("After enhancement, eq. (12)"),
         }
         for number, name in enumerate(STAGES):
-            button = QPushButton(name, checkable=True, toolTip=tips[name])
+            button = QPushButton(name.replace("x0", "x₀"), checkable=True, toolTip=tips[name])
             self._buttons.addButton(button, number)
             row.addWidget(button)
         self._buttons.button(2).setChecked(True)

@@ -32,8 +32,8 @@ TICK_DISTANCE = 92
 """Least pixels from one number of the ruler to the next."""
 LEAST_SHOWN = 8
 """Frames at the closest zoom."""
-WORST_RESIDUAL = 8.0
-"""8-bit levels that fill the residual strip."""
+LEAST_RESIDUAL = 1.0
+"""8-bit levels that fill the residual strip, or the largest one, if that is more."""
 
 
 class Grip(Enum):
@@ -275,8 +275,9 @@ class Timeline(QFrame):
         painter.fillRect(strip, colours.colour("canvas", 0.5))
         width = max(self.x_of(1) - self.x_of(0), 1)
         colour = colours.colour("accent", 0.6)
+        most = max(self._residuals.values(), default=0) * 1.15
         for index, residual in self._residuals.items():
-            height = strip.height() * min(1.0, max(0.04, residual / WORST_RESIDUAL))
+            height = strip.height() * max(0.04, residual / max(most, LEAST_RESIDUAL))
             painter.fillRect(QRectF(self.x_of(index), strip.bottom() - height, width, height), colour)
 
     def _paint_span(self, painter: QPainter) -> None:

@@ -22,7 +22,8 @@ class TopBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         if not actions.bar.isNativeMenuBar():
-            row.addWidget(actions.bar)
+            actions.bar.setFixedHeight(actions.bar.sizeHint().height())
+            row.addWidget(actions.bar, 0, Qt.AlignmentFlag.AlignVCenter)
         for name in ("undo", "redo"):
             self._add(row, actions, name, "icon")
         self._name = QLabel(objectName="muted")
@@ -34,7 +35,7 @@ class TopBar(QWidget):
         row.addStretch(1)
         self._queue = self._add(row, actions, "queue")
         self._add(row, actions, "export", "primary")
-        self._queue_words = self._queue.text()
+        self.show_queue(0)
 
     def _add(self, row: QHBoxLayout, actions: Actions, name: str, style: str = "") -> QToolButton:
         button = QToolButton(objectName=style)

@@ -36,33 +36,34 @@ class Transport(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
         for name in BUTTONS:
-            button = QToolButton(objectName="icon" if named(name).icon().availableSizes() else "")
-            button.setDefaultAction(named(name))
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            row.addWidget(button)
+            drawn = not named(name).icon().isNull()
+            self._add(row, named(name), "icon" if drawn else "", drawn=drawn)
         self._time = _Time(session)
         row.addSpacing(6)
         row.addWidget(self._time)
-        self._length = QLabel(objectName="muted")
-        row.addWidget(self._length)
+        self._speed = QLabel(objectName="muted")
+        row.addWidget(self._speed)
         row.addStretch(1)
-        prerender = QToolButton()
-        prerender.setDefaultAction(named("prerender"))
-        row.addWidget(prerender)
+        self._add(row, named("prerender"))
         row.addSpacing(6)
         self._percent = QLabel(objectName="muted")
         self._percent.setMinimumWidth(44)
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._percent)
         for name in ("zoom_fit", "zoom_100", "zoom_200"):
-            button = QToolButton(objectName="flat")
-            button.setDefaultAction(named(name))
-            row.addWidget(button)
+            self._add(row, named(name), "flat")
         player.changed.connect(self.refresh)
         session.index_changed.connect(self._show_time)
         session.clip_changed.connect(self.refresh)
-        session.project_changed.connect(self.refresh)
         self.refresh()
+
+    def _add(self, row: QHBoxLayout, action: QAction, style: str = "", *, drawn: bool = False) -> None:
+        button = QToolButton(objectName=style)
+        button.setDefaultAction(action)
+        look = Qt.ToolButtonStyle.ToolButtonIconOnly if drawn else Qt.ToolButtonStyle.ToolButtonTextOnly
+        button.setToolButtonStyle(look)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        row.addWidget(button)
 
     def show_zoom(self, zoom: float) -> None:
         """Write the zoom in per cent."""
@@ -71,14 +72,9 @@ class Transport(QWidget):
     def refresh(self) -> None:
         """Follow the player and the clip."""
         self._play.setIcon(theme.icon("pause" if self._player.playing else "play"))
-        clip, span = self._session.clip, self._session.span
-        self._time.setEnabled(clip is not None)
-        text = ""
-        if clip is not None:
-            text = self.tr("{0} frames").format(len(span))
-            if abs(self._player.speed) > 1 or self._player.speed < 0:
-                text += f" · {self._player.speed} ×"
-        self._length.setText(text)
+        self._time.setEnabled(self._session.clip is not None)
+        speed = self._player.speed
+        self._speed.setText(f"{speed} ×" if speed not in (0, 1) else "")
         self._show_time()
 
     def _show_time(self) -> None:

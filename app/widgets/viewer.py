@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
 
 from app import theme
-from app.imaging import contour, heatmap, tint, to_qimage
+from app.imaging import contour, heatmap, to_qimage
 from app.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ AMPLIFIED = 2
 """Doublings of a difference."""
 HEAT_PEAK = 32.0
 """Residual, in 8-bit levels, that is shown brightest."""
+MASK_LEVELS = (0.02, 0.5, 0.98)
+"""Lines drawn: where the mask begins, its middle, and where it is full. The feather lies between them."""
 GRIP = 9
 LEAST_DRAWN = 8
 """Pixels; a smaller drag is no face but a slip."""
@@ -69,7 +71,7 @@ class Viewer(Canvas):
         self._preview: Preview | None = None
         self._heat: QImage | None = None
         self._mask: NDArray[np.float32] | None = None
-        self._veil, self._contour = QImage(), QPainterPath()
+        self._contours: dict[float, QPainterPath] = {}
         self._mask_shown = False
         self._captions = ("", "")
         self._faces: Sequence[FaceBox] = ()
@@ -225,17 +227,18 @@ class Viewer(Canvas):
         """The mask, the faces and what is being drawn, in pixels of the picture."""
         if self._mask_shown and self._preview is not None:
             self._trace_mask(self._preview.mask)
-            painter.drawImage(target, self._veil)
         painter.save()
         painter.translate(target.topLeft())
         painter.scale(
             target.width() / self.picture_size.width(), target.height() / self.picture_size.height()
         )
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        accent = theme.DARK.colour("accent")
         if self._mask_shown and self._preview is not None:
-            painter.setPen(_line(accent, Qt.PenStyle.DashLine))
-            painter.drawPath(self._contour)
+            for level, path in self._contours.items():
+                edge = level == MASK_LEVELS[1]
+                colour = theme.DARK.colour("accent", 1.0 if edge else 0.35)
+                painter.setPen(_line(colour, Qt.PenStyle.DashLine if edge else Qt.PenStyle.SolidLine))
+                painter.drawPath(path)
         if not self._drawn.isEmpty():
             painter.setPen(_line(theme.DARK.colour("orange")))
             painter.drawEllipse(self._drawn)
@@ -254,7 +257,7 @@ class Viewer(Canvas):
     def _trace_mask(self, mask: NDArray[np.float32]) -> None:
         if mask is not self._mask:
             self._mask = mask
-            self._veil, self._contour = tint(mask, theme.DARK.colour("accent"), 0.22), contour(mask)
+            self._contours = {level: contour(mask, level) for level in MASK_LEVELS}
 
     def _on_screen(self, box: QRectF, target: QRectF) -> QRectF:
         scale = target.width() / self.picture_size.width()

@@ -1,0 +1,146 @@
+"""A stand-in for the restoration core: same shapes and order of events, no network, no torch."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from fractions import Fraction
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+
+from app.tasks import Schedules
+from flair_core.errors import MediaError
+from flair_core.frames import Frame, VideoInfo
+
+WIDTH, HEIGHT, LENGTH = 96, 72, 24
+
+
+class FakeSource:
+    """Frames that tell their number: a bright square moves over a grey ground."""
+
+    def __init__(self, path, length=LENGTH):
+        if not path.exists():
+            raise MediaError(f"{path.name} does not exist. Choose another file.")
+        self.path, self.notes = path, ()
+        self.info = VideoInfo(WIDTH, HEIGHT, Fraction(24), Fraction(1, 24), length)
+
+    def __len__(self):
+        return self.info.length
+
+    def __getitem__(self, index):
+        rgb = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        rgb[20:50, 20 + index : 50 + index] = 200
+        return Frame(rgb, index, index, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        pass
+
+
+class FakeTrack:
+    """What widgets read of a Track."""
+
+    def __init__(self, number, first, length):
+        self.id, self.first = number, first
+        self.boxes = np.tile(np.array([20.0, 20, 50, 50]), (length, 1)) + np.arange(length)[:, None] * (
+            1,
+            0,
+            1,
+            0,
+        )
+
+    def __len__(self):
+        return len(self.boxes)
+
+    def covers(self, index):
+        return self.first <= index < self.first + len(self)
+
+
+class FakeCore:
+    """Restores by brightening; `gate` holds every step back until the test lets it go."""
+
+    device = "CPU · test"
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.gate.set()
+        self.previewed = []
+        self.faces = 1
+        self.error = None
+
+    def use_device(self, name):
+        self.device = f"{name.upper()} · test"
+
+    def open_source(self, path):
+        return FakeSource(path)
+
+    def find_tracks(self, source, settings, *, span):
+        for done, index in enumerate(span, 1):
+            yield SimpleNamespace(done=done, total=len(span), index=index)
+        yield [FakeTrack(number, span.start, len(span)) for number in range(self.faces)]
+
+    def drawn_track(self, face, number):
+        return FakeTrack(number, face.first, face.last - face.first + 1)
+
+    def schedules(self, settings):
+        steps = settings.sampler.steps
+        return Schedules((settings.sampler.gamma,) * steps, (settings.sampler.w_tau,) * steps)
+
+    def preview(self, source, index, *, tracks, settings):
+        if self.error:
+            raise self.error
+        steps, factor = settings.sampler.steps, settings.magnification
+        observed = cv2.resize(source[index].rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+        mask = np.zeros(observed.shape[:2], np.float32)
+        for track in tracks:
+            if track.covers(index):
+                left, top, right, bottom = (track.boxes[index - track.first] * factor).astype(int)
+                mask[top:bottom, left:right] = 1
+        for step in range(1, steps + 1):
+            self.gate.wait()
+            self.previewed.append((index, step, settings))
+            frame = self.restored(observed, mask, step / steps)
+            stages = {name: frame[:32, :32].copy() for name in ("x0", "after DC", "after G")}
+            yield SimpleNamespace(
+                step=step,
+                steps=steps,
+                observed=observed,
+                frame=frame,
+                mask=mask,
+                stages=stages if tracks else {},
+                residual=1.0 + settings.sampler.w_tau,
+                residual_map=mask * 8,
+            )
+
+    @staticmethod
+    def restored(observed, mask, share):
+        return np.clip(observed + mask[..., None] * 40 * share, 0, 255).astype(np.uint8)
+
+    def read_sidecar(self, path):
+        return None
+
+    def make_demo(self):
+        raise MediaError("There is no sample clip here.")
+
+    @contextmanager
+    def open_output(self, path, source, settings, span, codec):
+        partial = path.with_name(path.name + ".partial")
+        if not path.parent.is_dir():
+            raise MediaError(f"{path.parent} is no folder that can be written.")
+        partial.write_bytes(b"")
+        try:
+            yield SimpleNamespace(frames=[], commit=lambda: partial.rename(path))
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def restore(self, source, sink, *, tracks, settings, span):
+        for done, index in enumerate(span, 1):
+            self.gate.wait()
+            yield SimpleNamespace(done=done, total=len(span), index=index, residual=1.0)

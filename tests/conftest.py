@@ -1,0 +1,66 @@
+"""What tests of the window share: no screen, no traces in the user's folders, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """An empty folder for preferences, queue and recovery."""
+    from app import preferences
+
+    folder = tmp_path / "config"
+    monkeypatch.setattr(preferences, "folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def core():
+    """The stand-in that the window's worker restores with."""
+    from app_fakes import FakeCore
+
+    return FakeCore()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A clip that the stand-in can open."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"")
+    return path
+
+
+@pytest.fixture
+def window(qtbot, config, core):
+    """A window over the stand-in; closed in the end, and its threads with it."""
+    from app import theme
+    from app.main_window import MainWindow
+
+    theme.apply("dark")
+    window = MainWindow(lambda: core, core.open_source)
+
+    def leave(_):
+        core.gate.set()
+        window.session.undo.setClean()
+
+    qtbot.addWidget(window, before_close_func=leave)
+    window.show()
+    yield window
+    leave(window)
+    window.close()
+    threads = (window.worker, window.loader, window.thumbnailer)
+    assert not any(thread.isRunning() for thread in threads), "a thread outlived its test"
+
+
+@pytest.fixture
+def opened(qtbot, window, clip):
+    """The window with a clip whose first frame is restored."""
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: window.session.clip is not None and bool(window.session.tracks))
+    qtbot.waitUntil(lambda: window.previews.result is not None and window.previews.result.complete)
+    return window

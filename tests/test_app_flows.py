@@ -1,0 +1,388 @@
+"""What a user does, on a window whose core is a stand-in."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from app_fakes import HEIGHT, LENGTH, WIDTH
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QMessageBox
+
+from app.export_queue import State
+from app.project import SUFFIX, read
+from app.widgets.viewer import ViewMode
+from flair_core.errors import MediaError, WeightsError
+from flair_core.settings import RestorationSettings
+
+
+def preview_is(window, **sampler):
+    """Whether the finished preview of the current frame was made with these settings."""
+    result = window.previews.result
+    if result is None or not result.complete or window.previews.running:
+        return False
+    used = result.request
+    return used.index == window.session.index and all(
+        getattr(used.settings.sampler, name) == value for name, value in sampler.items()
+    )
+
+
+def test_a_dropped_clip_is_previewed(qtbot, window, clip):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(clip))])
+    drop = QDropEvent(
+        QPointF(9, 9),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: preview_is(window))
+    assert window.session.clip.path == clip
+    assert window.pages.currentIndex() == 1
+    assert "clip.mp4" in window.windowTitle()
+
+
+def test_the_first_frame_shows_faces_steps_and_numbers(opened):
+    assert len(opened.session.tracks) == 1
+    assert [stages.step for stages in opened.previews.result.stages] == [1, 2, 3, 4]
+    assert "step 4/4" in opened.status.preview
+    assert opened.timeline._residuals == {0: 1.0}
+
+
+def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, opened, core):
+    core.gate.clear()
+    control = opened.parameters.controls["sampler", "w_tau"]
+    control._slider.setValue(control._slider.maximum() // 2)
+    qtbot.waitUntil(lambda: opened.previews.running)
+    steps = []
+    opened.previews.shown.connect(lambda result: steps.append(result.preview.step))
+    core.gate.set()
+    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.5))
+    assert steps[-1] == 4
+    assert steps == sorted(steps)
+
+
+def test_dragging_a_slider_shows_the_last_value_only(qtbot, opened, core):
+    core.gate.clear()
+    control = opened.parameters.controls["sampler", "gamma"]
+    for position in range(control._slider.maximum(), 20, -1):
+        control._slider.setValue(position)
+    core.gate.set()
+    qtbot.waitUntil(lambda: preview_is(opened, gamma=opened.session.settings.sampler.gamma))
+    assert opened.session.settings.sampler.gamma == pytest.approx(0.21)
+    assert len({settings for _, _, settings in core.previewed}) < 10
+
+
+def test_escape_cancels_after_the_current_step(qtbot, opened, core):
+    before = len(core.previewed)
+    opened.session.edit_setting("sampler", "steps", 50, "steps")
+    core.gate.clear()
+    qtbot.waitUntil(lambda: opened.previews.running)
+    qtbot.wait(80)
+    qtbot.keyClick(opened, Qt.Key.Key_Escape)
+    core.gate.set()
+    qtbot.wait(100)
+    assert not opened.previews.running
+    done = [step for _, step, settings in core.previewed[before:] if settings.sampler.steps == 50]
+    assert len(done) < 50
+
+
+def test_going_back_is_instant(qtbot, opened, core):
+    opened.session.edit_setting("sampler", "seed", 7, "seed")
+    qtbot.waitUntil(lambda: preview_is(opened, seed=7))
+    count = len(core.previewed)
+    opened.on_undo()
+    assert preview_is(opened, seed=0)
+    qtbot.wait(80)
+    assert len(core.previewed) == count
+
+
+def test_scrubbing_shows_the_frame_under_the_playhead(qtbot, opened):
+    opened.session.seek(11)
+    qtbot.waitUntil(lambda: preview_is(opened))
+    row = opened.previews.result.preview.observed[30]
+    assert np.flatnonzero(row[:, 0] == 200)[0] == 31
+    assert opened.transport._time.text() == "00:00:00:11"
+
+
+def test_in_and_out_points(qtbot, opened):
+    opened.session.seek(5)
+    qtbot.keyClick(opened, Qt.Key.Key_I)
+    opened.session.seek(9)
+    qtbot.keyClick(opened, Qt.Key.Key_O)
+    assert opened.session.span == range(5, 10)
+    qtbot.keyClick(opened, Qt.Key.Key_Home)
+    assert opened.session.index == 5
+    qtbot.keyClick(opened, Qt.Key.Key_X)
+    assert opened.session.span == range(LENGTH)
+
+
+def test_export_writes_the_file_and_cancel_leaves_nothing(qtbot, opened, core, tmp_path):
+    job = opened.start_export(tmp_path / "out.mp4", opened.session.span)
+    qtbot.waitUntil(lambda: job.state is State.DONE)
+    assert (tmp_path / "out.mp4").exists()
+    core.gate.clear()
+    second = opened.start_export(tmp_path / "second.mp4", opened.session.span)
+    qtbot.waitUntil(lambda: (tmp_path / "second.mp4.partial").exists())
+    opened.queue.cancel(second)
+    core.gate.set()
+    qtbot.waitUntil(lambda: not list(tmp_path.glob("second.mp4*")))
+    assert second.state is State.CANCELLED
+
+
+def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, opened, core, tmp_path):
+    core.gate.clear()
+    opened.start_export(tmp_path / "out.mp4", opened.session.span)
+    qtbot.waitUntil(lambda: (tmp_path / "out.mp4.partial").exists())
+    opened.session.seek(3)
+    core.gate.set()
+    opened.close()
+    assert not any(thread.isRunning() for thread in (opened.worker, opened.loader, opened.thumbnailer))
+    assert not list(tmp_path.glob("out.mp4*"))
+
+
+def test_export_into_a_missing_folder_is_one_calm_sentence(qtbot, opened, tmp_path):
+    job = opened.start_export(tmp_path / "nowhere" / "out.mp4", range(2))
+    qtbot.waitUntil(lambda: job.state is State.FAILED)
+    assert "no folder" in opened.banner.text
+
+
+def test_a_clip_that_cannot_be_opened_leaves_the_present_one(qtbot, opened, clip):
+    opened.files.open_path(clip.with_name("missing.mp4"))
+    qtbot.waitUntil(lambda: "missing.mp4" in opened.banner.text)
+    assert opened.session.clip.path == clip
+    opened.session.seek(4)
+    qtbot.waitUntil(lambda: preview_is(opened))
+
+
+def test_a_failing_preview_says_why(qtbot, opened, core):
+    core.error = WeightsError("The model is missing. Download it.")
+    opened.session.seek(2)
+    qtbot.waitUntil(lambda: opened.banner.text == "The model is missing. Download it.")
+    core.error = None
+    opened.session.seek(3)
+    qtbot.waitUntil(lambda: preview_is(opened))
+
+
+def test_a_fault_of_the_program_is_reported_and_survived(qtbot, opened, core):
+    core.error = ZeroDivisionError("a fault")
+    with qtbot.waitSignal(opened.worker.crashed) as crash:
+        opened.session.seek(2)
+    assert "ZeroDivisionError" in crash.args[0]
+    core.error = None
+    opened.session.seek(3)
+    qtbot.waitUntil(lambda: preview_is(opened))
+
+
+def test_no_face_is_offered_two_ways_out(qtbot, window, clip, core):
+    core.faces = 0
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: "No face" in window.banner.text)
+    window.banner._buttons[1].click()
+    assert window.session.settings.faces.aligned
+
+
+def test_a_face_drawn_by_hand_is_restored_and_can_be_removed(qtbot, window, clip, core):
+    core.faces = 0
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(window) and window.session.searched == range(LENGTH))
+    window.on_draw_face()
+    start, end = (_at(window.viewer, *point) for point in ((24, 18), (72, 54)))
+    qtbot.mousePress(window.viewer, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(window.viewer, end)
+    qtbot.mouseRelease(window.viewer, Qt.MouseButton.LeftButton, pos=end)
+    (face,) = window.session.project.drawn
+    assert np.allclose(face.box, (24, 18, 72, 54), atol=1)
+    assert (face.first, face.last) == (0, LENGTH - 1)
+    qtbot.waitUntil(lambda: preview_is(window) and window.previews.result.preview.mask.any())
+    window.on_remove_face()
+    assert window.session.project.drawn == ()
+
+
+def _at(viewer, x, y):
+    """Where a pixel of the picture lies in the viewer."""
+    target = viewer.target(viewer.panes()[0])
+    scale = target.width() / viewer.picture_size.width()
+    return QPoint(round(target.left() + x * scale), round(target.top() + y * scale))
+
+
+def test_a_clicked_face_is_selected_and_can_be_left_out(qtbot, opened, core):
+    qtbot.mouseClick(opened.viewer, Qt.MouseButton.LeftButton, pos=_at(opened.viewer, 40, 40))
+    assert opened.session.selected == 0
+    opened.faces._list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert opened.session.project.left_out == {0}
+    qtbot.waitUntil(lambda: preview_is(opened) and not opened.previews.result.preview.mask.any())
+
+
+def test_the_wipe_follows_the_mouse(qtbot, opened):
+    viewer = opened.viewer
+    middle, quarter = QPoint(viewer.width() // 2, 40), QPoint(viewer.width() // 4, 40)
+    qtbot.mousePress(viewer, Qt.MouseButton.LeftButton, pos=middle)
+    qtbot.mouseMove(viewer, quarter)
+    qtbot.mouseRelease(viewer, Qt.MouseButton.LeftButton, pos=quarter)
+    assert viewer._wipe == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("key", "mode"), list(zip("1234", ViewMode, strict=True)))
+def test_every_way_to_compare_paints(qtbot, opened, key, mode):
+    qtbot.keyClick(opened, key)
+    assert opened.viewer.mode is mode
+    assert not opened.viewer.grab().isNull()
+
+
+def test_side_by_side_shows_both_versions_at_the_same_place(opened):
+    opened.viewer.set_mode(ViewMode.SIDE_BY_SIDE)
+    opened.viewer.set_zoom(4.0)
+    image = opened.viewer.grab().toImage()
+    left, right = opened.viewer.panes()
+    for pane, column in ((left, 0), (right, 1)):
+        spot = opened.viewer.target(pane).topLeft() + QPointF(40, 40) * 4
+        result = opened.previews.result.preview
+        expected = (result.observed, result.frame)[column][40, 40]
+        pixel = image.pixelColor(spot.toPoint() + QPoint(1, 1))
+        assert (pixel.red(), pixel.green(), pixel.blue()) == tuple(expected)
+
+
+def test_a_step_opens_its_stages(qtbot, opened):
+    opened.steps.choose(2)
+    assert opened.pictures.currentWidget() is opened.stage_view
+    assert opened.stage_view.columns() == 3
+    qtbot.keyClick(opened, Qt.Key.Key_Escape)
+    assert opened.pictures.currentWidget() is opened.viewer
+
+
+def test_undo_takes_back_one_drag_at_a_time(opened):
+    for value in (0.9, 0.8, 0.7):
+        opened.session.edit_setting("sampler", "gamma", value, "γ")
+    opened.session.edit_setting("sampler", "rho", 0.5, "ρ")
+    assert opened.session.undo.count() == 2
+    opened.on_undo()
+    opened.on_undo()
+    assert opened.session.settings == RestorationSettings()
+    opened.on_redo()
+    assert opened.session.settings.sampler.gamma == 0.7
+
+
+def test_save_reopen_gives_the_same_project(qtbot, opened, tmp_path, clip):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    opened.session.edit("span", span=(2, 8))
+    path = tmp_path / "projects" / f"work{SUFFIX}"
+    assert opened.files.save_to(path)
+    assert not opened.isWindowModified()
+    assert json.loads(path.read_text())["clip"] == "../clip.mp4"
+    project = opened.session.project
+    opened.files.open_path(path)
+    qtbot.waitUntil(lambda: opened.session.path == path and preview_is(opened, steps=9))
+    assert opened.session.project == project
+    assert opened.session.index == 2
+
+
+def test_a_moved_clip_can_be_found_again(qtbot, opened, tmp_path, clip, monkeypatch):
+    path = tmp_path / f"work{SUFFIX}"
+    opened.files.save_to(path)
+    moved = clip.rename(tmp_path / "elsewhere.mp4")
+    opened.files.open_path(path)
+    qtbot.waitUntil(lambda: bool(opened.banner._buttons) and "clip.mp4" in opened.banner.text)
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(moved), ""))
+    opened.banner._buttons[0].click()
+    qtbot.waitUntil(lambda: opened.session.clip is not None and opened.session.clip.path == moved)
+
+
+def test_unsaved_work_survives_a_crash(qtbot, opened, config):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    opened.files.autosave()
+    assert read(config / "recovery.flair").settings.sampler.steps == 9
+    opened.session.undo.setClean()
+    opened.files.offer_recovery()
+    opened.banner._buttons[0].click()
+    qtbot.waitUntil(lambda: preview_is(opened, steps=9))
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed"),
+    [(QMessageBox.StandardButton.Cancel, False), (QMessageBox.StandardButton.Discard, True)],
+)
+def test_closing_asks_about_unsaved_work(opened, monkeypatch, answer, closed):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    monkeypatch.setattr(QMessageBox, "exec", lambda _: answer)
+    assert opened.close() is closed
+
+
+def test_presets_and_the_clipboard_carry_settings(opened, tmp_path, monkeypatch):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    monkeypatch.setattr("app.files.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    opened.files.on_save_preset()
+    opened.files.on_copy_settings()
+    opened.files.on_reset_settings()
+    opened.files.on_paste_settings()
+    assert opened.session.settings.sampler.steps == 9
+    (tmp_path / "p.json").write_text('{"sampler": {"speed": 3}}')
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    opened.files.on_open_preset()
+    assert "sampler.speed" in opened.banner.text
+    assert opened.session.settings.sampler.steps == 9
+
+
+def test_exploring_fills_the_plot_and_a_point_can_be_adopted(qtbot, opened):
+    opened.background.explore()
+    qtbot.waitUntil(lambda: len(opened.explorer._points) == 25)
+    point = next(p for p in opened.explorer._points if p.result.request.settings.sampler.steps == 16)
+    opened.explorer._adopt(point)
+    assert opened.session.settings.sampler.steps == 16
+    # Fidelity falls as w_τ rises, because the stand-in's residual grows with it.
+    strong, weak = (
+        next(p for p in opened.explorer._points if p.result.request.settings.sampler.w_tau == w)
+        for w in (1, 0)
+    )
+    assert strong.fidelity < weak.fidelity
+
+
+def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
+    opened.session.edit("span", span=(0, 5))
+    opened.on_prerender()
+    qtbot.waitUntil(lambda: set(opened.timeline._residuals) == set(range(6)))
+    seen = set()
+    opened.previews.shown.connect(lambda result: seen.add(result and result.request.index))
+    opened.on_play()
+    qtbot.waitUntil(lambda: seen >= set(range(6)))
+    opened.on_stop()
+
+
+def test_a_side_car_sets_the_degradation(qtbot, window, clip, core, monkeypatch):
+    from flair_core.settings import DegradationSettings
+
+    monkeypatch.setattr(core, "read_sidecar", lambda path: DegradationSettings(scale=8))
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: window.session.settings.degradation.scale == 8)
+
+
+def test_the_picture_has_the_size_of_what_will_be_written(qtbot, opened):
+    opened.session.edit_setting("faces", "upscale", 2, "size")
+    qtbot.waitUntil(
+        lambda: preview_is(opened) and opened.previews.result.preview.frame.shape[0] == 2 * HEIGHT
+    )
+    assert opened.viewer.picture_size.toTuple() == (2 * WIDTH, 2 * HEIGHT)
+
+
+def test_the_demo_that_fails_says_so(qtbot, window):
+    window.open_demo()
+    qtbot.waitUntil(lambda: window.banner.text == "There is no sample clip here.")
+
+
+def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, core):
+    from app.main_window import MainWindow
+
+    def broken():
+        raise MediaError("The core is broken. Install it again.")
+
+    window = MainWindow(broken, core.open_source)
+    qtbot.addWidget(window)
+    qtbot.waitUntil(lambda: window.banner.text == "The core is broken. Install it again.")
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: window.session.clip is not None)
+    window.close()
+    assert not window.worker.isRunning()
