@@ -1,0 +1,260 @@
+"""Checkpoints: what is said of them, how they are imported, and everything that may be wrong with a file."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from flair_core import weights
+from flair_core.denoisers import importer
+from flair_core.denoisers.base import Condition
+from flair_core.denoisers.factory import load_denoiser
+from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedBlur
+from flair_core.denoisers.released_bicubic import BicubicNetwork
+from flair_core.denoisers.released_blur import BlurNetwork
+from flair_core.denoisers.unet import UNetConfig
+from flair_core.errors import ShapeError, WeightsError
+
+SMALL = UNetConfig(
+    channels=(32, 64), blocks=1, embedding=64, out_channels=3, attention=(1,), window=3, head_channels=32
+)
+SMALL_BLUR = UNetConfig(
+    channels=(32, 64), blocks=1, embedding=64, out_channels=6, attention=(1,), window=3, head_channels=32
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path, monkeypatch):
+    """An empty data folder, and small networks in place of the released ones."""
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(ReleasedBicubic, "network_class", lambda: BicubicNetwork(SMALL))
+    monkeypatch.setattr(ReleasedBlur, "network_class", lambda: BlurNetwork(SMALL_BLUR))
+    return tmp_path / "data"
+
+
+def published(name, dtype=torch.float16):
+    """A network with random weights, and its state dict as its authors would have saved it."""
+    torch.manual_seed(0)
+    network = NETWORKS[name].network_class()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.7 / parameter[0].numel() ** 0.5)
+    network.load_state_dict({key: value.to(dtype) for key, value in network.state_dict().items()})
+    ours = network.state_dict()
+    released = {
+        theirs: ours[key].to(dtype)
+        for key, names in importer.released_keys(network).items()
+        for theirs in names
+    }
+    return network.eval(), released
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """`checkpoint(change, name)`: a file of that name; `change` may spoil its state dict."""
+
+    def write(change=lambda state: None, name="flair_x8_bicubic.pt"):
+        state = published("flair-x8")[1]
+        change(state)
+        torch.save(state, tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_every_entry_says_where_it_comes_from_and_under_which_terms():
+    for name, entry in weights.CHECKPOINTS.items():
+        assert entry.name == name
+        assert entry.purpose
+        assert entry.licence
+        assert entry.source
+        assert (entry.sha256 is None) == (entry.size is None)
+        assert entry.sha256 is None or (len(entry.sha256) == 64 and int(entry.sha256, 16))
+    assert set(NETWORKS) < set(weights.CHECKPOINTS)
+
+
+@pytest.mark.parametrize("name", [name for name in weights.CHECKPOINTS if name != weights.SHIPPED])
+def test_a_missing_model_tells_what_to_fetch_and_where_to_put_it(name, data_folder):
+    entry = weights.CHECKPOINTS[name]
+    with pytest.raises(WeightsError) as error:
+        weights.load(name)
+    for part in (name, entry.source, entry.file, str(data_folder), "flair models import"):
+        assert part in str(error.value)
+    assert next(status for status in weights.listing() if status.checkpoint is entry).path is None
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones():
+    with pytest.raises(WeightsError, match="flair-x8"):
+        weights.path("flair-x32")
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("flair-x8", ".pt"), ("flair-gaussian", ".safetensors")])
+def test_import_converts_and_the_network_computes_the_same(name, suffix, tmp_path, data_folder):
+    """From half precision, which no processor needs to compute in."""
+    network, released = published(name)
+    file = tmp_path / f"anything{suffix}"
+    if suffix == ".pt":
+        torch.save(released, file)
+    else:
+        save_file({key: value.clone() for key, value in released.items()}, file)
+    assert weights.import_checkpoint(file, name) == data_folder / f"{name}.safetensors"
+    assert [path.name for path in data_folder.iterdir()] == [f"{name}.safetensors"]
+    assert all(value.dtype == torch.float32 for value in weights.load(name).values())
+
+    denoiser = load_denoiser(name, CPU)
+    x_t, c = torch.rand(2, 2, 3, 32, 32) * 2 - 1
+    eps = denoiser.predict_noise(x_t, 500, Condition(c))
+    told = denoiser.schedule.alpha_bar[500].sqrt() if isinstance(denoiser, ReleasedBicubic) else 500
+    with torch.no_grad():
+        flows = network.flows(c[None], (32, 32))
+        expected = network(x_t[None], c[None], torch.full((1, 2), float(told)), flows)[0, :, :3]
+    assert eps.shape == x_t.shape
+    torch.testing.assert_close(eps, expected)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_file_is_known_by_its_published_name(name, tmp_path):
+    file = tmp_path / weights.CHECKPOINTS[name].file
+    torch.save(published(name)[1], file)
+    assert weights.import_checkpoint(file).stem == name
+    assert weights.verify(name).path is not None
+
+
+def test_a_file_of_another_name_needs_to_be_told(checkpoint):
+    with pytest.raises(WeightsError, match=r"download\.pt.*--name.*flair-x16"):
+        weights.import_checkpoint(checkpoint(name="download.pt"))
+
+
+FAULTS = {
+    "missing key": (
+        lambda s: s.pop("mid.0.res_block.block1.block.3.wrapped_module.weight"),
+        "mid.0.res_block.block1",
+    ),
+    "missing copy of the flow network": (
+        lambda s: s.pop("ups.3.vsrpp.wrapped_module.spynet.mean"),
+        "ups.3.vsrpp",
+    ),
+    "unknown key": (lambda s: s.update(extra=torch.zeros(1)), "extra"),
+    "wrong shape": (
+        lambda s: s.update({"downs.0.wrapped_module.weight": torch.zeros(32, 3, 3, 3)}),
+        r"downs\.0\.wrapped_module\.weight.*\(32, 3, 3, 3\).*\(32, 6, 3, 3\)",
+    ),
+    "not a tensor": (lambda s: s.update({"final_conv.block.3.wrapped_module.bias": 3}), "final_conv"),
+    "copies differ": (
+        lambda s: s.update({"ups.3.vsrpp.wrapped_module.spynet.mean": torch.zeros(1, 3, 1, 1)}),
+        r"ups\.3\.vsrpp\.wrapped_module\.spynet\.mean",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_named_and_leave_what_was_imported(fault, checkpoint, data_folder):
+    kept = weights.import_checkpoint(checkpoint()).read_bytes()
+    spoil, named = FAULTS[fault]
+    with pytest.raises(WeightsError, match=named) as error:
+        weights.import_checkpoint(checkpoint(spoil))
+    assert "flair_x8_bicubic.pt" in str(error.value)
+    assert [path.name for path in data_folder.iterdir()] == ["flair-x8.safetensors"]
+    assert (data_folder / "flair-x8.safetensors").read_bytes() == kept
+
+
+def test_a_checkpoint_of_the_other_network_is_refused(tmp_path):
+    torch.save(published("flair-gaussian")[1], tmp_path / "flair_jpeg.pt")
+    with pytest.raises(WeightsError, match="another"):
+        weights.import_checkpoint(tmp_path / "flair_jpeg.pt", "flair-x8")
+
+
+class Code:
+    """Unpickling it would write a file."""
+
+    def __init__(self, witness):
+        self.witness = witness
+
+    def __reduce__(self):
+        return Path.touch, (self.witness,)
+
+
+def test_no_code_is_run(tmp_path):
+    witness = tmp_path / "witness"
+    for number, save in enumerate((torch.save, lambda thing, file: file.write_bytes(pickle.dumps(thing)))):
+        file = tmp_path / f"{number}.pt"
+        save({"weight": Code(witness)}, file)
+        with pytest.raises(WeightsError, match="more than weights"):
+            weights.import_checkpoint(file, "flair-x8")
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"no weights at all", None])
+def test_damaged_files_are_refused(suffix, content, checkpoint, tmp_path):
+    """None: the first half of a good file."""
+    file = tmp_path / f"damaged{suffix}"
+    whole = checkpoint().read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(WeightsError, match="damaged"):
+        weights.import_checkpoint(file, "flair-x8")
+
+
+def test_a_missing_file_an_archive_and_a_bare_tensor_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="no file"):
+        weights.import_checkpoint(tmp_path / "none.pt", "flair-x8")
+    with zipfile.ZipFile(tmp_path / "checkpoints.zip", "w") as archive:
+        archive.writestr("checkpoints/flair_x8_bicubic.pt", b"")
+    with pytest.raises(WeightsError, match="Unpack"):
+        weights.import_checkpoint(tmp_path / "checkpoints.zip", "flair-x8")
+    torch.save(torch.zeros(3), tmp_path / "tensor.pt")
+    with pytest.raises(WeightsError, match="Tensor"):
+        weights.import_checkpoint(tmp_path / "tensor.pt", "flair-x8")
+
+
+def test_verify_notices_a_changed_file(checkpoint):
+    file = weights.import_checkpoint(checkpoint())
+    weights.verify("flair-x8")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(WeightsError, match="changed"):
+        weights.verify("flair-x8")
+
+
+def test_what_ships_is_not_replaced(checkpoint):
+    with pytest.raises(WeightsError, match="starter"):
+        weights.import_checkpoint(checkpoint(), "starter")
+
+
+def test_motion_is_found_once_for_each_window(monkeypatch):
+    """It does not depend on t; another condition has other motion."""
+    denoiser = ReleasedBicubic(published("flair-x8")[0], CPU)
+    calls = []
+    found = denoiser.network.flows
+    monkeypatch.setattr(denoiser.network, "flows", lambda *inputs: calls.append(1) or found(*inputs))
+    x_t, c, other = torch.rand(3, 3, 3, 32, 32)
+    first, second = Condition(c), Condition(c, flow_input=other)
+    for condition, t in ((first, 900), (first, 5), (second, 900), (first, 900)):
+        fresh = ReleasedBicubic(denoiser.network, CPU).predict_noise(x_t, t, condition)
+        calls.clear()
+        assert torch.equal(denoiser.predict_noise(x_t, t, condition), fresh)
+        assert len(calls) == (t == 900)
+
+
+def test_background_weight_and_flow_input_reach_the_network():
+    denoiser = ReleasedBlur(published("flair-jpeg")[0], CPU)
+    x_t, c, other = torch.rand(3, 2, 3, 32, 32)
+    plain = denoiser.predict_noise(x_t, 300, Condition(c))
+    assert not torch.equal(plain, denoiser.predict_noise(x_t, 300, Condition(c, flow_input=other)))
+    weight = torch.zeros(2, 1, 32, 32)
+    assert not torch.equal(plain, denoiser.predict_noise(x_t, 300, Condition(c, weight=weight)))
+    ones = denoiser.predict_noise(x_t, 300, Condition(c, weight=torch.ones_like(weight)))
+    torch.testing.assert_close(plain, ones)
+
+
+def test_frames_that_do_not_fit_are_refused():
+    denoiser = ReleasedBicubic(published("flair-x8")[0], CPU)
+    frames = torch.zeros(2, 3, 32, 33)
+    with pytest.raises(ShapeError, match="33×32"):
+        denoiser.predict_noise(frames, 10, Condition(frames))
