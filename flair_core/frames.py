@@ -50,6 +50,10 @@ class VideoInfo:
     """Width of a pixel over its height, as displayed."""
     rotation: int = 0
     """Clockwise quarter turns, in degrees, that were applied to show the clip upright."""
+    mastering: tuple[float, ...] | None = None
+    """The screen it was graded on: x and y of red, green, blue and white, least and greatest cd/m²."""
+    content_light: tuple[int, int] | None = None
+    """Of the brightest pixel and of the brightest frame on average, in cd/m²."""
     interlaced: bool = False
     has_audio: bool = False
 

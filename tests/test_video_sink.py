@@ -429,3 +429,76 @@ def test_tags_of_rgb_sources_become_those_of_usual_video():
     pq = ColorTags(9, 9, 16)
     assert stored_tags(pq, 640, 480, lossless=False) == pq
     assert stored_tags(pq, 640, 480, lossless=True) == ColorTags(0, 9, 16, full_range=True)
+
+
+def test_the_light_of_hdr_is_told_again(tmp_path):
+    screen = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    options = {"x265-params": f"log-level=none:{screen}:max-cll=1000,400"}
+    path = make(tmp_path / "in.mp4", dataclasses.replace(KINDS["h265 PQ"], options=options))
+    for name, codec in (("a.mp4", "h265"), ("b.mkv", "h264"), ("c.mkv", "av1")):
+        rewrite(path, tmp_path / name, codec=codec)
+        with video.open_source(tmp_path / name) as source:
+            expected = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329, 0.005, 1000)
+            assert source.info.mastering == pytest.approx(expected, abs=1e-4)
+            assert source.info.content_light == (1000, 400)
+
+
+def test_covers_other_angles_and_timecodes_come_along_or_are_named(tmp_path):
+    path = tmp_path / "in.mp4"
+    with av.open(str(path), "w") as container:
+        main = container.add_stream("libx264", rate=25, width=64, height=64)
+        main.metadata["timecode"] = "01:00:00:00"
+        cover = container.add_stream("mjpeg", rate=1, width=32, height=32, pix_fmt="yuvj420p")
+        cover.disposition = av.stream.Disposition.attached_pic
+        angle = container.add_stream("libx264", rate=25, width=32, height=32)
+        container.start_encoding()
+        for track, count, size in ((cover, 1, 32), (main, 8, 64), (angle, 8, 32)):
+            for i in range(count):
+                container.mux(track.encode(av.VideoFrame.from_ndarray(picture(i, size, size), "rgb24")))
+            container.mux(track.encode(None))
+    assert rewrite(path, tmp_path / "out.mp4") == []
+    with av.open(str(path)) as before, av.open(str(tmp_path / "out.mp4")) as after:
+        tracks = [
+            sorted((track.type, int(track.disposition)) for track in file.streams) for file in (before, after)
+        ]
+        assert tracks[0] == tracks[1]
+        assert len(tracks[0]) == 4
+        assert after.streams.video[0].metadata["timecode"] == "01:00:00:00"
+    for old, new in list(zip(packets(path, "video"), packets(tmp_path / "out.mp4", "video"), strict=True))[
+        1:
+    ]:
+        assert new == old
+    notes = rewrite(path, tmp_path / "out.mkv", span=range(2, 5))
+    assert len(notes) == 3
+    for left_out in ("video, h264", "video, mjpeg", "data"):
+        assert any(left_out in note for note in notes)
+    rewrite(path, tmp_path / "part.mp4", span=range(2, 5))
+    with av.open(str(tmp_path / "part.mp4")) as container:
+        assert "timecode" not in container.streams.video[0].metadata
+
+
+def test_attachments_are_copied(tmp_path):
+    path = tmp_path / "in.mkv"
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("libx264", rate=25, width=64, height=64)
+        container.add_attachment("letters.ttf", "application/x-truetype-font", bytes(range(100)))
+        container.start_encoding()
+        container.mux(track.encode(av.VideoFrame.from_ndarray(picture(0), "rgb24")))
+        container.mux(track.encode(None))
+    assert rewrite(path, tmp_path / "out.mkv") == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (font,) = container.streams.attachments
+        assert (font.metadata["filename"], font.data) == ("letters.ttf", bytes(range(100)))
+
+
+def test_h265_in_mp4_is_called_what_every_player_knows(tmp_path):
+    write(tmp_path / "out.mp4", frames_of(), codec="h265")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_tag == "hvc1"
+
+
+def test_names_that_look_like_patterns_are_only_names(tmp_path):
+    path = make(tmp_path / "shot %03d ünï:1.mp4", Clip(sound=("aac",)))
+    target = tmp_path / "öut %d [x]: 100%.mp4"
+    assert rewrite(path, target) == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, target.name]

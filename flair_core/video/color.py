@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flair_core.frames import Pixels
 
-RGB, BT709, BT601 = 0, 1, 5
+RGB, BT709, UNSPECIFIED, BT601 = 0, 1, 2, 5
 """Matrix coefficients, numbered by H.273 as all tags here."""
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """Matrix → the coefficients that swscale knows by number; constant-luminance BT.2020 is approximated."""
@@ -66,6 +66,29 @@ def color_tags(frame: VideoFrame) -> ColorTags:
     return ColorTags(matrix, frame.color_primaries, frame.color_trc, full)
 
 
+def light_of(frame: VideoFrame) -> tuple[tuple[float, ...] | None, tuple[int, int] | None]:
+    """`VideoInfo.mastering` and `content_light` as a decoded frame carries them."""
+    mastering = light = None
+    for kind, data in _side_data(frame):
+        if kind == SideDataType.MASTERING_DISPLAY_METADATA:
+            numbers = np.frombuffer(data, np.int32)
+            fractions, known = numbers[:20].reshape(10, 2), numbers[20:22]
+            if known.all() and fractions[:, 1].all():
+                mastering = tuple((fractions[:, 0] / fractions[:, 1]).tolist())
+        elif kind == SideDataType.CONTENT_LIGHT_LEVEL:
+            brightest, average = np.frombuffer(data, np.int32)[:2].tolist()
+            light = brightest, average
+    return mastering, light
+
+
+def _side_data(frame: VideoFrame) -> list[tuple[SideDataType, bytes]]:
+    """What comes with a frame; nothing when some of it is newer than this PyAV."""
+    try:
+        return [(data.type, bytes(data)) for data in cast("Iterable[SideData]", frame.side_data)]
+    except ValueError:
+        return []
+
+
 def default_matrix(width: int, height: int) -> int:
     """The matrix that players assume for an untagged picture of this size."""
     return BT709 if width >= HD_WIDTH or height > HD_HEIGHT else BT601
@@ -103,7 +126,7 @@ def _converted(
         src_colorspace=SWSCALE_MATRIX.get(tags.matrix),
         src_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
         interpolation=scaling,
-        threads=1,
+        threads=0,
     )
     rgb = cast("Pixels", np.array(converted.to_ndarray()))
     black, white = _swscale_ends(frame.format, tags, deep=pixels == "rgb48le")
@@ -147,7 +170,7 @@ def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReform
         dst_colorspace=SWSCALE_MATRIX.get(tags.matrix),
         dst_color_range=color_range,
         interpolation=EXACT,
-        threads=1,
+        threads=0,
     )
     frame.colorspace, frame.color_range = tags.matrix, color_range
     frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
@@ -174,14 +197,11 @@ class Orientation:
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """How a decoded frame wants to be shown."""
-        try:
-            side_data = cast("Iterable[SideData]", frame.side_data)
-            found = [bytes(data) for data in side_data if data.type == SideDataType.DISPLAYMATRIX]
-        except (
-            ValueError
-        ):  # another side datum is newer than this PyAV; the angle can still be read, flips can't
-            cos, sin = np.round([np.cos(np.radians(frame.rotation)), np.sin(np.radians(frame.rotation))], 3)
-            found = [np.sign([cos, -sin, 0, sin, cos]).astype(np.int32).tobytes()]
+        found = [data for kind, data in _side_data(frame) if kind == SideDataType.DISPLAYMATRIX]
+        if not found and frame.rotation:  # side data can't be read as a whole: flips are lost
+            angle = np.radians(frame.rotation)
+            cos, sin = np.cos(angle).round(), np.sin(angle).round()
+            return cls(np.array([cos, -sin, 0, sin, cos]).astype(np.int32).tobytes())
         return cls(found[0] if found else None)
 
     @property

@@ -15,8 +15,10 @@ from av.video.codeccontext import VideoCodecContext
 from flair_core.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from flair_core.frames import VideoInfo
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 talks to stderr by itself; errors only
 
@@ -95,6 +97,36 @@ CODECS: Mapping[str, Codec] = {
 }
 
 
+LIGHT_OPTIONS: Mapping[str, tuple[str, str, str, bool]] = {
+    "libx264": ("x264-params", "mastering-display", "cll", True),
+    "libx265": ("x265-params", "master-display", "max-cll", True),
+    "libsvtav1": ("svtav1-params", "mastering-display", "content-light", False),
+}
+"""Encoder → option, its two keys, and whether it counts in the whole units of H.265 instead of in cd/m²."""
+
+
+def light_options(encoder: str, info: VideoInfo, options: Mapping[str, str]) -> dict[str, str]:
+    """`options` with what `info` tells of screen and light, for encoders that take it."""
+    if encoder not in LIGHT_OPTIONS:
+        return dict(options)
+    name, screen, light, units = LIGHT_OPTIONS[encoder]
+    parts = [options[name]] if name in options else []
+    if info.mastering is not None:
+        x_y, nits = (50000, 10000) if units else (1, 1)
+        scaled = [value * x_y for value in info.mastering[:8]] + [
+            value * nits for value in info.mastering[8:]
+        ]
+        red, green, blue, white = (_pair(scaled[i : i + 2], units) for i in (0, 2, 4, 6))
+        parts.append(f"{screen}=G{green}B{blue}R{red}WP{white}L{_pair(scaled[:7:-1], units)}")
+    if info.content_light is not None:
+        parts.append("{}={},{}".format(light, *info.content_light))
+    return {**options, name: ":".join(parts)} if parts else dict(options)
+
+
+def _pair(values: Sequence[float], whole: bool) -> str:
+    return "({},{})".format(*(round(value) if whole else round(value, 5) for value in values))
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """A codec with everything settled: which encoder, pixel format and options."""
@@ -103,6 +135,11 @@ class Encoding:
     pixels: str
     options: Mapping[str, str]
     lossless: bool
+
+    @property
+    def tag(self) -> str | None:
+        """How MP4 and MOV must call the codec so that every player knows it."""
+        return "hvc1" if "265" in self.encoder or "hevc" in self.encoder else None
 
     @property
     def tells_shape(self) -> bool:
@@ -128,6 +165,8 @@ def choose(
             f"{path.name} can't hold {chosen.label}. Name a file ending in {' or '.join(fitting)}."
         )
     depth = min((depth for depth in chosen.formats if depth >= bits), default=max(chosen.formats))
+    if chosen.encoder not in av.codecs_available:
+        raise MediaError(f"{chosen.label} can't be encoded by this build of libav. Choose another codec.")
     if quality is None:
         quality = chosen.quality
     on_card = working_hardware(codec, depth) if hardware else None

@@ -16,7 +16,16 @@ from av.video.reformatter import VideoReformatter
 
 from flair_core.errors import MediaError
 from flair_core.frames import Frame, VideoInfo
-from flair_core.video.color import Orientation, bit_depth, color_tags, has_alpha, to_rgb, to_small_rgb
+from flair_core.video.color import (
+    UNSPECIFIED,
+    Orientation,
+    bit_depth,
+    color_tags,
+    has_alpha,
+    light_of,
+    to_rgb,
+    to_small_rgb,
+)
 from flair_core.video.containers import (
     discard_others,
     open_input,
@@ -206,6 +215,7 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
         orientation = Orientation.of(picture)
         width, height = orientation.size(picture.width, picture.height)
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+        mastering, content_light = light_of(picture)
         info = VideoInfo(
             width,
             height,
@@ -216,12 +226,16 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
             color=color_tags(picture),
             pixel_aspect=1 / aspect if orientation.turned else aspect,
             rotation=orientation.rotation,
+            mastering=mastering,
+            content_light=content_light,
             interlaced=picture.interlaced_frame or stream.codec_context.field_order not in PROGRESSIVE,
             has_audio=has_audio,
         )
         notes = []
         if has_alpha(picture.format):
             notes.append("The clip has transparency, which is ignored.")
+        if picture.colorspace not in (info.color.matrix, UNSPECIFIED) and not picture.format.is_rgb:
+            notes.append(f"Colour matrix {picture.colorspace} can't be undone; {info.color.matrix} is used.")
         if orientation.tilted:
             notes.append("The clip asks to be shown at an angle that is no quarter turn, which is ignored.")
     return info, orientation, tuple(notes)

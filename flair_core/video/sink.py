@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from flair_core.errors import MediaError
 from flair_core.video.color import from_rgb, stored_tags
 from flair_core.video.containers import write_errors
-from flair_core.video.encoders import CONTAINERS
+from flair_core.video.encoders import CONTAINERS, light_options
 from flair_core.video.images import write_png
 from flair_core.video.tracks import TrackCopy, mp4_options
 
@@ -184,7 +184,7 @@ class VideoSink(FrameSink):
             height=height,
             time_base=self._unit,
             pix_fmt=self._encoding.pixels,
-            options=dict(self._encoding.options),
+            options=light_options(self._encoding.encoder, self._like, self._encoding.options),
         )
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -192,6 +192,8 @@ class VideoSink(FrameSink):
         context.color_trc = self._tags.transfer
         context.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
         context.sample_aspect_ratio = self._like.pixel_aspect
+        if self._encoding.tag and self._container.format.name != "matroska":
+            context.codec_tag = self._encoding.tag
         self._stream = stream
         whole = self._seconds is None
         self._origin = 0 if whole else first.pts
@@ -200,6 +202,7 @@ class VideoSink(FrameSink):
             end = None if origin is None or self._seconds is None else origin + self._seconds
             self._tracks = TrackCopy(self._copy_from, self._container, origin=origin, end=end)
             stream.metadata.update(self._tracks.picture_metadata)
+            stream.disposition = self._tracks.picture_disposition
             self.notes += self._tracks.notes
 
     def _encode(self, picture: VideoFrame | None) -> None:

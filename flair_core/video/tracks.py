@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 from av.packet import Packet
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 from flair_core.video.containers import open_input, until_damage, video_stream
 
@@ -47,7 +47,7 @@ def mp4_options(source: Path, unit: Fraction) -> dict[str, str]:
         clocks = [unit, *(track.time_base for track in container.streams if track.time_base)]
         ticks = lcm(*(clock.denominator for clock in clocks))
         options = {"movie_timescale": str(min(ticks, FLICKS))}
-        if not COMMON_KEYS.issuperset(lasting(container.metadata)):
+        if not COMMON_KEYS.issuperset(lasting(container.metadata).keys() - {"timecode"}):
             options["movflags"] = "use_metadata_tags"
     return options
 
@@ -71,15 +71,30 @@ class TrackCopy:
         self._source, self._target, self._origin = open_input(source), target, origin
         self.notes: list[str] = []
         """What could not be taken along; one sentence each."""
+        self._pictures = video_stream(self._source, source)
         self._copies = {
             track.index: copy for track in self._source.streams if (copy := self._add(track)) is not None
         }
-        self.picture_metadata = lasting(video_stream(self._source, source).metadata)
-        """Of the track that the new pictures replace."""
         target.metadata.update(lasting(self._source.metadata))
+        target.metadata.pop("timecode", None)  # for the pictures only, or every track gets one
         target.set_chapters(list(_chapters(self._source.chapters(), origin, end)))
         self._packets = self._relevant()
         self._pending = next(self._packets, None)
+
+    @property
+    def picture_metadata(self) -> dict[str, str]:
+        """Of the track that the new pictures replace."""
+        metadata = lasting(self._pictures.metadata)
+        if self._origin is None and "timecode" in self._source.metadata:
+            metadata.setdefault("timecode", self._source.metadata["timecode"])
+        elif self._origin is not None:
+            metadata.pop("timecode", None)  # it counts from the first frame of all
+        return metadata
+
+    @property
+    def picture_disposition(self) -> Disposition:
+        """Of the track that the new pictures replace."""
+        return self._pictures.disposition
 
     def close(self) -> None:
         """Let go of the source."""
@@ -87,9 +102,12 @@ class TrackCopy:
 
     def _add(self, track: Stream) -> Stream | None:
         """The track of the target that takes the packets of `track`; None when they are left out."""
-        if track.type == "video" or track.discard == Discard.all:  # libav discards chapters' texts itself
+        if track is self._pictures or track.discard == Discard.all:  # libav discards chapters' texts itself
             return None
-        if not _fits(track, self._target.format.name):
+        if track.type == "data" and "timecode" in track.metadata and self._origin is None:
+            return None  # made again from the metadata of the pictures
+        partial = track.type == "video" and self._origin is not None  # can't begin between keyframes
+        if partial or not _fits(track, self._target):
             kind = f"{track.type}, {_codec(track)}"
             self.notes.append(f"A track of the source ({kind}) can't be held by the output and was left out.")
             return None
@@ -144,10 +162,14 @@ class TrackCopy:
                 yield packet
 
 
-def _fits(track: Stream, container: str) -> bool:
-    """Whether a header with this track can be written."""
+def _fits(track: Stream, target: OutputContainer) -> bool:
+    """Whether a header with this track can be written, and then its packets."""
+    if track.type == "data":
+        return False
+    if track.disposition & Disposition.attached_pic:  # lies among the usual tags, which free keys replace
+        return target.format.name == "mp4" and "movflags" not in target.container_options
     try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
+        with av.open(io.BytesIO(), "w", format=target.format.name) as trial:
             trial.add_stream_from_template(track, opaque=True).metadata.update(track.metadata)
             trial.start_encoding()
     except (av.FFmpegError, ValueError):
