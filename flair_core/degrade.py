@@ -42,7 +42,7 @@ def degrade_clip(source: Path, target: Path, settings: DegradationSettings, *, s
 
     Frames are first cut to multiples of the scale. The noise of a frame depends on (seed, frame index) only.
     """
-    if target.suffix.lower() not in ("", ".mkv", ".avi", ".mov"):
+    if target.suffix.lower() not in ("", ".mkv"):
         raise MediaError(f"{target.name} can't hold lossless frames: name a .mkv file or a folder.")
     with video.open_source(source) as clip:
         width, height = (extent // settings.scale for extent in (clip.info.width, clip.info.height))

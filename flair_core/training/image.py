@@ -50,7 +50,7 @@ class ImageTraining:
     init: Path | None = None
     """Start from these weights when the run is new."""
     max_minutes: float | None = None
-    save_minutes: float = 10
+    save_minutes: float = 5
     save_steps: int = 2000
 
     def rate_factor(self, step: int) -> float:
