@@ -69,6 +69,8 @@ FRONTAL = np.array([(0.308, 0.380), (0.682, 0.380), (0.497, 0.597), (0.332, 0.76
 PROFILE = np.array([(0.153, 0.409), (0.501, 0.409), (0.334, 0.609), (0.176, 0.766), (0.482, 0.765)])
 SEARCHED = 640
 """Longer side of the picture that the cascades search, in pixels."""
+TILT = 20.0
+"""Degrees by which the picture is turned for a second and a third look."""
 LEAST_QUALITY = 0.3
 """Below it the landmark model has found something that is no face."""
 
@@ -91,22 +93,34 @@ class CascadeDetector:
         ratio = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
         pyramid, model = Pyramid(grey), point_model()
         faces = []
-        for guess in self._proposals(small):
+        for guess in self.proposals(small):
             landmarks, quality = model.search(pyramid, (guess + 0.5) * ratio - 0.5)
             if quality >= LEAST_QUALITY:
                 faces.append(Detection(face_box(landmarks), landmarks, quality))
         return without_doubles(faces)
 
-    def _proposals(self, grey: Pixels) -> Iterator[Points]:
-        """Guessed landmarks of whatever might be a face."""
-        mirrored = np.ascontiguousarray(grey[:, ::-1])
-        for corner, side in _boxes(self._frontal, grey):
-            yield corner + side * FRONTAL
-        for corner, side in _boxes(self._profile, grey):
-            yield corner + side * PROFILE
-        for corner, side in _boxes(self._profile, mirrored):
-            right = (corner + side * PROFILE) * (-1, 1) + (grey.shape[1] - 1, 0)
-            yield right[[1, 0, 2, 4, 3]]
+    def proposals(self, grey: Pixels) -> Iterator[Points]:
+        """Guessed landmarks of what might be a face in (H, W): looks at it upright, tilted and mirrored."""
+        height, width = grey.shape
+        upright, mirror = np.eye(2, 3), np.array([(-1.0, 0, width - 1), (0, 1.0, 0)])
+        yield from _boxes(self._frontal, grey, upright, FRONTAL, 1.15)
+        for tilt in (-TILT, TILT):
+            tilted = cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1)
+            yield from _boxes(self._frontal, grey, np.asarray(tilted, np.float64), FRONTAL, 1.25)
+        yield from _boxes(self._profile, grey, upright, PROFILE, 1.25)
+        for guess in _boxes(self._profile, grey, mirror, PROFILE, 1.25):
+            yield guess[[1, 0, 2, 4, 3]]
+
+
+def _boxes(
+    cascade: cv2.CascadeClassifier, grey: Pixels, view: Points, shape: Points, step: float
+) -> Iterator[Points]:
+    """Landmarks (5, 2) in the picture of what a cascade finds in it through the map `view`."""
+    seen = cv2.warpAffine(grey, view, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+    for left, top, side, _ in cascade.detectMultiScale(
+        seen, scaleFactor=step, minNeighbors=2, minSize=(20, 20)
+    ):
+        yield transform(inverse(view), np.array([left, top]) + side * shape)
 
 
 def face_box(landmarks: Points) -> Points:
@@ -142,13 +156,6 @@ def shared(a: Points, b: Points) -> float:
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     smaller = min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))
     return float(np.prod(np.maximum(sides, 0)) / max(smaller, 1e-9))
-
-
-def _boxes(cascade: cv2.CascadeClassifier, grey: Pixels) -> Iterator[tuple[Points, float]]:
-    for left, top, side, _ in cascade.detectMultiScale(
-        grey, scaleFactor=1.15, minNeighbors=2, minSize=(20, 20)
-    ):
-        yield np.array([left, top], float), float(side)
 
 
 def _cascade(name: str) -> cv2.CascadeClassifier:

@@ -10,8 +10,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
-COLOUR_SHARE = 1 / 8
-"""Width of the blur that separates colour from detail, relative to the face."""
+COLOUR_CELLS = 8
+"""Colour is what so few pixels along a side of the face can hold; the rest is detail."""
 # Second differences in both directions: 0 on flat areas and ramps, std 6 on white noise of std 1.
 NOISE_FILTER = torch.tensor([(1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0)])
 MEDIAN_TO_STD = 1.4826
@@ -19,7 +19,8 @@ MEDIAN_TO_STD = 1.4826
 
 def with_colour_of(face: Tensor, observed: Tensor) -> Tensor:
     """The face with the broad colours and shades of the observed crop; both (3, S, S) in [-1, 1]."""
-    return (face + _blurred(observed - face, COLOUR_SHARE * face.shape[-1])).clamp(-1, 1)
+    broad = _resized(observed - face, COLOUR_CELLS, antialias=True)
+    return (face + _resized(broad, face.shape[-1], antialias=True)).clamp(-1, 1)
 
 
 def with_grain_of(face: Tensor, observed: Tensor, zoom: float, rng: torch.Generator) -> Tensor:
@@ -30,9 +31,11 @@ def with_grain_of(face: Tensor, observed: Tensor, zoom: float, rng: torch.Genera
     """
     side = face.shape[-1]
     fine = max(2, round(side / max(1.0, zoom)))
-    wanted, there = (noise_level(_resized(image, fine)) for image in (observed, face))
+    # Sampling keeps the noise of an enlarged frame; the face will be averaged when it is pasted.
+    wanted = noise_level(_resized(observed, fine, antialias=False))
+    there = noise_level(_resized(face, fine, antialias=True))
     grain = torch.randn(1, fine, fine, generator=rng) * (wanted**2 - there**2).clamp(min=0).sqrt()
-    return (face + _resized(grain, side)).clamp(-1, 1)
+    return (face + _resized(grain, side, antialias=True)).clamp(-1, 1)
 
 
 def noise_level(images: Tensor) -> Tensor:
@@ -41,19 +44,7 @@ def noise_level(images: Tensor) -> Tensor:
     return filtered.abs().median() * (MEDIAN_TO_STD / 6)
 
 
-def _resized(image: Tensor, side: int) -> Tensor:
+def _resized(image: Tensor, side: int, *, antialias: bool) -> Tensor:
     if image.shape[-1] == side:
         return image
-    return functional.interpolate(image[None], size=(side, side), mode="bicubic", antialias=True)[0]
-
-
-def _blurred(image: Tensor, sigma: float) -> Tensor:
-    reach = min(int(3 * sigma), image.shape[-1] - 1)
-    x = torch.arange(-reach, reach + 1, dtype=image.dtype)
-    kernel = (-0.5 * (x / sigma) ** 2).exp()
-    kernel = (kernel / kernel.sum())[None, None]
-    for dim in (-1, -2):
-        rows = image.transpose(dim, -1)
-        flat = functional.pad(rows.reshape(-1, 1, rows.shape[-1]), (reach, reach), "reflect")
-        image = functional.conv1d(flat, kernel).reshape(rows.shape).transpose(dim, -1)
-    return image
+    return functional.interpolate(image[None], size=(side, side), mode="bicubic", antialias=antialias)[0]

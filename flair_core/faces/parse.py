@@ -78,8 +78,6 @@ class Parser:
         """
         if name not in NETWORKS:
             raise SettingsError(f"There is no face parser {name!r}; choose {', '.join(NETWORKS)}.")
-        from facexlib import parsing  # noqa: PLC0415 - slow to import
-
         network = NETWORKS[name]
         file = file or folder() / network.file
         if not file.is_file():
@@ -87,6 +85,8 @@ class Parser:
                 f"The parser {name} needs {network.file}, but there is no {file}. Download it from "
                 f"{network.source} and put it there, or use a mask that needs no parser."
             )
+        from facexlib import parsing  # noqa: PLC0415 - slow to import
+
         self.classes = network.classes
         self._network: Any = (
             parsing.ParseNet(in_size=SIZE, out_size=SIZE, parsing_ch=19)

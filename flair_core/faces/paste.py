@@ -34,8 +34,8 @@ def enlarged(rgb: Image, upscale: int) -> Image:
     if upscale == 1:
         return rgb.copy()
     size = (rgb.shape[1] * upscale, rgb.shape[0] * upscale)
-    larger = cv2.resize(to_unit(rgb), size, interpolation=cv2.INTER_LANCZOS4)
-    return _like(np.asarray(larger, np.float32), rgb)
+    larger = np.asarray(cv2.resize(to_unit(rgb), size, interpolation=cv2.INTER_LANCZOS4), np.float32)
+    return _like(larger.clip(0, 1), rgb)
 
 
 def paste_into(canvas: Image, rgb: Image, face: torch.Tensor, matrix: Points, mask: Mask) -> None:
@@ -62,7 +62,7 @@ def paste_into(canvas: Image, rgb: Image, face: torch.Tensor, matrix: Points, ma
     region = canvas[low[1] : low[1] + height, low[0] : low[0] + width]
     changed = (weight > 0) & moved.any(axis=2)
     old = to_unit(region[changed])
-    new = np.clip(old + moved[changed], 0, 1)
+    new = (old + moved[changed]).clip(0, 1)
     share = weight[changed][:, None]
     region[changed] = _like(to_gamma((1 - share) * to_linear(old) + share * to_linear(new)), rgb)
 
@@ -87,5 +87,5 @@ def to_gamma(value: NDArray[np.float32]) -> NDArray[np.float32]:
 def _like(value: NDArray[np.float32], example: Image) -> Image:
     """Floats in [0, 1] as pixels of the example's type."""
     if example.dtype.kind == "u":
-        value = np.rint(np.clip(value, 0, 1) * peak(example))
+        value = np.rint(value * peak(example))
     return value.astype(example.dtype)

@@ -71,9 +71,7 @@ class PointModel:
 
     def search(self, pyramid: Pyramid, guess: Points) -> tuple[Points, float]:
         """Like `refine`, for a guess whose tilt is not known."""
-        centre = guess.mean(axis=0)
-        starts = [(guess - centre) @ _rotation(roll) + centre for roll in ROLLS]
-        return max((self.refine(pyramid, start) for start in starts), key=lambda result: result[1])
+        return max((self.refine(pyramid, start) for start in tilted(guess)), key=lambda result: result[1])
 
 
 def describe(pyramid: Pyramid, points: Points) -> tuple[Points, NDArray[np.float32]]:
@@ -89,6 +87,9 @@ def point_model() -> PointModel:
     return PointModel(tensors["stages"].astype(np.float32), tensors["quality"].astype(np.float32))
 
 
-def _rotation(degrees: float) -> Points:
-    radians = np.radians(degrees)
-    return np.array([(np.cos(radians), -np.sin(radians)), (np.sin(radians), np.cos(radians))])
+def tilted(guess: Points) -> list[Points]:
+    """A guess (5, 2) as it is, and turned either way."""
+    centre = guess.mean(axis=0)
+    turns = np.exp(1j * np.radians(ROLLS))
+    points = (guess - centre) @ (1, 1j) * turns[:, None]
+    return list(np.stack([points.real, points.imag], axis=-1) + centre)

@@ -61,13 +61,13 @@ def placed(faces: Tensor, masks: Tensor, matrices: Matrices, size: tuple[int, in
 
 
 def paste(frames: Tensor, faces: Tensor, matrices: Matrices, masks: Tensor) -> Tensor:
-    """x (1 − m) + m G for frames x (N, 3, H, W) and faces G (N, 3, 512, 512) in [-1, 1]; see eq. (12)."""
+    """x (1 − m) + m G for frames x (N, 3, H, W) and faces G (N, 3, 512, 512) in [-1, 1]; eq. (12)."""
     inside, m = placed(faces, masks, matrices, (frames.shape[-2], frames.shape[-1]))
     return frames * (1 - m) + m * inside
 
 
 def _warp(images: Tensor, matrices: Matrices, size: tuple[int, int]) -> Tensor:
-    """Resample (N, C, H, W) through `matrices` (source to target) by cubic convolution, 0 around the image."""
+    """Resample (N, C, H, W) through `matrices` (source to target) by cubic convolution, 0 around it."""
     y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in size), indexing="ij")
     target = torch.stack([x, y, torch.ones_like(x)], -1)
     backward = torch.from_numpy(np.stack([inverse(np.asarray(matrix, np.float64)) for matrix in matrices]))

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from flair_core.faces import match
+from flair_core.faces.align import template
+from flair_core.faces.mask import elliptical, feathered, from_labels, from_landmarks, steadied
+
+
+@pytest.mark.parametrize("size", [64, 256, 512])
+@pytest.mark.parametrize("feather", [0, 18, 64])
+def test_ellipse(size, feather):
+    soft = elliptical(size, feather)
+    assert soft.shape == (size, size)
+    assert soft.dtype == np.float32
+    assert soft.min() == 0
+    assert soft.max() <= 1
+    border = np.concatenate([soft[0], soft[-1], soft[:, 0], soft[:, -1]])
+    assert (border == 0).all()
+    np.testing.assert_allclose(soft, soft[:, ::-1], atol=1e-6)
+    if feather <= size / 14:
+        x, y = np.rint(template(size)).astype(int).T
+        assert (soft[y, x] == 1).all()
+
+
+def test_feather_is_as_wide_as_asked_and_never_grows():
+    inside = np.zeros((100, 100), bool)
+    inside[20:80, 20:80] = True
+    soft = feathered(inside, 10)
+    assert (soft[~inside] == 0).all()
+    row = soft[50, 20:50]
+    assert (np.diff(row) >= 0).all()
+    assert np.argmax(row == 1) in (9, 10, 11)
+
+
+def test_landmarks_of_the_average_face_give_the_average_mask():
+    ours, average = from_landmarks(template(256), 256, 10), elliptical(256, 10)
+    assert np.abs(ours - average).mean() < 0.02
+
+
+def test_mask_follows_turned_landmarks():
+    points = template(256)
+    angle = np.radians(30)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    soft = from_landmarks((points - 128) @ turn + 128, 256, 10)
+    y, x = np.nonzero(soft > 0.5)
+    spread = np.cov(np.stack([x, y]))
+    longest = np.linalg.eigh(spread)[1][:, 1]
+    assert np.degrees(np.arctan2(longest[0], longest[1])) % 180 == pytest.approx(150, abs=3)
+
+
+def test_labels_keep_occluders_out():
+    labels = np.zeros((128, 128), np.uint8)
+    labels[30:100, 30:100] = 1
+    labels[40:60, 40:60] = 5
+    labels[70:90, 50:80] = 17  # a hand before the mouth
+    soft = from_labels(labels, {1, 5}, 4)
+    assert (soft[labels == 17] == 0).all()
+    assert (soft[labels == 0] == 0).all()
+    assert soft[50, 50] == 1
+    assert soft[60, 60] == 1  # no seam between kept classes
+
+
+def test_steadied_masks_flicker_less_and_keep_what_stands_still():
+    rng = np.random.default_rng(0)
+    flicker = np.stack([np.roll(elliptical(64, 4), rng.integers(-2, 3), axis=1) for _ in range(20)])
+    steady = steadied(flicker, 2)
+    assert np.abs(np.diff(steady, axis=0)).mean() < 0.4 * np.abs(np.diff(flicker, axis=0)).mean()
+    still = np.repeat(elliptical(64, 4)[None], 5, axis=0)
+    np.testing.assert_allclose(steadied(still, 2), still, atol=1e-6)
+
+
+def smooth_face(size=128):
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, size)] * 2, indexing="ij")
+    return 0.6 * torch.stack([torch.sin(3 * x) * y, torch.cos(4 * y), (x * y > 0.1).float() - 0.5])
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1])
+def test_noise_level_is_that_of_the_noise(sigma):
+    noise = sigma * torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert match.noise_level(smooth_face() + noise).item() == pytest.approx(sigma, rel=0.1)
+
+
+def test_grain_matches_the_footage():
+    rng = torch.Generator().manual_seed(0)
+    face = smooth_face()
+    observed = face + 0.06 * torch.randn(face.shape, generator=rng)
+    grained = match.with_grain_of(face, observed, 1.0, rng)
+    assert match.noise_level(grained).item() == pytest.approx(0.06, rel=0.15)
+    assert torch.equal(match.with_grain_of(face, face, 1.0, rng), face)
+
+
+def test_grain_of_an_enlarged_crop_is_coarse():
+    rng = torch.Generator().manual_seed(0)
+    face = torch.zeros(3, 128, 128)
+    observed = 0.2 * torch.randn(3, 32, 32, generator=rng)
+    observed = torch.nn.functional.interpolate(observed[None], scale_factor=4, mode="bicubic")[0]
+    grain = match.with_grain_of(face, observed, 4.0, rng)[0]
+    neighbours = (grain[:, 1:] * grain[:, :-1]).mean() / grain.square().mean()
+    assert neighbours > 0.8
+    assert grain.std() == pytest.approx(observed.std().item(), rel=0.25)
+
+
+def test_colour_matches_and_detail_stays():
+    face = smooth_face() * 0.5
+    observed = face + torch.tensor([0.3, -0.2, 0.1]).view(3, 1, 1)
+    found = match.with_colour_of(face, observed)
+    torch.testing.assert_close(found, observed, atol=1e-4, rtol=0)
+    stripes = 0.1 * torch.cos(torch.arange(128) * torch.pi)
+    kept = match.with_colour_of(face + stripes, face) - face
+    assert (kept[..., 8:-8] - stripes[8:-8]).abs().max() < 0.02
