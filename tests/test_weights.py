@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.denoisers.unet import UNetConfig
 from flair_core.errors import ShapeError, WeightsError
+from flair_core.interpolation.amt import AMT
 
 SMALL = UNetConfig(
     channels=(32, 64), blocks=1, embedding=64, out_channels=3, attention=(1,), window=3, head_channels=32
@@ -210,6 +212,21 @@ def test_a_missing_file_an_archive_and_a_bare_tensor_are_refused(tmp_path):
     torch.save(torch.zeros(3), tmp_path / "tensor.pt")
     with pytest.raises(WeightsError, match="Tensor"):
         weights.import_checkpoint(tmp_path / "tensor.pt", "flair-x8")
+
+
+def test_restorers_are_checked_against_their_networks(tmp_path):
+    with torch.device("meta"):
+        shapes = AMT().state_dict()
+    state = {key: torch.zeros(value.shape) for key, value in shapes.items()}
+    torch.save({"state_dict": state}, tmp_path / "amt-g.pth")
+    assert weights.import_checkpoint(tmp_path / "amt-g.pth").stem == "amt"
+    assert weights.load("amt").keys() == state.keys()
+    with pytest.raises(WeightsError, match=r"amt-g\.pth"):
+        weights.import_checkpoint(tmp_path / "amt-g.pth", "restoreformer-pp")
+    state.pop(last := list(state)[-1])
+    torch.save(state, tmp_path / "amt-g.pth")
+    with pytest.raises(WeightsError, match=re.escape(last)):
+        weights.import_checkpoint(tmp_path / "amt-g.pth")
 
 
 def test_verify_notices_a_changed_file(checkpoint):
