@@ -76,7 +76,9 @@ def main() -> None:
     for minutes in arguments.minutes:
         command = [sys.executable, "-m", "benchmarks.memory", "--frames", str(int(minutes * 60 * RATE))]
         peaks.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    print(json.dumps({"minutes": arguments.minutes, "peak_mb": peaks, "ratio": round(peaks[1] / peaks[0], 3)}))
+    print(
+        json.dumps({"minutes": arguments.minutes, "peak_mb": peaks, "ratio": round(peaks[1] / peaks[0], 3)})
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=7)
     arguments = parser.parse_args()
-    settings = RestorationSettings(degradation=SETTINGS.degradation, sampler=SamplerSettings(steps=arguments.steps))
+    settings = RestorationSettings(
+        degradation=SETTINGS.degradation, sampler=SamplerSettings(steps=arguments.steps)
+    )
     device = devices.pick()
     models = load_models(settings, device)
     with tempfile.TemporaryDirectory() as folder, video.open_source(make_demo(Path(folder))) as source:

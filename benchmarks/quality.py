@@ -21,7 +21,13 @@ from flair_core.frames import to_float, to_uint8
 from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.recipe import estimate
 from flair_core.restore import load_models
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings, changed
+from flair_core.settings import (
+    DegradationSettings,
+    FaceSettings,
+    RestorationSettings,
+    SamplerSettings,
+    changed,
+)
 
 TASKS = {
     "bicubic4": DegradationSettings(scale=4),
@@ -65,9 +71,13 @@ def main() -> None:
     parser.add_argument("--task", nargs="+", choices=TASKS, default=["bicubic8"])
     parser.add_argument("--steps", type=int, nargs="+", default=[SamplerSettings().steps])
     parser.add_argument("--samples", type=int, default=1)
-    parser.add_argument("--size", type=int, help="resize the clean frames to squares of this side; default as they are")
+    parser.add_argument(
+        "--size", type=int, help="resize the clean frames to squares of this side; default as they are"
+    )
     parser.add_argument("--every", type=int, default=1, help="measure every n-th frame")
-    parser.add_argument("--model", default=SamplerSettings().model, help="shipped name, or a safetensors file")
+    parser.add_argument(
+        "--model", default=SamplerSettings().model, help="shipped name, or a safetensors file"
+    )
     parser.add_argument("--rho", type=float, default=SamplerSettings().rho)
     arguments = parser.parse_args()
     clips = {}
@@ -97,7 +107,9 @@ def resized(frame: np.ndarray, side: int | None) -> np.ndarray:
     if side is None:
         return frame
     return to_uint8(
-        torch.nn.functional.interpolate(to_float(frame)[None], (side, side), mode="bicubic", antialias=True)[0]
+        torch.nn.functional.interpolate(to_float(frame)[None], (side, side), mode="bicubic", antialias=True)[
+            0
+        ]
     )
 
 

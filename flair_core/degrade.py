@@ -34,10 +34,14 @@ def read_sidecar(path: Path) -> DegradationSettings | None:
     try:
         return DegradationSettings(**json.loads(text)["degradation"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"The side-car {sidecar(path)} is damaged ({error}); delete it or degrade again.") from None
+        raise SettingsError(
+            f"The side-car {sidecar(path)} is damaged ({error}); delete it or degrade again."
+        ) from None
 
 
-def degrade_clip(source: Path, target: Path, settings: DegradationSettings, *, seed: int = 0) -> Iterator[Frame]:
+def degrade_clip(
+    source: Path, target: Path, settings: DegradationSettings, *, seed: int = 0
+) -> Iterator[Frame]:
     """Degrade every frame; y is written without loss (FFV1 in RGB, or a folder of PNGs) and yielded.
 
     Frames are first cut to multiples of the scale. The noise of a frame depends on (seed, frame index) only.
@@ -47,7 +51,9 @@ def degrade_clip(source: Path, target: Path, settings: DegradationSettings, *, s
     with video.open_source(source) as clip:
         width, height = (extent // settings.scale for extent in (clip.info.width, clip.info.height))
         if not width or not height:
-            raise MediaError(f"{source.name} is smaller than {settings.scale} pixels; choose a smaller --scale.")
+            raise MediaError(
+                f"{source.name} is smaller than {settings.scale} pixels; choose a smaller --scale."
+            )
         with video.open_sink(target, like=clip.info, width=width, height=height, codec="lossless") as sink:
             for frame in clip.frames(0, len(clip)):
                 y = degrade_frame(frame.rgb, settings, (seed, frame.index))

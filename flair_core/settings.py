@@ -130,13 +130,19 @@ class DegradationSettings(Checked):
         Help("Blur kind", "h", "What softened the picture: resizing, defocus, or movement during exposure."),
     ] = "bicubic"
     blur_sigma: Annotated[
-        float, Range(0.1, 8, 0.1), Help("Blur", "σ_h", "Width of the defocus blur, in pixels of the restored face.")
+        float,
+        Range(0.1, 8, 0.1),
+        Help("Blur", "σ_h", "Width of the defocus blur, in pixels of the restored face."),
     ] = 1.5
     blur_ratio: Annotated[
-        float, Range(0.1, 1, 0.05), Help("Blur shape", "σ₂/σ₁", "1 is a round blur; less is stretched along the angle.")
+        float,
+        Range(0.1, 1, 0.05),
+        Help("Blur shape", "σ₂/σ₁", "1 is a round blur; less is stretched along the angle."),
     ] = 1.0
     motion_length: Annotated[
-        float, Range(1, 31, 1), Help("Motion length", "L", "How far the picture moved, in pixels of the restored face.")
+        float,
+        Range(1, 31, 1),
+        Help("Motion length", "L", "How far the picture moved, in pixels of the restored face."),
     ] = 9.0
     angle: Annotated[
         float, Range(-180, 180, 1), Help("Angle", "θ", "Direction of a motion or stretched blur, in degrees.")
@@ -162,22 +168,28 @@ class DegradationSettings(Checked):
 class SamplerSettings(Checked):
     """How the reverse diffusion runs, eq. (9) and (12)."""
 
-    model: Annotated[str, Help("Model", "ε_θ", "The network that restores. The starter model ships with the app.")] = (
-        "starter"
-    )
+    model: Annotated[
+        str, Help("Model", "ε_θ", "The network that restores. The starter model ships with the app.")
+    ] = "starter"
     steps: Annotated[
-        int, Range(1, 1000), Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer.")
+        int,
+        Range(1, 1000),
+        Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer."),
     ] = 4
     rho: Annotated[
         float, Range(0, 1, 0.05), Help("Stochasticity", "ρ", "How much fresh randomness each step adds.")
     ] = 0.25
     samples: Annotated[
-        int, Range(1, 32), Help("Samples averaged", "SA", "The mean of several results: truer and smoother, slower.")
+        int,
+        Range(1, 32),
+        Help("Samples averaged", "SA", "The mean of several results: truer and smoother, slower."),
     ] = 1
     gamma: Annotated[
         float,
         Range(0, 1, 0.01),
-        Help("Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."),
+        Help(
+            "Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."
+        ),
     ] = 1.0
     enhancer: Annotated[
         str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
@@ -185,13 +197,21 @@ class SamplerSettings(Checked):
     w_tau: Annotated[
         float,
         Range(0, 1, 0.01),
-        Help("Enhancement", "w_τ", "How much of the enhancer's face is mixed in: more is crisper but less faithful."),
+        Help(
+            "Enhancement",
+            "w_τ",
+            "How much of the enhancer's face is mixed in: more is crisper but less faithful.",
+        ),
     ] = 0.0
     tau: Annotated[
-        int, Range(0, 999), Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal.")
+        int,
+        Range(0, 999),
+        Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal."),
     ] = 0
     seed: Annotated[
-        int, Range(0, 2**31 - 1), Help("Seed", "seed", "Another seed invents other, equally plausible detail.")
+        int,
+        Range(0, 2**31 - 1),
+        Help("Seed", "seed", "Another seed invents other, equally plausible detail."),
     ] = 0
     policy: Annotated[
         str,
@@ -214,7 +234,9 @@ class FaceSettings(Checked):
         int, Choice((1, 2, 4)), Help("Frame size", "×", "Size of the written frame relative to the source.")
     ] = 1
     feather: Annotated[
-        float, Range(0, 64, 1), Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face.")
+        float,
+        Range(0, 64, 1),
+        Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face."),
     ] = 18.0
 
 
@@ -241,12 +263,16 @@ class RestorationSettings:
         try:
             data = json.loads(text)
         except ValueError as error:
-            raise SettingsError(f"The preset is not valid JSON ({error}). Save it again from the application.") from None
+            raise SettingsError(
+                f"The preset is not valid JSON ({error}). Save it again from the application."
+            ) from None
         if not isinstance(data, dict):
             raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
         version = data.pop("version", PRESET_VERSION)
         if version != PRESET_VERSION:
-            raise SettingsError(f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}.")
+            raise SettingsError(
+                f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
+            )
         groups = {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
         return cls(**{name: _build(groups, name, value) for name, value in data.items()})
 
@@ -259,7 +285,9 @@ def _build(groups: Mapping[str, type], name: str, value: Any) -> Any:
     known = fields(groups[name])
     for key in value:
         if key not in known:
-            raise SettingsError(f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}.")
+            raise SettingsError(
+                f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}."
+            )
     return groups[name](**value)
 
 

@@ -40,7 +40,9 @@ def test_a_file_that_fits_is_kept_and_verified_until_it_changes(folder, tmp_path
     assert "has changed since it was imported" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [["import", "missing.pt", "--name", "flair-x8"], ["verify", "flair-x8"], ["verify", "no"]])
+@pytest.mark.parametrize(
+    "argv", [["import", "missing.pt", "--name", "flair-x8"], ["verify", "flair-x8"], ["verify", "no"]]
+)
 def test_what_is_missing_is_said_in_one_sentence(folder, argv, capsys):
     assert main(["models", *argv]) == 2
     assert capsys.readouterr().err.startswith("flair models: ")

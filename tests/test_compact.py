@@ -79,7 +79,9 @@ def test_different_degradations_are_told_apart():
 
 def test_weights_survive_the_file(tmp_path):
     network = CompactNetwork(SMALL)
-    save_file({k: v.half() for k, v in network.state_dict().items()}, tmp_path / "w.safetensors", metadata(SMALL))
+    save_file(
+        {k: v.half() for k, v in network.state_dict().items()}, tmp_path / "w.safetensors", metadata(SMALL)
+    )
     loaded = load(tmp_path / "w.safetensors", CPU)
     assert loaded.network.config == SMALL
     for name, value in network.state_dict().items():

@@ -57,7 +57,12 @@ def test_the_seed_decides_the_noise_of_each_frame(clip):
 def test_no_side_car_is_no_error_but_a_damaged_one_is(tmp_path):
     clip = tmp_path / "y.mkv"
     assert read_sidecar(clip) is None
-    for text in ("{", "{}", json.dumps({"degradation": {"scale": 3}}), json.dumps({"degradation": {"unknown": 1}})):
+    for text in (
+        "{",
+        "{}",
+        json.dumps({"degradation": {"scale": 3}}),
+        json.dumps({"degradation": {"unknown": 1}}),
+    ):
         sidecar(clip).write_text(text)
         with pytest.raises(SettingsError):
             read_sidecar(clip)

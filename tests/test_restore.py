@@ -42,7 +42,9 @@ def clip(tmp_path):
     """Seven lossless frames of moving blobs."""
     path = tmp_path / "clip.mkv"
     rng = np.random.default_rng(0)
-    scene = cv2.resize(rng.integers(0, 256, (8, 12, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    scene = cv2.resize(
+        rng.integers(0, 256, (8, 12, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
+    )
     info = VideoInfo(WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), FRAMES)
     with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="lossless") as sink:
         for index in range(FRAMES):
@@ -139,6 +141,8 @@ def test_the_demos_face_is_found_and_followed(tmp_path):
     assert len(face) > 0.9 * len(progress)
     nose = np.array([face.at(index)[2] for index in range(face.first, face.first + len(face))])
     picture = np.array([225.0, 120.0])  # the astronaut's nose, by eye
-    path = np.array([camera(i)[:, :2] @ picture + camera(i)[:, 2] for i in range(face.first, face.first + len(face))])
+    path = np.array(
+        [camera(i)[:, :2] @ picture + camera(i)[:, 2] for i in range(face.first, face.first + len(face))]
+    )
     assert CENTRE[1] > picture[1]
     assert np.linalg.norm((nose - nose.mean(0)) - (path - path.mean(0)), axis=1).max() < 5

@@ -88,7 +88,9 @@ def arguments(*argv):
 def test_options_win_over_the_preset_and_the_side_car_fills_the_rest(tmp_path):
     preset = tmp_path / "look.json"
     preset.write_text(json.dumps({"sampler": {"steps": 12, "gamma": 0.5}}))
-    settings = settings_of(arguments("--preset", str(preset), "--steps", "3", "--blur-sigma", "2", "--aligned"))
+    settings = settings_of(
+        arguments("--preset", str(preset), "--steps", "3", "--blur-sigma", "2", "--aligned")
+    )
     assert (settings.sampler.steps, settings.sampler.gamma) == (3, 0.5)
     assert (settings.degradation.kernel, settings.degradation.blur_sigma) == ("gaussian", 2.0)
     assert settings.faces.aligned
@@ -125,7 +127,9 @@ def test_a_bad_option_ends_with_one_line_and_exit_code_2(argv, message, capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("text", "frames"), [(":", range(10)), ("3", range(3, 4)), ("2:5", range(2, 6)), ("7:", range(7, 10))])
+@pytest.mark.parametrize(
+    ("text", "frames"), [(":", range(10)), ("3", range(3, 4)), ("2:5", range(2, 6)), ("7:", range(7, 10))]
+)
 def test_ranges_include_both_ends(text, frames):
     assert options.span(text, 10) == frames
 

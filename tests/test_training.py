@@ -102,7 +102,7 @@ def test_sources_select_faces(faces):
     assert len(load_faces(faces, ["open"])) == 4
     with pytest.raises(MediaError, match="has no source nowhere; it has closed, open"):
         load_faces(faces, ["nowhere"])
-    with pytest.raises(MediaError, match="index.csv"):
+    with pytest.raises(MediaError, match=r"index\.csv"):
         load_faces(faces / "missing")
 
 

@@ -11,13 +11,20 @@ from flair_core.windows import windows
 def test_every_frame_is_fresh_once(first, count, length, overlap):
     overlap = min(overlap, length - 1)
     found = list(windows(first, first + count, length, overlap))
-    assert [i for window in found for i in range(window.fresh, window.last)] == list(range(first, first + count))
+    assert [i for window in found for i in range(window.fresh, window.last)] == list(
+        range(first, first + count)
+    )
     assert all(window.last - window.first <= length for window in found)
     assert all(window.overlap == overlap for window in found[1:])
 
 
 def test_the_papers_windows():
-    assert [(w.first, w.fresh, w.last) for w in windows(0, 25, 10, 3)] == [(0, 0, 10), (7, 10, 17), (14, 17, 24), (21, 24, 25)]
+    assert [(w.first, w.fresh, w.last) for w in windows(0, 25, 10, 3)] == [
+        (0, 0, 10),
+        (7, 10, 17),
+        (14, 17, 24),
+        (21, 24, 25),
+    ]
 
 
 @pytest.mark.parametrize("length", [1, 5])

@@ -14,9 +14,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The degradation's options."""
     parser = commands.add_parser("degrade", help="degrade a clean clip by known parameters, eq. (10)")
     parser.add_argument("input", type=Path, help="video, image or folder of images")
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".mkv (lossless FFV1) or a folder of PNGs")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help=".mkv (lossless FFV1) or a folder of PNGs"
+    )
     options.add(parser, DegradationSettings)
-    parser.add_argument("--motion", type=_motion, metavar="L,ANGLE", help="motion blur of this length and direction")
+    parser.add_argument(
+        "--motion", type=_motion, metavar="L,ANGLE", help="motion blur of this length and direction"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
     parser.set_defaults(run=run)
 

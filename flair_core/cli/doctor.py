@@ -6,7 +6,17 @@ import argparse
 import importlib.metadata
 import platform
 
-PACKAGES = ("PySide6-Essentials", "torch", "torchvision", "opencv-python", "numpy", "av", "facexlib", "pyqtgraph", "spandrel")
+PACKAGES = (
+    "PySide6-Essentials",
+    "torch",
+    "torchvision",
+    "opencv-python",
+    "numpy",
+    "av",
+    "facexlib",
+    "pyqtgraph",
+    "spandrel",
+)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -13,7 +13,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """list, import, verify."""
     parser = commands.add_parser("models", help="list, import and verify checkpoints")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="what there is, under which licence, and where to get it").set_defaults(run=listed)
+    actions.add_parser("list", help="what there is, under which licence, and where to get it").set_defaults(
+        run=listed
+    )
     fetch = actions.add_parser("import", help="check a fetched file against its network and keep it")
     fetch.add_argument("file", type=Path)
     fetch.add_argument("--name", help="which model it is, when the file's name does not tell")
@@ -32,7 +34,9 @@ def listed(_: argparse.Namespace) -> None:
         size = f", {entry.size / 2**20:.0f} MB" if entry.size else ""
         checksum = f", SHA-256 {entry.sha256}" if entry.sha256 else ""
         here = f"here: {status.path}" if status.path else f"not here: {entry.source}"
-        print(f"{entry.name}\n  {entry.purpose}\n  licence: {entry.licence}\n  file: {entry.file}{size}{checksum}")
+        print(
+            f"{entry.name}\n  {entry.purpose}\n  licence: {entry.licence}\n  file: {entry.file}{size}{checksum}"
+        )
         print(f"  {here}")
     print(f"Imported models lie in {weights.folder()}.")
 

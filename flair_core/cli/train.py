@@ -12,7 +12,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     image = stages.add_parser("image", help="the image stage: single faces, eq. (6)")
     image.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
-    image.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there goes on")
+    image.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; a run that is there goes on"
+    )
     image.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
     image.add_argument("--steps", type=int, default=20_000, help="the learning rate reaches zero here")
     image.add_argument("--cooldown", type=float, default=0.2, help="share of the steps over which it falls")
@@ -22,7 +24,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     image.add_argument("--learning-rate", type=float, default=4e-4)
     image.add_argument("--seed", type=int, default=0)
     image.add_argument("--init", type=Path, help="safetensors to start a new run from")
-    image.add_argument("--max-minutes", type=float, help="save and stop after this long; the same command goes on")
+    image.add_argument(
+        "--max-minutes", type=float, help="save and stop after this long; the same command goes on"
+    )
     image.set_defaults(run=run_image)
 
 

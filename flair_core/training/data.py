@@ -28,10 +28,14 @@ def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[
         with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise MediaError(f"{folder} is no folder of faces ({error}); it needs index.csv and tar shards.") from None
+        raise MediaError(
+            f"{folder} is no folder of faces ({error}); it needs index.csv and tar shards."
+        ) from None
     known = {row["source"] for row in rows}
     if sources is not None and (unknown := set(sources) - known):
-        raise MediaError(f"{folder} has no source {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
+        raise MediaError(
+            f"{folder} has no source {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+        )
     wanted = {row["file"] for row in rows if sources is None or row["source"] in sources}
     faces = []
     for shard in sorted(folder.glob("*.tar")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,7 +68,9 @@ class Logged:
     """Since this process began."""
 
 
-def loss_of(network: torch.nn.Module, schedule: NoiseSchedule, batch: tuple[Tensor, ...], noise: Tensor, t: Tensor) -> Tensor:
+def loss_of(
+    network: torch.nn.Module, schedule: NoiseSchedule, batch: tuple[Tensor, ...], noise: Tensor, t: Tensor
+) -> Tensor:
     """‖F − F*‖² where x0 = m + √w·F* (see flair_core.denoisers.compact), plus the likelihood that fits s_c².
 
     batch: x0, c (N, 3, H, W) and descriptions (N, FEATURES); noise like x0; t: (N,) steps of the chain.
@@ -97,7 +98,9 @@ def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[L
     if run.init:
         network.load_state_dict({k: v.float() for k, v in load_file(run.init).items()})
     schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+    )
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     step = _resume(run, config, network, optimizer, average)
     network.to(memory_format=torch.channels_last)
@@ -131,7 +134,11 @@ def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[L
 
 
 def _draw(
-    run: ImageTraining, config: CompactConfig, faces: NDArray[np.uint8], rng: np.random.Generator, device: torch.device
+    run: ImageTraining,
+    config: CompactConfig,
+    faces: NDArray[np.uint8],
+    rng: np.random.Generator,
+    device: torch.device,
 ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
     batch = draw_batch(faces, run.batch, run.group, run.crop, rng)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
@@ -157,7 +164,9 @@ def _resume(
         return 0
     saved = torch.load(path, weights_only=True)
     if saved["config"] != _plain(config):
-        raise WeightsError(f"{path} belongs to a network of another shape. Choose another folder for this run.")
+        raise WeightsError(
+            f"{path} belongs to a network of another shape. Choose another folder for this run."
+        )
     network.load_state_dict(saved["network"])
     optimizer.load_state_dict(saved["optimizer"])
     average.update(saved["average"])
@@ -182,7 +191,7 @@ def _save(
     }
     partial = run.out / "checkpoint.partial"
     torch.save(state, partial)
-    os.replace(partial, run.out / "checkpoint.pt")
+    partial.replace(run.out / "checkpoint.pt")
     export(average, config, run.out / "weights.safetensors")
 
 
@@ -191,7 +200,7 @@ def export(average: dict[str, Tensor], config: CompactConfig, path: Path) -> Non
     partial = path.with_suffix(".partial")
     halves = {key: value.detach().cpu().half().contiguous() for key, value in average.items()}
     save_file(halves, partial, metadata(config))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _plain(config: CompactConfig) -> dict[str, Any]:
