@@ -51,10 +51,12 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("copy_settings", "&Copy settings", "Ctrl+Shift+C"),
         Entry("paste_settings", "&Paste settings", "Ctrl+Shift+V"),
         Entry("reset_settings", "Reset &all settings"),
+        Entry("swap_settings", "S&wap settings A and B", "B"),
         SEPARATOR,
         Entry("draw_face", "&Draw a face…", "F"),
         Entry("remove_face", "Re&move drawn face", "Del"),
         SEPARATOR,
+        Entry("models", "M&odels…"),
         Entry("preferences", "Pre&ferences…", "Ctrl+,"),
     ),
     "&View": (
@@ -62,6 +64,7 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("wipe", "&Wipe", "2", checkable=True),
         Entry("difference", "&Difference", "3", checkable=True),
         Entry("residual", "&Residual", "4", checkable=True),
+        Entry("uncertainty", "&Uncertainty", "5", checkable=True),
         SEPARATOR,
         Entry("mask", "&Mask", "M", checkable=True),
         SEPARATOR,
@@ -92,9 +95,19 @@ MENUS: dict[str, tuple[Entry, ...]] = {
     ),
     "&Help": (Entry("shortcuts", "&Keyboard shortcuts", "F1"), Entry("about", "&About FLAIR Studio")),
 }
-EXCLUSIVE = ("side_by_side", "wipe", "difference", "residual")
+EXCLUSIVE = ("side_by_side", "wipe", "difference", "residual", "uncertainty")
 NEEDS_CLIP = (
-    *("save", "save_as", "export", "draw_face", "copy_settings", "zoom_fit", "zoom_100", "zoom_200"),
+    *(
+        "save",
+        "save_as",
+        "export",
+        "draw_face",
+        "copy_settings",
+        "swap_settings",
+        "zoom_fit",
+        "zoom_100",
+        "zoom_200",
+    ),
     *("play", "shuttle_back", "stop", "shuttle_forward", "step_back", "step_forward", "to_in", "to_out"),
     *("mark_in", "mark_out", "clear_span", "prerender"),
 )

@@ -46,15 +46,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app, arguments: argparse.Namespace) -> int:
-    from PySide6.QtGui import QIcon  # noqa: PLC0415
-
     from app import preferences, smoke, theme  # noqa: PLC0415
     from app.frame_loader import open_source  # noqa: PLC0415
     from app.main_window import MainWindow  # noqa: PLC0415
     from app.worker import RestorationCore  # noqa: PLC0415
 
     app.setApplicationName("FLAIR Studio")
-    app.setWindowIcon(QIcon(str(Path(__file__).parent.parent / "resources" / "icons" / "flair-studio.svg")))
+    app.setWindowIcon(theme.app_icon())
     kept = preferences.load()
     theme.apply(kept.theme)
     window = MainWindow(lambda: RestorationCore(arguments.device or kept.device), open_source)

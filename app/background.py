@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.tasks import Explore, FindFaces, MakeDemo, Point, Prerender, PreviewResult, ReadSidecar, UseDevice
+from app.tasks import (
+    Doubt,
+    Explore,
+    FindFaces,
+    ImportModel,
+    MakeDemo,
+    Offer,
+    Point,
+    Prerender,
+    PreviewResult,
+    ReadSidecar,
+    Spread,
+    UseDevice,
+)
 from app.worker import Outcome
 
 if TYPE_CHECKING:
@@ -15,7 +28,7 @@ if TYPE_CHECKING:
 
     from app.preview import PreviewController
     from app.session import Session
-    from app.tasks import Task
+    from app.tasks import PreviewRequest, Task
     from app.worker import Worker
 
 LONG = 3000
@@ -34,7 +47,10 @@ class Background(QObject):
     demo_made = Signal(object, object)
     """Path and settings."""
     no_face_found = Signal()
-    device_changed = Signal(str)
+    offered = Signal(object)
+    """The Offer is another one."""
+    doubt_known = Signal(object)
+    """Spread."""
 
     def __init__(
         self, session: Session, worker: Worker, previews: PreviewController, parent: QObject | None = None
@@ -44,6 +60,7 @@ class Background(QObject):
         self._search: FindFaces | None = None
         self._exploration: Explore | None = None
         self._prerender: Prerender | None = None
+        self._doubt: Doubt | None = None
         self._done = 0
         worker.progressed.connect(self._progressed)
         worker.ended.connect(self._ended)
@@ -106,6 +123,17 @@ class Background(QObject):
             self._prerender = Prerender(tuple(missing))
             self._worker.submit(self._prerender)
 
+    def doubt(self, request: PreviewRequest | None) -> None:
+        """Compare seeds on a frame; None stops."""
+        if self._doubt is not None:
+            if self._doubt.request == request:
+                return
+            self._worker.cancel(self._doubt)
+            self._doubt = None
+        if request is not None:
+            self._doubt = Doubt(request)
+            self._worker.submit(self._doubt)
+
     def _clip_changed(self) -> None:
         for task in (self._search, self._exploration, self._prerender):
             if task is not None:
@@ -129,8 +157,11 @@ class Background(QObject):
                 self._done += 1
                 self._previews.remember(event)
                 self.progressed.emit(self.tr("Restoring"), self._done, len(task.requests))
-            case UseDevice(), str():
-                self.device_changed.emit(event)
+            case _, Offer():
+                self.offered.emit(event)
+            case Doubt(), Spread() if task is self._doubt:
+                self.doubt_known.emit(event)
+                self.progressed.emit(self.tr("Comparing seeds"), event.seeds, task.seeds)
             case MakeDemo(), (path, settings):
                 self.demo_made.emit(path, settings)
             case ReadSidecar(), _ if task.clip == self._session.project.clip:
@@ -146,7 +177,7 @@ class Background(QObject):
             self.exploring.emit(False)
         elif task is self._prerender:
             self._prerender = None
-        elif not isinstance(task, UseDevice | MakeDemo | ReadSidecar):
+        elif not isinstance(task, Doubt | UseDevice | ImportModel | MakeDemo | ReadSidecar):
             return
         self.progressed.emit("", 0, 0)
         if outcome is Outcome.FAILED:

@@ -214,6 +214,15 @@ class Files(QObject):
         """Back to the defaults."""
         self._session.edit(self.tr("Reset settings"), settings=RestorationSettings())
 
+    def on_swap_settings(self) -> None:
+        """Compare two settings: the first time B is the same as A, and may then be changed."""
+        session = self._session
+        other, session.other = session.other, session.settings
+        if other is None:
+            self._say(self.tr("These settings are kept as A. Change them, then press B to go to and fro."))
+        else:
+            session.edit(self.tr("Swap A and B"), settings=other)
+
     # --- after a crash --------------------------------------------------------------------------
 
     def autosave(self) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -27,13 +27,14 @@ from app.playback import Player
 from app.preview import PreviewController
 from app.project import DrawnFace, Project
 from app.session import Session
-from app.tasks import Export, UseDevice
+from app.tasks import Export, ImportModel, UseDevice
 from app.widgets.banner import Banner
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, ShortcutsDialog
 from app.widgets.explorer import Explorer
 from app.widgets.faces import Faces
+from app.widgets.models import ModelsDialog
 from app.widgets.parameters import Parameters
-from app.widgets.queue import QueueDock, clock
+from app.widgets.queue import QueuePanel, clock
 from app.widgets.status import Status
 from app.widgets.step_strip import StageView, StepStrip
 from app.widgets.timeline import Timeline
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     from app.export_queue import Job
     from app.frame_loader import OpenSource
-    from app.tasks import Core, PreviewResult, Stages
+    from app.tasks import Core, Offer, PreviewResult, Spread, Stages
     from flair_core.settings import RestorationSettings
 
 MARGIN = 8
@@ -97,9 +98,9 @@ class MainWindow(QMainWindow):
         self.parameters = Parameters(self.session)
         self.timeline = Timeline(self.session, self.thumbnailer)
         self.status = Status()
-        self.dock = QueueDock(self.queue, self)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
-        self.dock.hide()
+        self.side = QStackedWidget()
+        self.side.addWidget(self.parameters)
+        self.side.addWidget(QueuePanel(self.queue))
 
     def _arrange(self) -> None:
         left = QFrame(objectName="panel")
@@ -117,11 +118,11 @@ class MainWindow(QMainWindow):
         upper.setSpacing(MARGIN)
         upper.addWidget(left, 1)
         upper.addLayout(centre, 6)
-        upper.addWidget(self.parameters, 1)
+        upper.addWidget(self.side, 1)
         left.setMinimumWidth(212)
         left.setMaximumWidth(320)
-        self.parameters.setMinimumWidth(296)
-        self.parameters.setMaximumWidth(380)
+        self.side.setMinimumWidth(296)
+        self.side.setMaximumWidth(380)
         editor = QWidget()
         column = QVBoxLayout(editor)
         column.setContentsMargins(0, 0, 0, 0)
@@ -147,12 +148,13 @@ class MainWindow(QMainWindow):
         session.project_changed.connect(self._project_changed)
         session.index_changed.connect(self._load_frame)
         session.title_changed.connect(self._show_title)
+        session.faces_changed.connect(self._load_frame)  # for the faces' pictures
         for signal in (session.faces_changed, session.selection_changed, session.index_changed):
             signal.connect(self._show_faces)
         session.undo.canUndoChanged.connect(self.actions_["undo"].setEnabled)
         session.undo.canRedoChanged.connect(self.actions_["redo"].setEnabled)
         self.loader.arrived.connect(self._take_frame)
-        worker.ready.connect(self.status.show_device)
+        worker.ready.connect(self._show_offer)
         worker.unusable.connect(self.banner.say)
         worker.crashed.connect(self.report_crash)
         previews.shown.connect(self._show_preview)
@@ -164,7 +166,8 @@ class MainWindow(QMainWindow):
         self.files.clip_chosen.connect(self.background.read_sidecar)
         self.files.recent_changed.connect(self._show_recent)
         self.files.demo_wanted.connect(self.background.make_demo)
-        self.background.device_changed.connect(self.status.show_device)
+        self.background.offered.connect(self._show_offer)
+        self.background.doubt_known.connect(self._show_spread)
         self.background.demo_made.connect(self._open_demo)
         self.background.progressed.connect(self.status.show_task)
         self.background.exploring.connect(self.explorer.set_running)
@@ -183,7 +186,6 @@ class MainWindow(QMainWindow):
         self.timeline.face_clicked.connect(session.select)
         self.timeline.span_dragged.connect(self._set_span)
         self.steps.chosen.connect(self._show_stages)
-        self.dock.visibilityChanged.connect(self.actions_["queue"].setChecked)
         self.welcome.open_wanted.connect(self.files.on_open)
         self.welcome.demo_wanted.connect(self.files.on_open_demo)
         self.welcome.recent_wanted.connect(lambda path: self.files.open_path(Path(path)))
@@ -197,6 +199,7 @@ class MainWindow(QMainWindow):
     def _clip_changed(self) -> None:
         clip = self.session.clip
         self.actions_.clip_is_open(clip is not None)
+        self.top.show_tools(clip is not None)
         self.pages.setCurrentIndex(0 if clip is None else 1)
         self.viewer.clear()
         self.explorer.clear()
@@ -206,8 +209,7 @@ class MainWindow(QMainWindow):
             self.actions_[name].setEnabled(able)
         self._load_frame()
         self._show_title()
-        if clip is not None:
-            self.viewer.setFocus()
+        (self.welcome if clip is None else self.viewer).setFocus()
 
     def _project_changed(self) -> None:
         self.explorer.show_current(self.session.settings.sampler)
@@ -256,6 +258,7 @@ class MainWindow(QMainWindow):
             return
         preview = result.preview
         self.viewer.show_preview(preview)
+        self._measure_doubt()
         self.steps.show_stages(result.stages)
         self.parameters.schedule.show_schedules(result.schedules)
         self._show_faces()
@@ -385,19 +388,22 @@ class MainWindow(QMainWindow):
         name = job.task.output.name
         if job.state is State.DONE:
             self.banner.say(
-                self.tr("{0} is ready.").format(name), {self.tr("Show the queue"): self.dock.show}
+                self.tr("{0} is ready.").format(name), {self.tr("Show the queue"): self._open_queue}
             )
         elif job.state is State.FAILED:
             self.banner.say(job.message)
 
     def offer_queue(self, waiting: int) -> None:
         """Ask about exports that were open when the application last ended."""
-        self.dock.show()
+        self._open_queue()
         paused = list(self.queue.jobs)
         self.banner.say(
             self.tr("{0} exports from last time are waiting.").format(waiting),
             {self.tr("Go on"): lambda: [self.queue.resume(job) for job in paused]},
         )
+
+    def _open_queue(self) -> None:
+        self.actions_["queue"].setChecked(True)
 
     # --- actions --------------------------------------------------------------------------------
 
@@ -425,6 +431,24 @@ class MainWindow(QMainWindow):
         """Where the restoration contradicts the footage."""
         self._compare(ViewMode.RESIDUAL, on)
 
+    def on_uncertainty(self, on: bool) -> None:
+        """What is invented."""
+        self._compare(ViewMode.UNCERTAINTY, on)
+        self._measure_doubt()
+
+    def _measure_doubt(self) -> None:
+        """Compare seeds as long as someone looks, on what is finished."""
+        result = self.previews.result
+        looked_at = (
+            self.viewer.mode is ViewMode.UNCERTAINTY and result is not None and not self.previews.running
+        )
+        self.background.doubt(result.request if looked_at else None)
+
+    def _show_spread(self, spread: Spread) -> None:
+        result = self.previews.result
+        if result is not None and spread.request == result.request:
+            self.viewer.show_spread(spread)
+
     def _compare(self, mode: ViewMode, on: bool) -> None:
         if on:
             self.steps.choose(None)
@@ -447,8 +471,8 @@ class MainWindow(QMainWindow):
         self.pictures.currentWidget().set_zoom(2.0)
 
     def on_queue(self, on: bool) -> None:
-        """Show or hide the queue."""
-        self.dock.setVisible(on)
+        """Show the queue in place of the settings, or these again."""
+        self.side.setCurrentIndex(int(on))
 
     def on_play(self) -> None:
         """Play or pause."""
@@ -555,6 +579,17 @@ class MainWindow(QMainWindow):
 
     def _open_demo(self, path: Path, settings: RestorationSettings) -> None:
         self.files.open_project(Project(clip=path, settings=settings))
+
+    def _show_offer(self, offer: Offer) -> None:
+        self.status.show_device(offer.device)
+        self.parameters.offer(offer.choices)
+
+    def on_models(self) -> None:
+        """List the networks, and take in files."""
+        dialog = ModelsDialog(self)
+        dialog.import_wanted.connect(lambda file, name: self.worker.submit(ImportModel(file, name)))
+        self.background.offered.connect(dialog.refresh)
+        dialog.exec()
 
     def _show_recent(self) -> None:
         recent = preferences.load().recent

@@ -59,6 +59,8 @@ class Session(QObject):
         """Frames that the search for faces has covered."""
         self.selected: int | None = None
         """Number of the face that the user clicked."""
+        self.other: RestorationSettings | None = None
+        """The settings B, to be compared with those of the project."""
         self.undo = QUndoStack(self)
         self.undo.cleanChanged.connect(self.title_changed)
 

@@ -25,11 +25,24 @@ MOST_STRIPS = 60
 """Steps whose stages are kept for the step strip; of longer chains every n-th."""
 
 
-class Core(Protocol):
-    """What the worker needs of the restoration core. The real one is in app.worker, tests have their own."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the computer has to offer."""
 
     device: str
     """What computes, in words."""
+    choices: dict[str, tuple[str, ...]]
+    """The names that settings without a fixed list may take here, by the setting's name."""
+
+
+class Core(Protocol):
+    """What the worker needs of the restoration core. The real one is in app.worker, tests have their own."""
+
+    def offer(self) -> Offer:
+        """What there is now."""
+
+    def import_model(self, file: Path, name: str) -> None:
+        """Check a fetched checkpoint and keep it."""
 
     def use_device(self, name: str) -> None:
         """Compute elsewhere from now on."""
@@ -158,7 +171,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UseDevice:
-    """Compute elsewhere; the event is the device in words."""
+    """Compute elsewhere; the event is the Offer."""
 
     order: ClassVar[int] = 0
     name: str
@@ -166,7 +179,21 @@ class UseDevice:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         core.use_device(self.name)
-        yield core.device
+        yield core.offer()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportModel:
+    """Take in a checkpoint that the user fetched; the event is the Offer."""
+
+    order: ClassVar[int] = 0
+    file: Path
+    name: str
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        core.import_model(self.file, self.name)
+        yield core.offer()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,6 +290,46 @@ class Point:
         energy = detail_energy(preview.frame)[inside].mean() / 3 if inside.any() else 0.0
         fidelity = 20 * np.log10(255 / max(preview.residual, 0.05))
         return cls(result, float(fidelity), float(np.sqrt(energy)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """Restore a frame with several seeds, to see what is invented; events are Spreads."""
+
+    order: ClassVar[int] = 2
+    request: PreviewRequest
+    seeds: int = 8
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        settings = self.request.settings
+        mean, total = np.float32(0), np.float32(0)
+        with core.open_source(self.request.clip) as source:
+            for count in range(1, self.seeds + 1):
+                sampler = replace(settings.sampler, seed=settings.sampler.seed + count - 1)
+                request = replace(self.request, settings=replace(settings, sampler=sampler))
+                frame = np.float32(0)
+                for result in request.run(core, source):
+                    frame = result.preview.frame.astype(np.float32)
+                    yield None
+                # Welford's running variance.
+                before = frame - mean
+                mean = mean + before / count
+                total = total + before * (frame - mean)
+                if count > 1:
+                    levels = np.sqrt(total.mean(axis=-1) / (count - 1))
+                    yield Spread(self.request, levels, count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How much results with different seeds differ."""
+
+    request: PreviewRequest
+    levels: NDArray[np.float32]
+    """(H, W) standard deviation, root mean square over the colours, in levels of the frame."""
+    seeds: int
+    """How many were compared so far."""
 
 
 @dataclass(frozen=True, slots=True)

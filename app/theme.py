@@ -135,6 +135,11 @@ def icon(name: str) -> QIcon:
     return made
 
 
+def app_icon() -> QIcon:
+    """The application's own."""
+    return QIcon(_file("flair-studio"))
+
+
 @cache
 def _drawing(name: str, colour: str) -> QPixmap:
     svg = (files("resources") / "icons" / f"{name}.svg").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import platformdirs
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.mailbox import Mailbox
-from app.tasks import PreviewResult, Schedules
+from app.tasks import Offer, PreviewResult, Schedules
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Worker(QThread):
     what time is left. Signals arrive in the thread of the receiver.
     """
 
-    ready = Signal(str)
-    """The core is loaded; what computes, in words."""
+    ready = Signal(object)
+    """The core is loaded: its Offer."""
     previewed = Signal()
     """`previews` holds a result."""
     preview_failed = Signal(object, str)
@@ -114,7 +114,7 @@ class Worker(QThread):
                 f"The restoration core can't be loaded ({error}). Run `flair doctor` for details."
             )
             return
-        self.ready.emit(core.device)
+        self.ready.emit(core.offer())
         self._work(core)
 
     def _work(self, core: Core) -> None:
@@ -233,7 +233,28 @@ class RestorationCore:
     def use_device(self, name: str) -> None:
         """See Core."""
         self._device = self._devices.pick(name)
-        self.device = self._devices.describe(self._device)
+
+    def offer(self) -> Offer:
+        """See Core."""
+        from flair_core import weights  # noqa: PLC0415
+        from flair_core.denoisers import released  # noqa: PLC0415
+        from flair_core.enhancers import factory  # noqa: PLC0415
+        from flair_core.faces import detect  # noqa: PLC0415
+
+        here = {status.checkpoint.name for status in weights.listing() if status.path}
+        detectors = [name for name, one in detect.NETWORKS.items() if (weights.folder() / one.file).is_file()]
+        choices = {
+            "model": (weights.SHIPPED, *(name for name in released.NETWORKS if name in here)),
+            "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
+            "detector": ("embedded", *detectors),
+        }
+        return Offer(self._devices.describe(self._device), choices)
+
+    def import_model(self, file: Path, name: str) -> None:
+        """See Core."""
+        from flair_core import weights  # noqa: PLC0415
+
+        weights.import_checkpoint(file, name)
 
     def _models(self, settings: RestorationSettings) -> Models:
         return self._restore.load_models(settings, self._device)

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from app.tasks import Schedules
-from flair_core.errors import MediaError
+from app.tasks import Offer, Schedules
+from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import Frame, VideoInfo
 
 WIDTH, HEIGHT, LENGTH = 96, 72, 24
@@ -66,17 +66,28 @@ class FakeTrack:
 class FakeCore:
     """Restores by brightening; `gate` holds every step back until the test lets it go."""
 
-    device = "CPU · test"
-
     def __init__(self):
         self.gate = threading.Event()
         self.gate.set()
         self.previewed = []
+        self.device = "cpu"
+        self.models = ("starter",)
         self.faces = 1
         self.error = None
 
     def use_device(self, name):
-        self.device = f"{name.upper()} · test"
+        self.device = name
+
+    def offer(self):
+        return Offer(
+            f"{self.device} · test",
+            {"model": self.models, "enhancer": ("none", "detail"), "detector": ("embedded",)},
+        )
+
+    def import_model(self, file, name):
+        if file.suffix != ".pth":
+            raise WeightsError(f"{file.name} is no checkpoint. Choose another file.")
+        self.models = (*self.models, name)
 
     def open_source(self, path):
         return FakeSource(path)

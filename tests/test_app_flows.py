@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from app.export_queue import State
 from app.project import SUFFIX, read
+from app.tasks import ImportModel
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
 from flair_core.settings import RestorationSettings
@@ -127,7 +129,7 @@ def test_export_writes_the_file_and_cancel_leaves_nothing(qtbot, opened, core, t
     assert (tmp_path / "out.mp4").exists()
     core.gate.clear()
     second = opened.start_export(tmp_path / "second.mp4", opened.session.span)
-    qtbot.waitUntil(lambda: (tmp_path / "second.mp4.partial").exists())
+    qtbot.waitUntil((tmp_path / "second.mp4.partial").exists)
     opened.queue.cancel(second)
     core.gate.set()
     qtbot.waitUntil(lambda: not list(tmp_path.glob("second.mp4*")))
@@ -137,7 +139,7 @@ def test_export_writes_the_file_and_cancel_leaves_nothing(qtbot, opened, core, t
 def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, opened, core, tmp_path):
     core.gate.clear()
     opened.start_export(tmp_path / "out.mp4", opened.session.span)
-    qtbot.waitUntil(lambda: (tmp_path / "out.mp4.partial").exists())
+    qtbot.waitUntil((tmp_path / "out.mp4.partial").exists)
     opened.session.seek(3)
     core.gate.set()
     opened.close()
@@ -227,7 +229,7 @@ def test_the_wipe_follows_the_mouse(qtbot, opened):
     assert viewer._wipe == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize(("key", "mode"), list(zip("1234", ViewMode, strict=True)))
+@pytest.mark.parametrize(("key", "mode"), list(zip("12345", ViewMode, strict=True)))
 def test_every_way_to_compare_paints(qtbot, opened, key, mode):
     qtbot.keyClick(opened, key)
     assert opened.viewer.mode is mode
@@ -350,6 +352,38 @@ def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
     opened.on_play()
     qtbot.waitUntil(lambda: seen >= set(range(6)))
     opened.on_stop()
+
+
+def test_doubt_is_measured_over_seeds_as_long_as_someone_looks(qtbot, opened, core):
+    qtbot.keyClick(opened, "5")
+    qtbot.waitUntil(lambda: opened.viewer._spread is not None and opened.viewer._spread.seeds == 8)
+    assert {settings.sampler.seed for _, _, settings in core.previewed} == set(range(8))
+    count = len(core.previewed)
+    opened.session.seek(4)
+    qtbot.keyClick(opened, "2")
+    qtbot.waitUntil(lambda: preview_is(opened))
+    assert opened.viewer._spread is None
+    assert len(core.previewed) <= count + 8
+
+
+def test_a_and_b_are_two_settings(qtbot, opened):
+    qtbot.keyClick(opened, "B")
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    qtbot.keyClick(opened, "B")
+    assert opened.session.settings.sampler.steps == 4
+    qtbot.keyClick(opened, "B")
+    assert opened.session.settings.sampler.steps == 9
+
+
+def test_an_imported_model_is_offered(qtbot, opened):
+    box = opened.parameters.controls["sampler", "model"]._box
+    opened.worker.submit(ImportModel(Path("notes.txt"), "flair-x8"))
+    qtbot.waitUntil(lambda: "notes.txt is no checkpoint" in opened.banner.text)
+    assert box.count() == 1
+    opened.worker.submit(ImportModel(Path("flair_x8.pth"), "flair-x8"))
+    qtbot.waitUntil(lambda: box.count() == 2)
+    box.setCurrentIndex(1)
+    assert opened.session.settings.sampler.model == "flair-x8"
 
 
 def test_a_side_car_sets_the_degradation(qtbot, window, clip, core, monkeypatch):

@@ -86,8 +86,7 @@ class ExportDialog(QDialog):
         go.setObjectName("primary")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setSpacing(14)
+        column = _column(self)
         column.addLayout(form)
         column.addWidget(buttons)
         self._format.currentIndexChanged.connect(self._change_suffix)
@@ -161,8 +160,7 @@ class PreferencesDialog(QDialog):
         )
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setSpacing(14)
+        column = _column(self)
         column.addLayout(form)
         column.addWidget(buttons)
 
@@ -188,6 +186,7 @@ class ShortcutsDialog(QDialog):
         for title, actions in groups.items():
             grid = QGridLayout()
             grid.setHorizontalSpacing(18)
+            grid.setVerticalSpacing(7)
             grid.addWidget(QLabel(title.upper(), objectName="heading"), 0, 0)
             keyed = [action for action in actions if not action.shortcut().isEmpty()]
             for row, action in enumerate(keyed, 1):
@@ -199,10 +198,11 @@ class ShortcutsDialog(QDialog):
                 columns.addLayout(grid)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
+        column = _column(self)
         column.addLayout(columns)
-        column.addSpacing(8)
+        column.addStretch(1)
         column.addWidget(buttons)
+        self.adjustSize()
 
 
 class CrashDialog(QDialog):
@@ -211,13 +211,14 @@ class CrashDialog(QDialog):
     def __init__(self, report: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Something went wrong"))
-        self.setMinimumSize(560, 240)
+        self.setMinimumWidth(560)
         words = self.tr(
             "FLAIR Studio met a fault of its own. Your project is safe and you can go on; "
             "if it happens again, please send the report."
         )
         details = QPlainTextEdit(report, readOnly=True, visible=False)
         details.setAccessibleName(self.tr("Report"))
+        details.setMinimumHeight(220)
         copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
         show.toggled.connect(details.setVisible)
@@ -228,7 +229,14 @@ class CrashDialog(QDialog):
         row.addWidget(show)
         row.addStretch(1)
         row.addWidget(buttons)
-        column = QVBoxLayout(self)
+        column = _column(self)
         column.addWidget(QLabel(words, wordWrap=True))
         column.addWidget(details, 1)
         column.addLayout(row)
+
+
+def _column(dialog: QDialog) -> QVBoxLayout:
+    column = QVBoxLayout(dialog)
+    column.setContentsMargins(18, 18, 18, 14)
+    column.setSpacing(16)
+    return column

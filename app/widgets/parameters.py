@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.widgets.controls import Control, control_for
+from app.widgets.controls import ChoiceControl, Control, control_for
 from app.widgets.schedule_plot import SchedulePlot
 from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from app.session import Session
 
 GROUPS = {"sampler": SamplerSettings, "degradation": DegradationSettings, "faces": FaceSettings}
@@ -73,6 +75,13 @@ class Parameters(QFrame):
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)
+
+    def offer(self, choices: Mapping[str, Sequence[str]]) -> None:
+        """Offer the networks that are here, by the setting's name."""
+        for (_, name), control in self.controls.items():
+            if name in choices and isinstance(control, ChoiceControl):
+                control.set_choices(choices[name])
+        self._show()
 
     def _edit(self, group: str, name: str, value: object, words: str) -> None:
         self._session.edit_setting(group, name, value, self.tr("Change {0}").format(words))

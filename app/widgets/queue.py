@@ -1,4 +1,4 @@
-"""The export queue as a dock: a card for each job."""
+"""The export queue: a card for each job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
-    QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,26 +33,27 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class QueueDock(QDockWidget):
+class QueuePanel(QFrame):
     """Shows every job with its progress and what can be done with it."""
 
     def __init__(self, queue: ExportQueue, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Export queue"))
-        self.setObjectName("queue")
+        super().__init__(parent, objectName="panel")
         self._queue = queue
         self._cards: dict[Job, _Card] = {}
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
-        self._column.setContentsMargins(8, 8, 8, 8)
+        self._column.setContentsMargins(10, 10, 10, 10)
+        self._column.setSpacing(8)
+        self._column.addWidget(QLabel(self.tr("Export queue").upper(), objectName="heading"))
         self._empty = QLabel(self.tr("Nothing to export yet. Use Export… to add a clip."), wordWrap=True)
         self._empty.setObjectName("muted")
         self._column.addWidget(self._empty)
         self._column.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inner)
-        scroll.setMinimumWidth(300)
-        self.setWidget(scroll)
+        frame = QVBoxLayout(self)
+        frame.setContentsMargins(1, 1, 1, 1)
+        frame.addWidget(scroll)
         queue.changed.connect(self._fill)
         queue.advanced.connect(lambda job: self._cards[job].refresh() if job in self._cards else None)
 
@@ -63,7 +63,7 @@ class QueueDock(QDockWidget):
         for at, job in enumerate(self._queue.jobs):
             if job not in self._cards:
                 self._cards[job] = _Card(self._queue, job)
-            self._column.insertWidget(1 + at, self._cards[job])
+            self._column.insertWidget(2 + at, self._cards[job])
             self._cards[job].refresh()
         self._empty.setVisible(not self._queue.jobs)
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWi
 if TYPE_CHECKING:
     from app.actions import Actions
 
-MODES = ("side_by_side", "wipe", "difference", "residual", "mask")
+MODES = ("side_by_side", "wipe", "difference", "residual", "uncertainty", "mask")
 
 
 class TopBar(QWidget):
@@ -24,17 +24,15 @@ class TopBar(QWidget):
         if not actions.bar.isNativeMenuBar():
             actions.bar.setFixedHeight(actions.bar.sizeHint().height())
             row.addWidget(actions.bar, 0, Qt.AlignmentFlag.AlignVCenter)
-        for name in ("undo", "redo"):
-            self._add(row, actions, name, "icon")
+        self._tools = [self._add(row, actions, name, "icon") for name in ("undo", "redo")]
         self._name = QLabel(objectName="muted")
         self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row.addSpacing(8)
         row.addWidget(self._name, 1)
-        for name in MODES:
-            self._add(row, actions, name)
+        self._tools += [self._add(row, actions, name) for name in MODES]
         row.addStretch(1)
         self._queue = self._add(row, actions, "queue")
-        self._add(row, actions, "export", "primary")
+        self._tools += [self._queue, self._add(row, actions, "export", "primary")]
         self.show_queue(0)
 
     def _add(self, row: QHBoxLayout, actions: Actions, name: str, style: str = "") -> QToolButton:
@@ -48,6 +46,11 @@ class TopBar(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(button)
         return button
+
+    def show_tools(self, shown: bool) -> None:
+        """Nothing but the menus before a clip is open."""
+        for button in self._tools:
+            button.setVisible(shown)
 
     def show_name(self, name: str) -> None:
         """What is open."""

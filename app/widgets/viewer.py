@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent
     from PySide6.QtWidgets import QWidget
 
+    from app.tasks import Spread
     from flair_core.restore import Preview
 
 AMPLIFIED = 2
 """Doublings of a difference."""
-HEAT_PEAK = 32.0
-"""Residual, in 8-bit levels, that is shown brightest."""
+RESIDUAL_PEAK, SPREAD_PEAK = 16.0, 24.0
+"""8-bit levels that are shown brightest."""
 MASK_LEVELS = (0.02, 0.5, 0.98)
 """Lines drawn: where the mask begins, its middle, and where it is full. The feather lies between them."""
 GRIP = 9
@@ -41,6 +42,7 @@ class ViewMode(Enum):
     WIPE = "wipe"
     DIFFERENCE = "difference"
     RESIDUAL = "residual"
+    UNCERTAINTY = "uncertainty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class Viewer(Canvas):
         self._observed = QImage()
         self._restored: QImage | None = None
         self._preview: Preview | None = None
-        self._heat: QImage | None = None
+        self._spread: Spread | None = None
+        self._heat: tuple[NDArray[np.float32], QImage] | None = None
         self._mask: NDArray[np.float32] | None = None
         self._contours: dict[float, QPainterPath] = {}
         self._mask_shown = False
@@ -101,7 +104,7 @@ class Viewer(Canvas):
 
     def show_frame(self, rgb: NDArray[np.uint8], size: QSize) -> None:
         """Show footage that has no restoration yet; `size` is what the restoration's will be."""
-        self._observed, self._restored, self._preview, self._heat = to_qimage(rgb), None, None, None
+        self._observed, self._restored, self._preview, self._spread = to_qimage(rgb), None, None, None
         self.set_picture_size(size)
         self.update()
 
@@ -110,9 +113,14 @@ class Viewer(Canvas):
         if self._preview is None or preview.observed is not self._preview.observed:
             self._observed = to_qimage(preview.observed)
         if preview is not self._preview:
-            self._preview, self._heat = preview, None
+            self._preview = preview
             self._restored = to_qimage(preview.frame)
         self.set_picture_size(self._restored.size())
+        self.update()
+
+    def show_spread(self, spread: Spread | None) -> None:
+        """What several seeds disagree about; None as long as it is unknown."""
+        self._spread = spread
         self.update()
 
     def clear(self) -> None:
@@ -165,10 +173,19 @@ class Viewer(Canvas):
                 self.draw_pill(painter, self.tr("Difference × {0}").format(2**AMPLIFIED), pane, left)
                 self.draw_pill(painter, self._captions[1], pane, right)
             case ViewMode.RESIDUAL:
-                self._paint_residual(painter, pane, target)
-                self._paint_overlays(painter, target)
+                preview = self._preview
+                levels = None if preview is None else preview.residual_map
+                self._paint_heat(painter, pane, target, levels, RESIDUAL_PEAK)
                 self.draw_pill(painter, self.tr("Where the restoration contradicts the footage"), pane, left)
                 self.draw_pill(painter, self._captions[1], pane, right)
+            case ViewMode.UNCERTAINTY:
+                spread = self._spread
+                self._paint_heat(
+                    painter, pane, target, None if spread is None else spread.levels, SPREAD_PEAK
+                )
+                self.draw_pill(painter, self.tr("What is invented: where seeds disagree"), pane, left)
+                count = 0 if spread is None else spread.seeds
+                self.draw_pill(painter, self.tr("{0} seeds").format(count), pane, right)
 
     def _paint_wipe(self, painter: QPainter, pane: QRectF, target: QRectF, restored: QImage) -> None:
         edge = self._wipe_edge(pane)
@@ -210,18 +227,22 @@ class Viewer(Canvas):
         painter.end()
         return layer
 
-    def _paint_residual(self, painter: QPainter, pane: QRectF, target: QRectF) -> None:
+    def _paint_heat(
+        self, painter: QPainter, pane: QRectF, target: QRectF, levels: NDArray[np.float32] | None, peak: float
+    ) -> None:
+        """Levels as colours over the darkened footage, with a legend."""
         self.draw_picture(painter, target, self._observed)
-        if self._preview is None:
-            return
-        if self._heat is None:
-            self._heat = to_qimage(heatmap(self._preview.residual_map, HEAT_PEAK))
-        painter.fillRect(target, theme.DARK.colour("canvas", 0.55))
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
-        self.draw_picture(painter, target, self._heat)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-        legend = self.tr("0 … {0:g} levels · rms {1:.1f}").format(HEAT_PEAK, self._preview.residual)
-        self.draw_pill(painter, legend, pane, Qt.AlignmentFlag.AlignBottom)
+        painter.fillRect(target, theme.DARK.colour("canvas", 0.6))
+        if levels is not None:
+            if self._heat is None or self._heat[0] is not levels:
+                self._heat = (levels, to_qimage(heatmap(levels, peak)))
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
+            self.draw_picture(painter, target, self._heat[1])
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        self._paint_overlays(painter, target)
+        self.draw_pill(
+            painter, self.tr("dark 0 … bright {0:g} levels").format(peak), pane, Qt.AlignmentFlag.AlignBottom
+        )
 
     def _paint_overlays(self, painter: QPainter, target: QRectF) -> None:
         """The mask, the faces and what is being drawn, in pixels of the picture."""

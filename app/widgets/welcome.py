@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app import theme
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +28,9 @@ class Welcome(QWidget):
         centre = Qt.AlignmentFlag.AlignHCenter
         column = QVBoxLayout(self)
         column.addStretch(2)
+        mark = QLabel(pixmap=theme.app_icon().pixmap(72, 72))
+        column.addWidget(mark, 0, centre)
+        column.addSpacing(14)
         column.addWidget(
             QLabel(self.tr("Bring faces in old footage back to life"), objectName="title"), 0, centre
         )
