@@ -277,8 +277,12 @@ class MainWindow(QMainWindow):
 
     def _show_covered(self) -> None:
         request = self.previews.request(self.session.index)
-        found = self.previews.cache.like(request) if request else {}
-        self.timeline.show_residuals({index: result.preview.residual for index, result in found.items()})
+        if request is None:
+            self.timeline.show_restored({}, set())
+            return
+        found = self.previews.cache.like(request)
+        residuals = {index: result.preview.residual for index, result in found.items()}
+        self.timeline.show_restored(residuals, self.previews.cache.frames_of(request.clip) - residuals.keys())
 
     def _show_stages(self, stages: Stages | None) -> None:
         if stages is not None:

@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.tasks import PreviewRequest, PreviewResult
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.session import Session
     from app.worker import Worker
 
@@ -43,6 +45,10 @@ class PreviewCache:
         self._bytes += result.nbytes
         while self._bytes > self._limit and len(self._results) > 1:
             self._bytes -= self._results.popitem(last=False)[1].nbytes
+
+    def frames_of(self, clip: Path) -> set[int]:
+        """Frames of a clip of which there is any result."""
+        return {request.index for request in self._results if request.clip == clip}
 
     def like(self, request: PreviewRequest) -> dict[int, PreviewResult]:
         """Results that differ from `request` in nothing but the frame, by frame."""

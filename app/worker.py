@@ -275,13 +275,11 @@ class RestorationCore:
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """See Core."""
-        from flair_core import policies  # noqa: PLC0415
-        from flair_core.degradations import build  # noqa: PLC0415
+        from flair_core import recipe  # noqa: PLC0415
 
         denoiser = self._models(settings).denoiser
-        A = build(settings.degradation, (denoiser.size, denoiser.size), self._device)
-        schedule = denoiser.schedule.respaced(settings.sampler.steps)
-        plan = policies.paper(schedule, settings.sampler, settings.degradation.sigma_e * A.noise_gain)
+        A = recipe.operator(settings, (denoiser.size, denoiser.size), self._device)
+        plan = recipe.plan_for(settings, denoiser.schedule.respaced(settings.sampler.steps), A)
         return Schedules(tuple(plan.gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:

@@ -79,7 +79,7 @@ def estimate(
     condition = Condition(upscale(y, size), settings.degradation, y)
     schedule = models.denoiser.schedule.respaced(sampler.steps)
     mask = None if mask is None else mask.to(models.device)
-    plan = _plan(settings, schedule, A)
+    plan = plan_for(settings, schedule, A)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma),
@@ -129,7 +129,8 @@ def operator(settings: RestorationSettings, size: tuple[int, int], device: torch
     return linear if degradation.jpeg is None else JpegDegradation(linear, degradation.jpeg)
 
 
-def _plan(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradation) -> policies.Plan:
+def plan_for(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradation) -> policies.Plan:
+    """The weights of every step under the chosen policy."""
     degradation = settings.degradation
     if settings.sampler.policy == "released":
         zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands

@@ -13,7 +13,7 @@ from app import theme
 from app.timecode import timecode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
     from pathlib import Path
 
     from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
@@ -56,6 +56,7 @@ class Timeline(QFrame):
         self._session, self._thumbnailer = session, thumbnailer
         self._thumbnails: dict[int, QImage] = {}
         self._residuals: Mapping[int, float] = {}
+        self._stale: Set[int] = frozenset()
         self._first, self._shown = 0.0, 1.0
         self._grip: Grip | None = None
         self._pan_from = QPointF()
@@ -73,9 +74,9 @@ class Timeline(QFrame):
         thumbnailer.arrived.connect(self._take_thumbnail)
         self._faces_changed()
 
-    def show_residuals(self, residuals: Mapping[int, float]) -> None:
-        """Frames that are restored with the current settings, and how far they are from the footage."""
-        self._residuals = residuals
+    def show_restored(self, residuals: Mapping[int, float], stale: Set[int]) -> None:
+        """Mark frames restored with the current settings, by how far they are from the footage, or with others."""
+        self._residuals, self._stale = residuals, stale
         self.update()
 
     # --- geometry -------------------------------------------------------------------------------
@@ -241,9 +242,10 @@ class Timeline(QFrame):
             painter.setPen(colours.colour("canvas"))
             painter.drawLine(QPointF(left, film.top()), QPointF(left, film.bottom()))
         painter.restore()
-        for index in self._residuals:
-            done = QRectF(self.x_of(index), film.top() - 3, self.x_of(1) - self.x_of(0), 2)
-            painter.fillRect(done.adjusted(0, 0, 0.5, 0), colours.colour("accent"))
+        width = self.x_of(1) - self.x_of(0) + 0.5
+        for frames, colour in ((self._stale, "muted"), (self._residuals, "accent")):
+            for index in frames:
+                painter.fillRect(QRectF(self.x_of(index), film.top() - 3, width, 2), colours.colour(colour))
 
     def _paint_faces(self, painter: QPainter) -> None:
         colours, project = theme.current(), self._session.project
