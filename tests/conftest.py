@@ -35,13 +35,19 @@ def clip(tmp_path):
     return path
 
 
-@pytest.fixture
-def window(qtbot, config, core):
-    """A window over the stand-in; closed in the end, and its threads with it."""
+@pytest.fixture(scope="session")
+def dressed(qapp):
+    """The application in its theme."""
     from app import theme
-    from app.main_window import MainWindow
 
     theme.apply("dark")
+
+
+@pytest.fixture
+def window(qtbot, dressed, config, core):
+    """A window over the stand-in; closed in the end, and its threads with it."""
+    from app.main_window import MainWindow
+
     window = MainWindow(lambda: core, core.open_source)
 
     def leave(_):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from app_fakes import FakeTrack
 
-from app.tasks import PreviewRequest, Prerender
+from app.tasks import Prerender, PreviewRequest
 from app.worker import Outcome, Worker
 from flair_core.errors import MediaError
 from flair_core.settings import RestorationSettings, SamplerSettings

@@ -1,0 +1,311 @@
+"""Single widgets and the small machines behind them."""
+
+from __future__ import annotations
+
+from dataclasses import fields as dataclass_fields
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from app_fakes import FakeTrack
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+
+from app.playback import Player
+from app.preview import PreviewCache
+from app.project import Project
+from app.session import Clip, Session
+from app.tasks import PreviewRequest, PreviewResult, Schedules
+from app.widgets.canvas import Canvas
+from app.widgets.controls import control_for
+from app.widgets.parameters import Parameters
+from app.widgets.timeline import LEAST_SHOWN, Timeline
+from flair_core.frames import VideoInfo
+from flair_core.settings import (
+    DegradationSettings,
+    FaceSettings,
+    Range,
+    RestorationSettings,
+    SamplerSettings,
+    check,
+    fields,
+)
+
+GROUPS = {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
+NUMBERS = [
+    field for group in GROUPS.values() for field in fields(group).values() if isinstance(field.limit, Range)
+]
+
+
+@pytest.fixture
+def session(dressed):
+    return Session()
+
+
+def with_clip(session, length=100, rate=25):
+    info = VideoInfo(64, 48, Fraction(rate), Fraction(1, rate), length)
+    session.load(Project(clip=Path("a.mp4")))
+    session.clip_opened(Clip(Path("a.mp4"), info))
+    return session
+
+
+# --- settings ---------------------------------------------------------------------------------------
+
+
+def test_every_setting_has_a_control(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    assert set(panel.controls) == {(group, name) for group, kind in GROUPS.items() for name in fields(kind)}
+    assert {group.name for group in dataclass_fields(RestorationSettings)} == set(GROUPS)
+
+
+@pytest.mark.parametrize("field", NUMBERS, ids=lambda field: field.name)
+def test_a_slider_reaches_its_limits_and_nothing_else(qtbot, dressed, field):
+    control = control_for(field)
+    qtbot.addWidget(control)
+    control.set_value(field.default if field.default is not None else field.limit.low)
+    chosen = []
+    control.changed.connect(chosen.append)
+    slider = control._slider
+    for position in np.linspace(slider.minimum(), slider.maximum(), 23).round().astype(int).tolist():
+        slider.setValue(position)
+    for value in chosen:
+        check(field, value)
+    control._number.setValue(control._number.maximum())
+    assert chosen[-1] == pytest.approx(field.limit.high)
+    control._number.setValue(control._number.minimum())
+    assert chosen[-1] == pytest.approx(field.limit.low)
+
+
+def test_noise_is_shown_in_eight_bit_levels(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    panel.controls["degradation", "noise"]._number.setValue(3)
+    assert session.settings.degradation.noise == pytest.approx(3 / 255)
+
+
+def test_jpeg_can_be_switched_off(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    control = panel.controls["degradation", "jpeg"]
+    control._switch.click()
+    control._number.setValue(40)
+    assert session.settings.degradation.jpeg == 40
+    control._switch.click()
+    assert session.settings.degradation.jpeg is None
+    assert not control._slider.isEnabled()
+
+
+def test_only_the_chosen_blur_is_asked_about(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    asked = lambda: {name for (_, name), c in panel.controls.items() if not c.isHidden()}  # noqa: E731
+    assert not asked() & {"blur_sigma", "motion_length", "angle"}
+    session.edit_setting("degradation", "kernel", "motion", "blur")
+    assert asked() & {"blur_sigma", "motion_length", "angle"} == {"motion_length", "angle"}
+
+
+def test_controls_have_names_for_screen_readers(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    control = panel.controls["sampler", "w_tau"]
+    assert control._slider.accessibleName() == "Enhancement w_τ"
+    assert "In the paper: w_τ" in control.toolTip()
+    assert "From 0 to 1" in control.toolTip()
+
+
+# --- timeline ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def timeline(qtbot, session):
+    asked = []
+    signal = SimpleNamespace(connect=lambda _: None)
+    thumbnailer = SimpleNamespace(
+        arrived=signal, load=lambda path, indices: asked.append(indices), asked=asked
+    )
+    timeline = Timeline(session, thumbnailer)
+    qtbot.addWidget(timeline)
+    timeline.resize(1000, 160)
+    timeline.show()
+    return timeline
+
+
+def turn(timeline, x, notches, modifiers=Qt.KeyboardModifier.NoModifier):
+    where = QPointF(x, 30)
+    phase = Qt.ScrollPhase.NoScrollPhase
+    wheel = QWheelEvent(
+        where, where, QPoint(), QPoint(0, 120 * notches), Qt.MouseButton.NoButton, modifiers, phase, False
+    )
+    timeline.wheelEvent(wheel)
+
+
+def test_a_click_goes_to_the_frame_there(qtbot, session, timeline):
+    with_clip(session)
+    for index in (70, 3, 99):
+        x = round(timeline.x_of(index + 0.5))
+        qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=QPoint(x, 12))
+        assert session.index == index
+
+
+def test_zoom_keeps_the_frame_under_the_pointer_and_ends_in_bounds(session, timeline):
+    with_clip(session, length=5000)
+    x = timeline.x_of(1234.5)
+    turn(timeline, x, 9)
+    assert timeline.index_at(x) == 1234
+    assert timeline._shown < 5000
+    turn(timeline, x, 60)
+    assert timeline._shown == LEAST_SHOWN
+    turn(timeline, x, -99)
+    assert (timeline._first, timeline._shown) == (0, 5000)
+    turn(timeline, x, 5, Qt.KeyboardModifier.ShiftModifier)
+    assert timeline._first == 0
+
+
+def test_a_long_clip_asks_for_a_screenful_of_thumbnails(qtbot, session, timeline):
+    with_clip(session, length=2 * 3600 * 25)
+    qtbot.waitUntil(lambda: bool(timeline._thumbnailer.asked))
+    assert 5 < len(timeline._thumbnailer.asked[-1]) < 40
+    assert not timeline.grab().isNull()
+
+
+def test_a_thumbnail_of_another_clip_is_ignored(session, timeline):
+    with_clip(session)
+    timeline._take_thumbnail(Path("b.mp4"), 0, QImage(4, 4, QImage.Format.Format_RGB32))
+    assert not timeline._thumbnails
+
+
+def test_in_and_out_handles_can_be_dragged(qtbot, session, timeline):
+    with_clip(session)
+    session.edit("span", span=(20, 59))
+    timeline.span_dragged.connect(lambda first, last: session.edit("span", span=(first, last)))
+    for start, end, span in ((20, 30, (30, 59)), (60, 50, (30, 49)), (30, 90, (49, 49))):
+        begin, stop = (QPoint(round(timeline.x_of(index)), 50) for index in (start, end))
+        qtbot.mousePress(timeline, Qt.MouseButton.LeftButton, pos=begin)
+        qtbot.mouseMove(timeline, stop)
+        qtbot.mouseRelease(timeline, Qt.MouseButton.LeftButton, pos=stop)
+        assert session.project.span == span
+
+
+def test_faces_share_a_lane_unless_they_meet(qtbot, session, timeline):
+    with_clip(session)
+    session.faces_found((FakeTrack(0, 0, 30), FakeTrack(1, 20, 30), FakeTrack(2, 40, 30)), range(100))
+    assert [[track.id for track in lane] for lane in timeline._lanes()] == [[0, 2], [1]]
+    x = round(timeline.x_of(45.5))
+    with qtbot.waitSignal(timeline.face_clicked) as click:
+        qtbot.mouseClick(
+            timeline, Qt.MouseButton.LeftButton, pos=QPoint(x, round(timeline._lane(1).center().y()))
+        )
+    assert click.args == [1]
+
+
+def test_the_view_follows_the_playhead(session, timeline):
+    with_clip(session, length=1000)
+    turn(timeline, timeline.x_of(10), 12)
+    session.seek(900)
+    assert timeline._first <= 900 < timeline._first + timeline._shown
+
+
+# --- playing ----------------------------------------------------------------------------------------
+
+
+def test_playing_follows_the_clock_and_drops_frames_rather_than_drift(session):
+    player = Player(with_clip(session, length=100, rate=25))
+    player.play()
+    assert [player.position(ms) for ms in (0, 39, 41, 1000, 3990)] == [0, 0, 1, 25, 99]
+    player.stop()
+
+
+def test_playing_loops_between_in_and_out_or_stops(session):
+    with_clip(session)
+    session.edit("span", span=(10, 19))
+    player = Player(session)
+    player.play()
+    assert session.index == 10
+    assert player.position(9 * 40) == 19
+    assert player.position(10 * 40) == 10
+    assert player.position(25 * 40) == 15
+    player.loop = False
+    assert player.position(10 * 40) is None
+    player.stop()
+
+
+def test_shuttle_doubles_and_turns(session):
+    with_clip(session)
+    session.seek(50)
+    player, speeds = Player(session), []
+    for direction in (1, 1, 1, 1, 1, -1, -1):
+        player.shuttle(direction)
+        speeds.append(player.speed)
+    assert speeds == [1, 2, 4, 8, 8, -1, -2]
+    assert player.position(400) == 30
+    player.stop()
+
+
+# --- canvas and cache -------------------------------------------------------------------------------
+
+
+def test_zoom_keeps_what_lies_under_the_pointer(qtbot, dressed):
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.set_picture_size(QSize(200, 150))
+    assert canvas.zoom == pytest.approx(2)
+    where = QPointF(100, 120)
+    before = canvas.to_picture(where)
+    canvas.set_zoom(8, where)
+    after = canvas.to_picture(where)
+    assert (after - before).manhattanLength() < 0.2
+    canvas.set_zoom(None)
+    assert canvas.fitted
+    assert canvas.target(canvas.panes()[0]).size().toSize().toTuple() == (400, 300)
+
+
+def test_a_larger_version_of_the_picture_stays_where_it_was(qtbot, dressed):
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(400, 300)
+    canvas.set_picture_size(QSize(200, 150))
+    canvas.set_zoom(4, QPointF(50, 60))
+    before = canvas.target(canvas.panes()[0])
+    canvas.set_picture_size(QSize(400, 300))
+    after = canvas.target(canvas.panes()[0])
+    assert canvas.zoom == pytest.approx(2)
+    assert (after.topLeft() - before.topLeft()).manhattanLength() <= 2
+
+
+def result(index, seed=0, side=100, stages=()):
+    settings = RestorationSettings(sampler=SamplerSettings(seed=seed))
+    request = PreviewRequest(Path("a.mp4"), index, (), (), settings)
+    rgb, mask = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.float32)
+    preview = SimpleNamespace(step=1, steps=1, observed=rgb, frame=rgb, mask=mask, residual=0.5)
+    return PreviewResult(request, preview, stages, (), Schedules((), ()), 0.1)
+
+
+def test_the_cache_forgets_what_was_used_longest_ago():
+    size = result(0).nbytes
+    cache = PreviewCache(limit=3 * size)
+    for index in range(3):
+        cache.put(result(index))
+    cache.get(result(0).request)
+    cache.put(result(3))
+    assert cache.get(result(1).request) is None
+    assert cache.get(result(0).request) is not None
+
+
+def test_the_cache_finds_the_other_frames_of_the_same_settings():
+    cache = PreviewCache()
+    for made in (result(0), result(5), result(5, seed=1), result(7, seed=1)):
+        cache.put(made)
+    assert set(cache.like(result(0).request)) == {0, 5}
+    assert cache.frames_of(Path("a.mp4")) == {0, 5, 7}
+
+
+def test_the_cache_keeps_the_steps_when_a_result_comes_again_without():
+    stage = SimpleNamespace(step=1, images={"x0": np.zeros((2, 2, 3), np.uint8)})
+    cache, full = PreviewCache(), result(0, stages=(stage,))
+    cache.put(full)
+    cache.put(result(0))
+    assert cache.get(full.request) is full
