@@ -58,7 +58,7 @@ def _flair(name: str, file: str, purpose: str) -> Checkpoint:
     return Checkpoint(
         name=name,
         purpose=f"the authors' network for {purpose}, 512×512",
-        licence="none stated by its authors",
+        licence="MIT, that of the authors' repository",
         file=file,
         source="open https://github.com/wustl-cig/FLAIR, click “Google Drive” in the README under “Download "
         "Pre-trained Models”, there click the download arrow at the top right, and unpack what arrives",
