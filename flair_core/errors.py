@@ -23,3 +23,7 @@ class WeightsError(FlairError):
 
 class DeviceError(FlairError):
     """The wanted processor is not here, or its memory does not suffice."""
+
+
+class JobError(FlairError):
+    """A job is not in the list, can't be changed as it is, or the list can't be used."""

@@ -1,25 +1,36 @@
-"""A clip in, a restored clip out: faces are cropped, restored in windows and put back."""
+"""A clip in, a restored clip out: faces are cropped, restored in windows and put back.
+
+With a cache, what was restored or found before is taken from there: so an interrupted run is resumed, a
+changed setting renders only what it changes, and an export uses what the preview has done already. Only faces
+are kept. Pasting and encoding are cheap beside them, so a resumed clip is encoded from its first frame again:
+then no encoder's state has to survive, and the file is the one that an uninterrupted run writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import torch
 
-from flair_core import video
+from flair_core import provenance, video
+from flair_core.cache import key
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, paste
 from flair_core.faces.detect import load_detector
 from flair_core.faces.shots import as_uint8
-from flair_core.faces.track import Track, Tracker
+from flair_core.faces.track import Track
+from flair_core.faces.tracker import Tracker
 from flair_core.frames import to_float, to_uint8
-from flair_core.recipe import Estimate, Models, estimate
+from flair_core.recipe import Models
+from flair_core.restored import Face, FaceRestorer, Restored
+from flair_core.steady import steady
 from flair_core.windows import Window, windows
 
 if TYPE_CHECKING:
@@ -28,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flair_core.cache import Arrays, Cache
     from flair_core.frames import Frame
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
@@ -46,6 +58,10 @@ class Progress:
     frame: Pixels | None = None
     residual: float = 0.0
     """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
+    stage: str = "restore"
+    """Or "find faces", or "record"."""
+    notes: tuple[str, ...] = ()
+    """What a person should know that happened on the way here; one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +80,58 @@ class Preview:
     residual: float
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """One face in a window of frames: frames [first, first + len(y))."""
-
-    first: int
-    y: torch.Tensor
-    size: tuple[int, int]
-    matrices: Sequence[align.Points] | None
-    """From frame to face; None when the frame is the face."""
-
-
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
-    """The networks that the settings name, kept for the next call. Raises WeightsError when one is missing."""
+    """The networks that the settings name, kept for the next call. Raises WeightsError if one is missing."""
     return _models(settings.sampler.model, settings.sampler.enhancer, device)
 
 
 @lru_cache(maxsize=2)
 def _models(model: str, enhancer: str, device: torch.device) -> Models:
-    return Models(load_denoiser(model, device), load_enhancer(enhancer, device), device)
+    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer)}
+    weights = {name: found for name, found in hashes.items() if found is not None}
+    return Models(load_denoiser(model, device), load_enhancer(enhancer, device), device, weights)
 
 
-def find_tracks(source: FrameSource, settings: RestorationSettings, *, span: range) -> Iterator[Progress | list[Track]]:
+def find_tracks(
+    source: FrameSource, settings: RestorationSettings, *, span: range, cache: Cache | None = None
+) -> Iterator[Progress | list[Track]]:
     """Find and follow the faces of a span; yields Progress for every frame and at last the tracks."""
     if settings.faces.aligned:
         yield []
         return
+    clip = provenance.fingerprint(source.path)
+    where = key(
+        clip=clip,
+        frames=(span.start, span.stop),
+        detector=settings.faces.detector,
+        code=provenance.code_version(),
+    )
+    if cache and (known := cache.get(where)) is not None:
+        yield _unpacked(known)
+        return
     tracker = Tracker(load_detector(settings.faces.detector))
-    for done, frame in enumerate(source.frames(span.start, span.stop), 1):
+    for done, frame in enumerate(steady(source, span, []), 1):
         tracker.see(as_uint8(frame.rgb), frame.index)
-        yield Progress(done, len(span), frame.index)
-    yield tracker.finish()
+        yield Progress(done, len(span), frame.index, stage="find faces")
+    tracks = [Track(number, *path) for number, path in enumerate(tracker.paths())]
+    if cache and clip == provenance.fingerprint(source.path):
+        cache.put(where, _packed(tracks))
+    yield tracks
+
+
+def _packed(tracks: Sequence[Track]) -> Arrays:
+    """Tracks as arrays."""
+    packed: dict[str, NDArray[Any]] = {"first": np.array([track.first for track in tracks], np.int64)}
+    for i, track in enumerate(tracks):
+        packed |= {f"landmarks {i}": track.landmarks, f"boxes {i}": track.boxes, f"score {i}": track.score}
+    return packed
+
+
+def _unpacked(arrays: Arrays) -> list[Track]:
+    return [
+        Track(i, int(first), arrays[f"landmarks {i}"], arrays[f"boxes {i}"], arrays[f"score {i}"])
+        for i, first in enumerate(arrays["first"])
+    ]
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:
@@ -111,27 +148,45 @@ def restore(
     settings: RestorationSettings,
     models: Models,
     span: range,
+    cache: Cache | None = None,
+    matte: FrameSink | None = None,
 ) -> Iterator[Progress]:
-    """Restore frames of `span` into `sink` (the caller commits it); holds one window of frames in memory."""
-    length = models.denoiser.window
-    frames: list[Frame] = []
-    incoming = source.frames(span.start, span.stop)
-    for window in windows(span.start, span.stop, length):
-        frames = [frame for _, frame in zip(range(window.last - window.first), incoming, strict=False)]
+    """Restore frames of `span` into `sink` (the caller commits it); holds one window of frames in memory.
+
+    matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
+    """
+    notes: list[str] = []
+    restorer = FaceRestorer(settings, models, cache, notes)
+    incoming = steady(source, span, notes)
+    for window in windows(span.start, span.stop, models.denoiser.window):
+        frames = list(islice(incoming, window.last - window.first))
         if not frames:
             return
-        results = [(face, _last(face, settings, models)) for face in _faces(frames, tracks, settings, models)]
+        results = [(face, restorer.restored(face)) for face in _faces(frames, tracks, settings, models)]
         for frame in frames:
             rgb = _composite(frame, results, settings)
             sink.write(replace(frame, rgb=rgb))
-            residual = _residual(frame, results)
-            yield Progress(frame.index - span.start + 1, len(span), frame.index, rgb, residual)
+            if matte:
+                shown = _shown(frame, [face for face, _ in results], settings, rgb.shape[:2])
+                matte.write(replace(frame, rgb=_grey(shown)))
+            done, residual = frame.index - span.start + 1, _residual(frame, results)
+            yield Progress(done, len(span), frame.index, rgb, residual, notes=tuple(notes))
+            notes.clear()
 
 
 def preview(
-    source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings, models: Models
+    source: FrameSource,
+    index: int,
+    *,
+    tracks: Sequence[Track],
+    settings: RestorationSettings,
+    models: Models,
+    cache: Cache | None = None,
 ) -> Iterator[Preview]:
-    """Restore one frame, step by step. Its window is the one in which `restore` over the whole clip has it."""
+    """Restore one frame, step by step. Its window is the one in which `restore` over the whole clip has it.
+
+    What is in the cache comes at once, as the last step and without stages.
+    """
     length = models.denoiser.window
     first = index - index % length
     window = Window(first, first, min(first + length, len(source)))
@@ -139,18 +194,26 @@ def preview(
     frame = frames[index - first]
     width, height = output_size(source, settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
-    faces = [face for face in _faces(frames, tracks, settings, models) if index in _span(face)]
+    faces = [face for face in _faces(frames, tracks, settings, models) if index in face.span]
     shown = _shown(frame, faces, settings, (height, width))
-    if not faces:
-        yield Preview(1, 1, observed, _composite(frame, [], settings), shown, {}, 0.0)
-        return
-    runs = [_run(face, settings, models) for face in faces]
-    for states in zip(*runs, strict=True):
-        results = list(zip(faces, states, strict=True))
-        at = index - faces[0].first
-        stages = {name: to_uint8(x0[at]) for name, x0 in states[0].stages.items()}
+
+    def after(step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, torch.Tensor]) -> Preview:
+        results = list(zip(faces, made, strict=True))
+        first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
         rgb = _composite(frame, results, settings)
-        yield Preview(states[0].step, states[0].steps, observed, rgb, shown, stages, _residual(frame, results))
+        return Preview(step, steps, observed, rgb, shown, first_face, _residual(frame, results))
+
+    restorer = FaceRestorer(settings, models, cache, [])
+    known = [found for found in map(restorer.known, faces) if found is not None]
+    if len(known) == len(faces):
+        steps = settings.sampler.steps * settings.sampler.samples if faces else 1
+        yield after(steps, steps, known, {})
+        return
+    for states in zip(*map(restorer.steps, faces), strict=True):
+        last = states[0].step == states[0].steps
+        make = restorer.keep if last else restorer.seen
+        made = [make(face, state) for face, state in zip(faces, states, strict=True)]
+        yield after(states[0].step, states[0].steps, made, states[0].stages)
 
 
 def _faces(
@@ -169,40 +232,29 @@ def _faces(
             continue
         landmarks = [track.at(frame.index) for frame in seen]
         small = [align.similarity(points, side // scale) for points in landmarks]
-        crops = [align.crop(frame.rgb, matrix, side // scale) for frame, matrix in zip(seen, small, strict=True)]
+        crops = [align.crop(frame.rgb, to_y, side // scale) for frame, to_y in zip(seen, small, strict=True)]
         matrices = [align.similarity(points, side) for points in landmarks]
         faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices))
     return faces
-
-
-def _span(face: Face) -> range:
-    return range(face.first, face.first + len(face.y))
-
-
-def _run(face: Face, settings: RestorationSettings, models: Models) -> Iterator[Estimate]:
-    shape = None if face.matrices is None else torch.from_numpy(_mask(face, settings))
-    return estimate(face.y, face.size, settings, models, shape)
-
-
-def _last(face: Face, settings: RestorationSettings, models: Models) -> Estimate:
-    *_, last = _run(face, settings, models)
-    return last
 
 
 def _mask(face: Face, settings: RestorationSettings) -> NDArray[np.float32]:
     return mask.elliptical(face.size[0], settings.faces.feather)
 
 
-def _composite(frame: Frame, results: Sequence[tuple[Face, Estimate]], settings: RestorationSettings) -> Pixels:
+def _composite(
+    frame: Frame, results: Sequence[tuple[Face, Restored]], settings: RestorationSettings
+) -> Pixels:
     """The frame with its restored faces."""
     if settings.faces.aligned:
-        (face, state), = results
-        return to_uint8(state.x0[frame.index - face.first])
-    canvas = paste.enlarged(frame.rgb, settings.faces.upscale)
-    for face, state in results:
-        if face.matrices is not None and frame.index in _span(face):
+        ((face, restored),) = results
+        return to_uint8(restored.x0[frame.index - face.first])
+    rgb: Pixels = frame.rgb
+    canvas = paste.enlarged(rgb, settings.faces.upscale)
+    for face, restored in results:
+        if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            paste.paste_into(canvas, frame.rgb, state.x0[at], face.matrices[at], _mask(face, settings))
+            paste.paste_into(canvas, rgb, restored.x0[at], face.matrices[at], _mask(face, settings))
     return canvas
 
 
@@ -214,18 +266,23 @@ def _shown(
         return np.ones(size, np.float32)
     shown = np.zeros(size, np.float32)
     for face in faces:
-        if face.matrices is not None:
-            backward = align.inverse(face.matrices[frame.index - face.first]) * settings.faces.upscale
+        if face.matrices is not None and frame.index in face.span:
+            upscale = settings.faces.upscale
+            backward = align.inverse(face.matrices[frame.index - face.first]) * upscale
+            backward[:, 2] += (upscale - 1) / 2  # the centre of a pixel stays the centre of its block
             placed = cv2.warpAffine(_mask(face, settings), backward, (size[1], size[0]))
             shown = np.maximum(shown, placed.astype(np.float32))
     return shown
 
 
-def _residual(frame: Frame, results: Sequence[tuple[Face, Estimate]]) -> float:
-    parts = [state.residual[frame.index - face.first] for face, state in results if frame.index in _span(face)]
-    if not parts:
-        return 0.0
-    return 127.5 * float(torch.cat([part.flatten() for part in parts]).square().mean().sqrt())
+def _grey(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(H, W) in [0, 1] → (H, W, 3)."""
+    return np.repeat(np.rint(255 * shown).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _residual(frame: Frame, results: Sequence[tuple[Face, Restored]]) -> float:
+    parts = [made.error[frame.index - face.first] for face, made in results if frame.index in face.span]
+    return 127.5 * float(np.sqrt(np.mean(parts))) if parts else 0.0
 
 
 def open_output(

@@ -1,0 +1,122 @@
+"""A whole job: faces found, restored, written, published at once, and recorded."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from flair_core import devices, provenance, restore, video
+from flair_core.errors import MediaError, SettingsError
+from flair_core.faces.track import Track
+from flair_core.restore import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from flair_core.cache import Cache
+    from flair_core.jobs import Job, Jobs, Request
+    from flair_core.video import FrameSink, FrameSource
+
+NO_FACE = "No face was found; the clip is copied unchanged. If the whole frame is one face, call it aligned."
+REPORT_EVERY = 0.5
+"""Seconds from one note in the job list to the next."""
+
+
+def run(jobs: Jobs, job: Job, cache: Cache) -> Iterator[Progress]:
+    """Do a job, and note in the list how far it is and what became of it.
+
+    Ends early, without output, when the job is paused or cancelled meanwhile; closing the generator pauses
+    it. Done again, it goes on where it was. Raises FlairError, which is noted too.
+    """
+    noted, notes = 0.0, list[str]()
+    with jobs.working_on(job.id), video.open_source(job.request.source) as source:
+        for progress in render(job.request, source, cache):
+            yield progress
+            notes += progress.notes
+            if time.monotonic() > noted + REPORT_EVERY:
+                done = 0 if progress.stage == "find faces" else progress.done
+                if not jobs.report(job.id, done, progress.total):
+                    return
+                noted = time.monotonic()
+        jobs.report(job.id, progress.total, progress.total)
+        jobs.finish(job.id, tuple(notes))
+
+
+def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Progress]:
+    """Do what a request says; what was found and restored before is taken from the cache. Raises FlairError.
+
+    The outputs appear when all is done, or not at all.
+    """
+    settings, span = request.settings, _span(request, source)
+    clip = provenance.fingerprint(source.path)
+    notes: list[str] = []
+    residual: dict[int, float] = {}
+    with ExitStack() as opened:
+        out = restore.open_output(request.output, source, settings, span, request.codec)
+        sink = opened.enter_context(out)
+        matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
+        device = devices.pick(request.device)
+        models = restore.load_models(settings, device)
+        tracks = yield from _tracks(request, source, span, cache)
+        for progress in restore.restore(
+            source, sink, tracks=tracks, settings=settings, models=models, span=span, cache=cache, matte=matte
+        ):
+            residual[progress.index] = progress.residual
+            notes += progress.notes
+            yield progress
+        if provenance.fingerprint(source.path) != clip:
+            raise MediaError(f"{source.path} was changed while it was read. Run again when it is complete.")
+        sink.commit()
+        if matte:
+            matte.commit()
+    late = (*([] if tracks or settings.faces.aligned else [NO_FACE]), *source.notes, *sink.notes)
+    if request.sidecar:
+        provenance.write_sidecar(
+            request.output,
+            provenance.record(
+                source=source.path,
+                output=request.output,
+                span=span,
+                settings=settings,
+                networks=models.weights,
+                device=devices.describe(device),
+                tracks=tracks,
+                residual=residual,
+                notes=[*notes, *late],
+            ),
+        )
+    yield Progress(len(span), len(span), span.stop - 1, stage="record", notes=(*late, *cache.notes))
+
+
+def _span(request: Request, source: FrameSource) -> range:
+    if request.span is None:
+        return range(len(source))
+    if not 0 <= request.span.start < request.span.stop <= len(source):
+        asked = f"{request.span.start} to {request.span.stop - 1}"
+        raise SettingsError(f"Frames {asked} were asked for, but the clip has frames 0 to {len(source) - 1}.")
+    return request.span
+
+
+def _open_matte(request: Request, source: FrameSource) -> FrameSink:
+    assert request.matte is not None
+    if request.matte == request.output:
+        raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
+    width, height = restore.output_size(source, request.settings)
+    return video.open_sink(request.matte, like=source.info, width=width, height=height)
+
+
+def _tracks(
+    request: Request, source: FrameSource, span: range, cache: Cache
+) -> Generator[Progress, None, list[Track]]:
+    """The faces to restore; those drawn by hand have negative numbers."""
+    tracks = [
+        Track.fixed(face.box, face.first, face.last - face.first + 1, id=-1 - at)
+        for at, face in enumerate(request.drawn)
+    ]
+    for found in restore.find_tracks(source, request.settings, span=span, cache=cache):
+        if isinstance(found, Progress):
+            yield found
+        else:
+            tracks += [track for track in found if track.id not in request.left_out]
+    return tracks

@@ -1,0 +1,177 @@
+"""One face in one window of frames: taken from the cache, or restored, in pieces where memory is short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from flair_core import cache, devices, provenance
+from flair_core.errors import DeviceError
+from flair_core.faces import align, mask
+from flair_core.frames import to_float, to_uint16
+from flair_core.recipe import Estimate, Models, estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from flair_core.cache import Arrays, Cache
+    from flair_core.settings import RestorationSettings
+
+SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+"""How PyTorch's allocators say it where there is no exception of its own."""
+
+
+class OutOfMemory(DeviceError):  # noqa: N818 - the name that PyTorch and Python use
+    """The processor's memory does not hold so many faces at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face in a window of frames: frames [first, first + len(y))."""
+
+    first: int
+    y: torch.Tensor
+    """(N, 3, h, w) in [-1, 1]: what is observed."""
+    size: tuple[int, int]
+    """(H, W) of x."""
+    matrices: Sequence[align.Points] | None
+    """From frame to face; None when the frame is the face."""
+
+    @property
+    def span(self) -> range:
+        """Indices of its frames."""
+        return range(self.first, self.first + len(self.y))
+
+    def part(self, start: int, stop: int) -> Face:
+        """The face in frames `start` to `stop` of the window."""
+        matrices = None if self.matrices is None else self.matrices[start:stop]
+        return Face(self.first + start, self.y[start:stop], self.size, matrices)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restored:
+    """A restored window of one face. It has 16 bits a channel, whether it is new or was kept."""
+
+    x0: torch.Tensor
+    """(N, 3, H, W) in [-1, 1], on the CPU."""
+    error: NDArray[np.float32]
+    """(N,): mean square of A x̂ − y in [-1, 1] units."""
+
+
+class FaceRestorer:
+    """Restores the faces of one run. `notes` hears what a person should know, one sentence each."""
+
+    def __init__(
+        self, settings: RestorationSettings, models: Models, kept: Cache | None, notes: list[str]
+    ) -> None:
+        self._settings, self._models, self._kept, self._notes = settings, models, kept, notes
+        self._most: int | None = None
+        """Frames that memory has room for, once it was too short."""
+
+    def restored(self, face: Face) -> Restored:
+        """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits."""
+        known = self.known(face)
+        if known is not None:
+            return known
+        frames = len(face.y)
+        if self._most is None or frames <= self._most:
+            try:
+                *_, last = self.steps(face)
+                return self.keep(face, last)
+            except OutOfMemory:
+                if frames == 1:
+                    raise
+            self._most = frames // 2
+            self._notes.append(
+                f"Memory did not suffice for {frames} frames at once; going on with {self._most} at a time."
+            )
+        return _joined([self.restored(face.part(at, at + self._most)) for at in range(0, frames, self._most)])
+
+    def steps(self, face: Face) -> Iterator[Estimate]:
+        """The face after every step. Raises OutOfMemory."""
+        try:
+            yield from estimate(face.y, face.size, self._settings, self._models, self._mask(face))
+        except (RuntimeError, MemoryError) as error:
+            if not _short_of_memory(error):
+                raise
+        else:
+            return
+        # Only here, outside of `except`, the failed step's tensors are free.
+        if self._models.device.type == "cuda":
+            torch.cuda.empty_cache()
+        height, width = face.size
+        raise OutOfMemory(
+            f"The memory of device {self._models.device.type} does not suffice for {len(face.y)} faces of "
+            f"{width} × {height} pixels. Close other programs, or choose the device cpu."
+        )
+
+    def known(self, face: Face) -> Restored | None:
+        """The face from the cache; None when it is not there."""
+        arrays = self._kept.get(self._key(face)) if self._kept else None
+        return None if arrays is None else _restored(arrays)
+
+    def seen(self, _: Face, state: Estimate) -> Restored:
+        """The face after some step, as it is shown."""
+        return _restored(_arrays(state))
+
+    def keep(self, face: Face, last: Estimate) -> Restored:
+        """The face after the last step, from now on in the cache."""
+        arrays = _arrays(last)
+        if self._kept:
+            self._kept.put(self._key(face), arrays)
+        return _restored(arrays)
+
+    def _mask(self, face: Face) -> torch.Tensor | None:
+        if face.matrices is None:
+            return None
+        return torch.from_numpy(mask.elliptical(face.size[0], self._settings.faces.feather))
+
+    def _key(self, face: Face) -> str:
+        """Hash of all that x0 depends on. Without enhancement that is neither the enhancer nor the mask."""
+        sampler = asdict(self._settings.sampler)
+        networks = {"model": self._identity(sampler.pop("model"), self._models.denoiser)}
+        shape = None
+        if sampler["w_tau"] > 0:
+            networks["enhancer"] = self._identity(sampler["enhancer"], self._models.enhancer)
+            shape = self._mask(face)
+        else:
+            del sampler["enhancer"], sampler["tau"]
+        return cache.key(
+            y=face.y.numpy(),
+            size=face.size,
+            aligned=face.matrices is None,
+            degradation=asdict(self._settings.degradation),
+            sampler=sampler,
+            networks=networks,
+            mask=None if shape is None else shape.numpy(),
+            device=devices.describe(self._models.device),
+            code=provenance.code_version(),
+        )
+
+    def _identity(self, name: str, network: object) -> str:
+        return f"{type(network).__qualname__} {self._models.weights.get(name, name)}"
+
+
+def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:
+    error = state.residual.square().mean((1, 2, 3)).float().cpu().numpy()
+    return {"x0": to_uint16(state.x0), "error": error}
+
+
+def _restored(arrays: Arrays) -> Restored:
+    return Restored(to_float(arrays["x0"]), arrays["error"])
+
+
+def _joined(parts: list[Restored]) -> Restored:
+    return Restored(torch.cat([part.x0 for part in parts]), np.concatenate([part.error for part in parts]))
+
+
+def _short_of_memory(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(text in str(error).lower() for text in SHORT_OF_MEMORY)
