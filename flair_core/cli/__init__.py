@@ -6,16 +6,17 @@ Heavy modules are imported when a command runs, so that `flair --help` answers a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from flair_core.cli import degrade, doctor, eval, restore, train
+from flair_core.cli import degrade, doctor, eval, jobs, models, restore, train
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (restore, degrade, eval, train, doctor)
+COMMANDS = (restore, jobs, degrade, eval, models, train, doctor)
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FlairError as error:
         print(f"flair {arguments.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough, as `head` does; nothing may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(f"flair {arguments.command}: interrupted; nothing was left half-written.", file=sys.stderr)
         return 130
