@@ -19,19 +19,16 @@ import numpy as np
 import torch
 
 from flair_core import provenance, video
-from flair_core.cache import key
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, paste
-from flair_core.faces.detect import load_detector
-from flair_core.faces.shots import as_uint8
-from flair_core.faces.track import Track
-from flair_core.faces.tracker import Tracker
 from flair_core.frames import to_float, to_uint8
+from flair_core.progress import Progress
 from flair_core.recipe import Models
 from flair_core.restored import Face, FaceRestorer, Restored
+from flair_core.search import find_tracks
 from flair_core.steady import steady
-from flair_core.windows import Window, windows
+from flair_core.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,29 +36,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.cache import Arrays, Cache
+    from flair_core.cache import Cache
+    from flair_core.faces.track import Track
     from flair_core.frames import Frame
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
     Pixels = NDArray[Any]  # uint8 or uint16, as the source has them
 
+__all__ = [
+    "Preview",
+    "Progress",
+    "find_tracks",
+    "load_models",
+    "open_output",
+    "output_size",
+    "preview",
+    "restore",
+]
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One frame is done."""
 
-    done: int
-    total: int
-    index: int
-    """Of the frame in its clip."""
-    frame: Pixels | None = None
-    residual: float = 0.0
-    """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
-    stage: str = "restore"
-    """Or "find faces", or "record"."""
-    notes: tuple[str, ...] = ()
-    """What a person should know that happened on the way here; one sentence each."""
+OVERLAP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,56 +77,16 @@ class Preview:
 
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     """The networks that the settings name, kept for the next call. Raises WeightsError if one is missing."""
-    return _models(settings.sampler.model, settings.sampler.enhancer, device)
+    # An enhancer that is never called need not be there.
+    enhancer = settings.sampler.enhancer if settings.sampler.w_tau > 0 else "none"
+    return _models(settings.sampler.model, enhancer, device)
 
 
 @lru_cache(maxsize=2)
 def _models(model: str, enhancer: str, device: torch.device) -> Models:
+    denoiser, restorer = load_denoiser(model, device), load_enhancer(enhancer, device)
     hashes = {name: provenance.weights_hash(name) for name in (model, enhancer)}
-    weights = {name: found for name, found in hashes.items() if found is not None}
-    return Models(load_denoiser(model, device), load_enhancer(enhancer, device), device, weights)
-
-
-def find_tracks(
-    source: FrameSource, settings: RestorationSettings, *, span: range, cache: Cache | None = None
-) -> Iterator[Progress | list[Track]]:
-    """Find and follow the faces of a span; yields Progress for every frame and at last the tracks."""
-    if settings.faces.aligned:
-        yield []
-        return
-    clip = provenance.fingerprint(source.path)
-    where = key(
-        clip=clip,
-        frames=(span.start, span.stop),
-        detector=settings.faces.detector,
-        code=provenance.code_version(),
-    )
-    if cache and (known := cache.get(where)) is not None:
-        yield _unpacked(known)
-        return
-    tracker = Tracker(load_detector(settings.faces.detector))
-    for done, frame in enumerate(steady(source, span, []), 1):
-        tracker.see(as_uint8(frame.rgb), frame.index)
-        yield Progress(done, len(span), frame.index, stage="find faces")
-    tracks = [Track(number, *path) for number, path in enumerate(tracker.paths())]
-    if cache and clip == provenance.fingerprint(source.path):
-        cache.put(where, _packed(tracks))
-    yield tracks
-
-
-def _packed(tracks: Sequence[Track]) -> Arrays:
-    """Tracks as arrays."""
-    packed: dict[str, NDArray[Any]] = {"first": np.array([track.first for track in tracks], np.int64)}
-    for i, track in enumerate(tracks):
-        packed |= {f"landmarks {i}": track.landmarks, f"boxes {i}": track.boxes, f"score {i}": track.score}
-    return packed
-
-
-def _unpacked(arrays: Arrays) -> list[Track]:
-    return [
-        Track(i, int(first), arrays[f"landmarks {i}"], arrays[f"boxes {i}"], arrays[f"score {i}"])
-        for i, first in enumerate(arrays["first"])
-    ]
+    return Models(denoiser, restorer, device, {name: found for name, found in hashes.items() if found})
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:
@@ -158,12 +113,16 @@ def restore(
     notes: list[str] = []
     restorer = FaceRestorer(settings, models, cache, notes)
     incoming = steady(source, span, notes)
-    for window in windows(span.start, span.stop, models.denoiser.window):
-        frames = list(islice(incoming, window.last - window.first))
-        if not frames:
+    frames: list[Frame] = []
+    results: list[tuple[Face, Restored]] = []
+    for window in windows(span.start, span.stop, models.denoiser.window, _overlap(models)):
+        before = frames[len(frames) - window.overlap :]
+        frames = before + list(islice(incoming, window.last - window.fresh))
+        if len(frames) == len(before):
             return
-        results = [(face, restorer.restored(face)) for face in _faces(frames, tracks, settings, models)]
-        for frame in frames:
+        faces = _faces(frames, tracks, settings, models)
+        results = [(face, restorer.restored(face, _previous(face, results))) for face in faces]
+        for frame in frames[len(before) :]:
             rgb = _composite(frame, results, settings)
             sink.write(replace(frame, rgb=rgb))
             if matte:
@@ -185,13 +144,13 @@ def preview(
 ) -> Iterator[Preview]:
     """Restore one frame, step by step. Its window is the one in which `restore` over the whole clip has it.
 
-    What is in the cache comes at once, as the last step and without stages.
+    What is in the cache comes at once, as the last step and without stages. Windows of a video network also lean
+    on the frames of the window before; here they do not, since that would mean to restore the clip up to there.
     """
-    length = models.denoiser.window
-    first = index - index % length
-    window = Window(first, first, min(first + length, len(source)))
+    every = windows(0, len(source), models.denoiser.window, _overlap(models))
+    window = next(window for window in every if index < window.last)
     frames = list(source.frames(window.first, window.last))
-    frame = frames[index - first]
+    frame = frames[index - window.first]
     width, height = output_size(source, settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
     faces = [face for face in _faces(frames, tracks, settings, models) if index in face.span]
@@ -216,6 +175,19 @@ def preview(
         yield after(states[0].step, states[0].steps, made, states[0].stages)
 
 
+def _overlap(models: Models) -> int:
+    """Frames that a window of a video network shares with the one before it, as in the released program."""
+    return OVERLAP if models.denoiser.window > OVERLAP else 0
+
+
+def _previous(face: Face, results: Sequence[tuple[Face, Restored]]) -> torch.Tensor | None:
+    """The first frames of a face as the window before has them; None where it has none."""
+    for before, restored in results:
+        if before.track == face.track and before.first <= face.first < before.span.stop:
+            return restored.x0[face.first - before.first :]
+    return None
+
+
 def _faces(
     frames: Sequence[Frame], tracks: Sequence[Track], settings: RestorationSettings, models: Models
 ) -> list[Face]:
@@ -234,7 +206,7 @@ def _faces(
         small = [align.similarity(points, side // scale) for points in landmarks]
         crops = [align.crop(frame.rgb, to_y, side // scale) for frame, to_y in zip(seen, small, strict=True)]
         matrices = [align.similarity(points, side) for points in landmarks]
-        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices))
+        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices, track.id))
     return faces
 
 

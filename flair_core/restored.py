@@ -42,6 +42,8 @@ class Face:
     """(H, W) of x."""
     matrices: Sequence[align.Points] | None
     """From frame to face; None when the frame is the face."""
+    track: int | None = None
+    """Of which track it is; None when the frame is the face."""
 
     @property
     def span(self) -> range:
@@ -51,7 +53,7 @@ class Face:
     def part(self, start: int, stop: int) -> Face:
         """The face in frames `start` to `stop` of the window."""
         matrices = None if self.matrices is None else self.matrices[start:stop]
-        return Face(self.first + start, self.y[start:stop], self.size, matrices)
+        return Face(self.first + start, self.y[start:stop], self.size, matrices, self.track)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,16 +76,19 @@ class FaceRestorer:
         self._most: int | None = None
         """Frames that memory has room for, once it was too short."""
 
-    def restored(self, face: Face) -> Restored:
-        """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits."""
-        known = self.known(face)
+    def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
+        """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
+
+        previous: (n, 3, H, W), its first n frames as the window before has them; None for a first window.
+        """
+        known = self.known(face, previous)
         if known is not None:
             return known
         frames = len(face.y)
         if self._most is None or frames <= self._most:
             try:
-                *_, last = self.steps(face)
-                return self.keep(face, last)
+                *_, last = self.steps(face, previous)
+                return self.keep(face, last, previous)
             except OutOfMemory:
                 if frames == 1:
                     raise
@@ -93,10 +98,14 @@ class FaceRestorer:
             )
         return _joined([self.restored(face.part(at, at + self._most)) for at in range(0, frames, self._most)])
 
-    def steps(self, face: Face) -> Iterator[Estimate]:
+    def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""
+        mask = self._mask(face)
+        run = estimate(
+            face.y, face.size, self._settings, self._models, mask, first=face.first, previous=previous
+        )
         try:
-            yield from estimate(face.y, face.size, self._settings, self._models, self._mask(face))
+            yield from run
         except (RuntimeError, MemoryError) as error:
             if not _short_of_memory(error):
                 raise
@@ -111,20 +120,20 @@ class FaceRestorer:
             f"{width} × {height} pixels. Close other programs, or choose the device cpu."
         )
 
-    def known(self, face: Face) -> Restored | None:
+    def known(self, face: Face, previous: torch.Tensor | None = None) -> Restored | None:
         """The face from the cache; None when it is not there."""
-        arrays = self._kept.get(self._key(face)) if self._kept else None
+        arrays = self._kept.get(self._key(face, previous)) if self._kept else None
         return None if arrays is None else _restored(arrays)
 
     def seen(self, _: Face, state: Estimate) -> Restored:
         """The face after some step, as it is shown."""
         return _restored(_arrays(state))
 
-    def keep(self, face: Face, last: Estimate) -> Restored:
+    def keep(self, face: Face, last: Estimate, previous: torch.Tensor | None = None) -> Restored:
         """The face after the last step, from now on in the cache."""
         arrays = _arrays(last)
         if self._kept:
-            self._kept.put(self._key(face), arrays)
+            self._kept.put(self._key(face, previous), arrays)
         return _restored(arrays)
 
     def _mask(self, face: Face) -> torch.Tensor | None:
@@ -132,7 +141,7 @@ class FaceRestorer:
             return None
         return torch.from_numpy(mask.elliptical(face.size[0], self._settings.faces.feather))
 
-    def _key(self, face: Face) -> str:
+    def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on. Without enhancement that is neither the enhancer nor the mask."""
         sampler = asdict(self._settings.sampler)
         networks = {"model": self._identity(sampler.pop("model"), self._models.denoiser)}
@@ -145,6 +154,9 @@ class FaceRestorer:
         return cache.key(
             y=face.y.numpy(),
             size=face.size,
+            # Noise of their own makes the results of video networks depend on where a frame stands.
+            first=face.first if self._models.denoiser.window > 1 else None,
+            previous=None if previous is None else previous.numpy(),
             aligned=face.matrices is None,
             degradation=asdict(self._settings.degradation),
             sampler=sampler,

@@ -1,5 +1,6 @@
 """A real encoded clip through the whole path, with a denoiser that costs nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -96,6 +97,28 @@ def test_only_the_face_changes_and_the_preview_is_what_is_written(clip, tmp_path
         np.testing.assert_array_equal(last.frame, after)
         assert changed.any() == track.covers(index)
         assert not changed[last.mask == 0].any()
+
+
+def test_windows_of_a_video_network_are_joined(clip, tmp_path):
+    """Each window's estimate tells its length: frames that overlap are written once, by the first that has them."""
+
+    class Counting(Plain):
+        window = 5
+
+        def predict_noise(self, x_t, t, condition):
+            level = 0.1 * len(condition.c) * torch.ones_like(condition.c)
+            return self.schedule.predict_eps(x_t, level, t)
+
+    settings = chosen(aligned=True, steps=1)
+    settings = replace(settings, sampler=SamplerSettings(steps=1, gamma=0.0))
+    _, frames = run(clip, tmp_path / "a.mkv", settings, models=replace(MODELS, denoiser=Counting()))
+    levels = [(frame.mean() / 127.5 - 1) * 10 for frame in frames]
+    assert levels == pytest.approx([5, 5, 5, 5, 5, 5, 5], abs=0.05)
+    _, frames = run(
+        clip, tmp_path / "b.mkv", settings, models=replace(MODELS, denoiser=Counting()), span=range(6)
+    )
+    levels = [(frame.mean() / 127.5 - 1) * 10 for frame in frames]
+    assert levels == pytest.approx([5, 5, 5, 5, 5, 4], abs=0.05)
 
 
 def test_many_faces_and_a_larger_frame(clip, tmp_path):
