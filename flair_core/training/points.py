@@ -63,7 +63,7 @@ def label(picture: NDArray[np.uint8], labeller: Detector) -> Points | None:
     found = []
     for degrees, scale in ((0, 0.8), (6, 0.6), (-6, 0.6), (4, 1.1), (-4, 0.5), (0, 0.45)):
         side = int(256 * scale + 100)
-        matrix = cv2.getRotationMatrix2D((127.5, 127.5), degrees, scale)
+        matrix = np.asarray(cv2.getRotationMatrix2D((127.5, 127.5), degrees, scale), np.float64)
         matrix[:, 2] += side / 2 - 128
         copy = cv2.warpAffine(
             picture, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
@@ -127,7 +127,9 @@ def scattered(points: Points, roll: float, size: float, shift: Points) -> Points
     angle = np.radians(roll)
     turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
     average = template(256) - template(256).mean(axis=0)
-    return average * (size * _eyes(points) / EYES) @ turn + points.mean(axis=0) + shift * _eyes(points)
+    placed: Points = average * (size * _eyes(points) / EYES) @ turn
+    placed += points.mean(axis=0) + shift * _eyes(points)
+    return placed
 
 
 def right_guess(points: Points, rng: Random) -> Points:
