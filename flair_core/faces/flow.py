@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from flair_core.faces.align import zoom
+from flair_core.faces.align import transform, zoom
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,16 @@ RETURN_ERROR = 0.5
 """Pixels by which a point that is followed forth and back may miss its start."""
 
 
-def face_motion(before: NDArray[np.uint8], now: NDArray[np.uint8], landmarks: Points) -> Points | None:
-    """(2, 3) similarity that moves the face at `landmarks` (5, 2) from grey picture to grey picture (H, W).
+class Motion(NamedTuple):
+    """How a face moved, and how far its points strayed from that, as an RMS in pixels: it turns or speaks."""
+
+    matrix: Points
+    """(2, 3) similarity."""
+    stray: float
+
+
+def face_motion(before: NDArray[np.uint8], now: NDArray[np.uint8], landmarks: Points) -> Motion | None:
+    """How the face at `landmarks` (5, 2) moved from one grey picture (H, W) to the other.
 
     None when too few points agree: the face is hidden, out of the picture, blurred or just gone.
     """
@@ -40,10 +48,14 @@ def face_motion(before: NDArray[np.uint8], now: NDArray[np.uint8], landmarks: Po
     good = (found[:, 0] == 1) & (returned[:, 0] == 1) & (error < RETURN_ERROR)
     if good.sum() < LEAST_CORNERS or good.mean() < 0.3:
         return None
-    matrix, inliers = cv2.estimateAffinePartial2D(start[good], end[good], ransacReprojThreshold=1.0)
-    if matrix is None or inliers.mean() < 0.5 or not 0.8 < zoom(matrix) < 1.25:
+    start, end = start[good, 0], np.asarray(end)[good, 0]
+    # A face is no board: when it turns or speaks its points part.
+    matrix, inliers = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=max(1.0, 0.03 * eyes))
+    if matrix is None or inliers.mean() < 0.3 or not 0.8 < zoom(matrix) < 1.25:
         return None
-    return np.asarray(matrix, np.float64)
+    matrix = np.asarray(matrix, np.float64)
+    strays = (transform(matrix, start) - end)[inliers[:, 0] == 1]
+    return Motion(matrix, float(np.sqrt((strays**2).sum(axis=1).mean())))
 
 
 def _corners(grey: NDArray[np.uint8], landmarks: Points, eyes: float) -> Any:

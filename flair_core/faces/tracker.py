@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from flair_core.faces.align import inverse, similarity_between, template, transform
 from flair_core.faces.detect import LEAST_QUALITY, Detection, Detector, face_box, resized
-from flair_core.faces.flow import face_motion
+from flair_core.faces.flow import Motion, face_motion
 from flair_core.faces.points import Pyramid, point_model
 from flair_core.faces.shots import ShotDetector
 from flair_core.faces.smooth import Belief, smoothed
@@ -47,10 +47,12 @@ LEAST_EYE_DISTANCE = 3.0
 SURE = 0.4
 """Mean confidence of the best confirmations of a path, below which it is no face."""
 
-MEASURED = 0.08
+MEASURED = 0.05
 """Std of a detected landmark in eye distances."""
-CARRIED = 0.004
+CARRIED = 0.005
 """Std that a frame of optical flow adds."""
+STRAYED = 1.5
+"""Share of the points' straying that it adds besides."""
 GUESSED = 0.1
 """Std that a frame adds in which a hidden face only goes on as it moved before."""
 
@@ -92,12 +94,15 @@ class _Face:
     def points(self) -> Points:
         return self.beliefs[-1].points
 
-    def carry(self, motion: Points | None) -> None:
-        """On to the next frame by a (2, 3) motion; None when it can't be seen."""
+    def carry(self, motion: Motion | None) -> None:
+        """On to the next frame; None when the face can't be seen."""
+        eyes = eye_distance(self.points)
         if motion is None:
             self.hidden.add(len(self.beliefs))
-        noise = (GUESSED if motion is None else CARRIED) * eye_distance(self.points)
-        self.beliefs.append(self.beliefs[-1].moved(self.velocity() if motion is None else motion, noise))
+            self.beliefs.append(self.beliefs[-1].moved(self.velocity(), GUESSED * eyes))
+        else:
+            noise = float(np.hypot(CARRIED * eyes, STRAYED * motion.stray))
+            self.beliefs.append(self.beliefs[-1].moved(motion.matrix, noise))
 
     def confirm(self, points: Points, look: Look, score: float) -> None:
         """Correct the newest belief by a measurement."""
@@ -119,7 +124,7 @@ class _Face:
 class _Move(NamedTuple):
     """Where optical flow takes a face, and how like itself it looks there."""
 
-    motion: Points | None
+    motion: Motion | None
     points: Points
     likeness: float
 
@@ -192,7 +197,7 @@ class Tracker:
         moves = []
         for face in self._faces:
             motion = face_motion(before.grey, now.grey, face.points)
-            points = face.points if motion is None else transform(motion, face.points)
+            points = face.points if motion is None else transform(motion.matrix, face.points)
             moves.append(_Move(motion, points, _likeness(look_of(now.small, points), face.look)))
         for face, move in zip(self._faces, moves, strict=True):
             rivals = [other for other in moves if other is not move and other.hides(move)]
@@ -244,16 +249,18 @@ class Tracker:
         points, back = detection.landmarks, []
         for now, before in zip(list(self._views)[::-1], list(self._views)[-2::-1], strict=False):
             motion = face_motion(now.grey, before.grey, points)
-            if motion is None or self._taken(before.number, transform(motion, points)):
+            if motion is None:
                 break
-            refined, quality = self._model.refine(Pyramid(before.grey), transform(motion, points))
-            if quality < LEAST_QUALITY or not _near(refined, transform(motion, points), 0.5):
+            earlier = transform(motion.matrix, points)
+            refined, quality = self._model.refine(Pyramid(before.grey), earlier)
+            known = self._taken(before.number, earlier)
+            if known or quality < LEAST_QUALITY or not _near(refined, earlier, 0.5):
                 break
-            points = transform(motion, points)
-            back.append(inverse(motion))
+            points = earlier
+            back.append(inverse(motion.matrix))
         beliefs = [Belief.initial(points, 4 * MEASURED * eye_distance(points))]
-        for motion in reversed(back):
-            beliefs.append(beliefs[-1].moved(motion, CARRIED * eye_distance(points)))
+        for forth in reversed(back):
+            beliefs.append(beliefs[-1].moved(forth, CARRIED * eye_distance(points)))
         face = _Face(self._views[-1].number - len(back), beliefs, look, {})
         face.confirm(detection.landmarks, look, detection.score)
         return face
