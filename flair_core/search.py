@@ -1,0 +1,91 @@
+"""Finding the faces of a clip. What the detector saw is kept, so that an interrupted search is not begun anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flair_core import provenance
+from flair_core.cache import key
+from flair_core.faces.detect import Detection, load_detector
+from flair_core.faces.shots import as_uint8
+from flair_core.faces.track import Track
+from flair_core.faces.tracker import Tracker
+from flair_core.progress import Progress
+from flair_core.steady import steady
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from flair_core.cache import Arrays, Cache
+    from flair_core.faces.detect import Detector
+    from flair_core.settings import RestorationSettings
+    from flair_core.video import FrameSource
+
+
+def find_tracks(
+    source: FrameSource, settings: RestorationSettings, *, span: range, cache: Cache | None = None
+) -> Iterator[Progress | list[Track]]:
+    """Find and follow the faces of a span; yields Progress for every frame and at last the tracks."""
+    if settings.faces.aligned:
+        yield []
+        return
+    name, clip = settings.faces.detector, provenance.fingerprint(source.path)
+    entry = _entry(name, clip=clip, frames=(span.start, span.stop))
+    if cache and (known := cache.get(entry)) is not None:
+        yield _unpacked(known)
+        return
+    detector = load_detector(name)
+    tracker = Tracker(Remembering(detector, name, cache) if cache else detector)
+    for done, frame in enumerate(steady(source, span, []), 1):
+        tracker.see(as_uint8(frame.rgb), frame.index)
+        yield Progress(done, len(span), frame.index, stage="find faces")
+    tracks = [Track(number, *path) for number, path in enumerate(tracker.paths())]
+    if cache and clip == provenance.fingerprint(source.path):
+        cache.put(entry, _packed(tracks))
+    yield tracks
+
+
+class Remembering:
+    """A detector that looks up what it saw in the same picture before."""
+
+    def __init__(self, detector: Detector, name: str, kept: Cache) -> None:
+        self._detector, self._name, self._kept = detector, name, kept
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+        """Faces in (H, W, 3) uint8, best first."""
+        entry = _entry(self._name, picture=rgb)
+        if (known := self._kept.get(entry)) is not None:
+            rows = zip(known["box"], known["landmarks"], known["score"].tolist(), strict=True)
+            return [Detection(box, landmarks, score) for box, landmarks, score in rows]
+        faces = self._detector.detect(rgb)
+        packed = {
+            "box": np.array([face.box for face in faces]).reshape(-1, 4),
+            "landmarks": np.array([face.landmarks for face in faces]).reshape(-1, 5, 2),
+            "score": np.array([face.score for face in faces]),
+        }
+        self._kept.put(entry, packed)
+        return faces
+
+
+def _entry(detector: str, **parts: object) -> str:
+    """The key of something that a detector found."""
+    return key(detector=detector, code=provenance.code_version(), **parts)
+
+
+def _packed(tracks: Sequence[Track]) -> Arrays:
+    """Tracks as arrays."""
+    packed: dict[str, NDArray[Any]] = {"first": np.array([track.first for track in tracks], np.int64)}
+    for i, track in enumerate(tracks):
+        packed |= {f"landmarks {i}": track.landmarks, f"boxes {i}": track.boxes, f"score {i}": track.score}
+    return packed
+
+
+def _unpacked(arrays: Arrays) -> list[Track]:
+    return [
+        Track(i, int(first), arrays[f"landmarks {i}"], arrays[f"boxes {i}"], arrays[f"score {i}"])
+        for i, first in enumerate(arrays["first"])
+    ]
