@@ -50,12 +50,20 @@ def _run(app, arguments: argparse.Namespace) -> int:
     from app.frame_loader import open_source  # noqa: PLC0415
     from app.main_window import MainWindow  # noqa: PLC0415
     from app.worker import RestorationCore  # noqa: PLC0415
+    from flair_core.errors import JobError  # noqa: PLC0415
+    from flair_core.jobs import Jobs  # noqa: PLC0415
 
     app.setApplicationName("FLAIR Studio")
     app.setWindowIcon(theme.app_icon())
     kept = preferences.load()
+    device = arguments.device or kept.device
     theme.apply(kept.theme)
-    window = MainWindow(lambda: RestorationCore(arguments.device or kept.device), open_source)
+    try:
+        jobs = Jobs()
+    except JobError as error:
+        print(error, file=sys.stderr)
+        return 2
+    window = MainWindow(lambda: RestorationCore(device, jobs), open_source, jobs, device)
     sys.excepthook = lambda kind, error, trace: _report(window, kind, error, trace)
     window.show()
     if arguments.smoke:
@@ -66,9 +74,7 @@ def _run(app, arguments: argparse.Namespace) -> int:
         window.files.open_path(arguments.file)
     else:
         window.files.offer_recovery()
-    waiting = window.queue.restore()
-    if waiting:
-        window.offer_queue(waiting)
+    window.offer_queue()
     return app.exec()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QMainWindow,
@@ -20,14 +21,14 @@ from PySide6.QtWidgets import (
 from app import preferences, theme
 from app.actions import Actions
 from app.background import Background
-from app.export_queue import ExportQueue, State
+from app.export_queue import ExportQueue
 from app.files import Files
 from app.frame_loader import FrameLoader, Thumbnailer
 from app.playback import Player
 from app.preview import PreviewController
-from app.project import DrawnFace, Project
+from app.project import Project
 from app.session import Session
-from app.tasks import Export, ImportModel, UseDevice
+from app.tasks import ImportModel, UseDevice
 from app.widgets.banner import Banner
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, ShortcutsDialog
 from app.widgets.explorer import Explorer
@@ -43,15 +44,16 @@ from app.widgets.transport import Transport
 from app.widgets.viewer import FaceBox, Viewer, ViewMode
 from app.widgets.welcome import Welcome
 from app.worker import Worker
+from flair_core.jobs import DrawnFace, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
-    from app.export_queue import Job
     from app.frame_loader import OpenSource
     from app.tasks import Core, Offer, PreviewResult, Spread, Stages
+    from flair_core.jobs import Job, Jobs
     from flair_core.settings import RestorationSettings
 
 MARGIN = 8
@@ -60,15 +62,19 @@ MARGIN = 8
 class MainWindow(QMainWindow):
     """Everything on the screen, and the threads behind it."""
 
-    def __init__(self, load_core: Callable[[], Core], open_source: OpenSource) -> None:
+    def __init__(
+        self, load_core: Callable[[], Core], open_source: OpenSource, jobs: Jobs, device: str = "auto"
+    ) -> None:
         super().__init__()
+        self.device = device
+        """Name of what exports are computed on."""
         self.session = Session(self)
         self.worker = Worker(load_core, self)
         self.loader = FrameLoader(open_source, self)
         self.thumbnailer = Thumbnailer(open_source, self)
         self.previews = PreviewController(self.session, self.worker, self)
         self.player = Player(self.session, self)
-        self.queue = ExportQueue(self.worker, self)
+        self.queue = ExportQueue(self.worker, jobs, self)
         self.files = Files(self.session, self.loader, self)
         self.background = Background(self.session, self.worker, self.previews, self)
         self.actions_ = Actions(self, (self, self.files))
@@ -161,7 +167,7 @@ class MainWindow(QMainWindow):
         previews.covered.connect(self._show_covered)
         previews.failed.connect(self.banner.say)
         self.player.changed.connect(lambda: previews.pause(self.player.playing))
-        for source in (self.files, self.background):
+        for source in (self.files, self.background, self.queue):
             source.said.connect(self.banner.say)
         self.files.clip_chosen.connect(self.background.read_sidecar)
         self.files.recent_changed.connect(self._show_recent)
@@ -193,6 +199,7 @@ class MainWindow(QMainWindow):
         self.actions_["mask"].setChecked(True)
         self.actions_["loop"].setChecked(True)
         self._show_recent()
+        self._show_queue()
 
     # --- the session has changed ----------------------------------------------------------------
 
@@ -358,53 +365,34 @@ class MainWindow(QMainWindow):
         """Ask how and where, and queue it."""
         dialog = ExportDialog(self.session, self)
         if dialog.exec():
-            self.start_export(dialog.output, dialog.span, dialog.codec)
-
-    def start_export(self, output: Path, span: range, codec: str | None = None) -> Job:
-        """Queue the export of some frames, as the project stands."""
-        session = self.session
-        request = self.previews.request(span.start)
-        assert request is not None
-        searched = set(span) <= set(session.searched) or session.settings.faces.aligned
-        task = Export(
-            clip=request.clip,
-            output=output,
-            span=span,
-            settings=session.settings,
-            tracks=request.tracks if searched else None,
-            left_out=session.project.left_out,
-            drawn=session.project.drawn,
-            codec=codec,
-        )
-        return self.queue.add(task)
+            self.queue.add(dialog.request(self.device))
 
     def _show_queue(self) -> None:
         self.top.show_queue(len(self.queue.open))
-        job = self.queue.running
-        if job is None or job.progress is None:
+        job, pace = self.queue.running, self.queue.pace
+        if job is None or pace is None:
             self.status.show_task("", 0, 0)
             return
-        left = job.seconds_left()
-        words = job.task.output.name + ("" if left is None else self.tr(" · {0} left").format(clock(left)))
-        self.status.show_task(words, job.progress.done, job.progress.total)
+        left = pace.seconds_left()
+        words = job.request.output.name + ("" if left is None else self.tr(" · {0} left").format(clock(left)))
+        self.status.show_task(words, pace.now.done, pace.now.total)
 
     def _export_ended(self, job: Job) -> None:
-        name = job.task.output.name
-        if job.state is State.DONE:
-            self.banner.say(
-                self.tr("{0} is ready.").format(name), {self.tr("Show the queue"): self._open_queue}
-            )
-        elif job.state is State.FAILED:
-            self.banner.say(job.message)
+        QApplication.alert(self)
+        if job.state is State.FAILED:
+            self.banner.say(job.error)
+            return
+        words = self.tr("{0} is ready.").format(job.request.output.name)
+        self.banner.say(" ".join([words, *job.notes]), {self.tr("Show the queue"): self._open_queue})
 
-    def offer_queue(self, waiting: int) -> None:
+    def offer_queue(self) -> None:
         """Ask about exports that were open when the application last ended."""
-        self._open_queue()
-        paused = list(self.queue.jobs)
-        self.banner.say(
-            self.tr("{0} exports from last time are waiting.").format(waiting),
-            {self.tr("Go on"): lambda: [self.queue.resume(job) for job in paused]},
-        )
+        if waiting := self.queue.open:
+            self._open_queue()
+            self.banner.say(
+                self.tr("{0} exports from last time are not finished.").format(len(waiting)),
+                {self.tr("Go on"): lambda: self.queue.resume(*waiting)},
+            )
 
     def _open_queue(self) -> None:
         self.actions_["queue"].setChecked(True)
@@ -557,6 +545,7 @@ class MainWindow(QMainWindow):
             self.actions_.dress()
             self.transport.refresh()
             if dialog.device != now.device:
+                self.device = dialog.device
                 self.worker.submit(UseDevice(dialog.device))
 
     def on_shortcuts(self) -> None:

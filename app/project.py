@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flair_core.errors import FlairError
+from flair_core.jobs import DrawnFace
 from flair_core.settings import RestorationSettings
 
 VERSION = 1
@@ -17,16 +18,6 @@ SUFFIX = ".flair"
 
 class ProjectError(FlairError):
     """A project can't be read or written."""
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnFace:
-    """A face that the user drew where none was found, for frames first … last."""
-
-    box: tuple[float, float, float, float]
-    """Left, top, right, bottom in pixels of the frame: from forehead to chin."""
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +44,7 @@ def dump(project: Project, folder: Path) -> str:
             "clip": _relative(project.clip, folder) if project.clip else None,
             "span": project.span,
             "settings": json.loads(project.settings.to_json()),
-            "drawn": [asdict(face) for face in project.drawn],
+            "drawn": [face._asdict() for face in project.drawn],
             "left_out": sorted(project.left_out),
         },
         indent=2,

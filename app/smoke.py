@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from app.export_queue import State
+from flair_core.jobs import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +36,8 @@ def walk(app: QApplication, window: MainWindow) -> int:
         print(f"smoke: {window.status.preview}")
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "smoke.mp4"
-            job = window.start_export(output, range(FRAMES))
-            _step("export", lambda: job.state in (State.DONE, State.FAILED), window)
-            if job.state is State.FAILED:
-                raise RuntimeError(job.message)
+            window.queue.add(_request(window, output))
+            _step("export", output.exists, window)
             print(f"smoke: wrote {FRAMES} frames, {output.stat().st_size} bytes")
     except RuntimeError as error:
         print(f"smoke: failed: {error}")
@@ -49,6 +47,11 @@ def walk(app: QApplication, window: MainWindow) -> int:
         app.processEvents()
     print("smoke: closed")
     return 0
+
+
+def _request(window: MainWindow, output: Path) -> Request:
+    project = window.session.project
+    return Request(source=project.clip, output=output, settings=project.settings, span=range(FRAMES))
 
 
 def _step(name: str, done: Callable[[], bool], window: MainWindow) -> None:

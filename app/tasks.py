@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from app.project import DrawnFace
     from flair_core.faces.track import Track
+    from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, RestorationSettings
-    from flair_core.video import FrameSink, FrameSource
+    from flair_core.video import FrameSource
 
 MOST_STRIPS = 60
 """Steps whose stages are kept for the step strip; of longer chains every n-th."""
@@ -59,9 +59,15 @@ class Core(Protocol):
         """A face drawn by hand as a track."""
 
     def preview(
-        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+        self,
+        source: FrameSource,
+        index: int,
+        *,
+        tracks: Sequence[Track],
+        settings: RestorationSettings,
+        again: bool,
     ) -> Iterator[Preview]:
-        """One frame, restored step by step."""
+        """One frame, restored step by step; not `again`, if it was restored before: then the last step only."""
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """γ_t and w_t of every step."""
@@ -72,21 +78,8 @@ class Core(Protocol):
     def make_demo(self) -> tuple[Path, RestorationSettings]:
         """The sample clip and what it wants."""
 
-    def open_output(
-        self, path: Path, source: FrameSource, settings: RestorationSettings, span: range, codec: str | None
-    ) -> AbstractContextManager[FrameSink]:
-        """A sink for the restored clip; what is not committed leaves nothing behind."""
-
-    def restore(
-        self,
-        source: FrameSource,
-        sink: FrameSink,
-        *,
-        tracks: Sequence[Track],
-        settings: RestorationSettings,
-        span: range,
-    ) -> Iterator[Progress]:
-        """A span of frames, restored into the sink."""
+    def run_job(self, jobs: Jobs, job: Job) -> Iterator[Progress]:
+        """Restore and write a clip; what is not finished leaves nothing behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +101,8 @@ class PreviewRequest:
     drawn: tuple[DrawnFace, ...]
     settings: RestorationSettings
 
-    def run(self, core: Core, source: FrameSource) -> Iterator[PreviewResult]:
-        """One result after each reverse step."""
+    def run(self, core: Core, source: FrameSource, *, again: bool = False) -> Iterator[PreviewResult]:
+        """One result after each reverse step; only the last if the frame is known, unless done `again`."""
         tracks = self.tracks
         if tracks is None:
             *_, found = core.find_tracks(source, self.settings, span=range(self.index, self.index + 1))
@@ -118,7 +111,7 @@ class PreviewRequest:
         schedules = core.schedules(self.settings)
         stages: tuple[Stages, ...] = ()
         begun = time.perf_counter()
-        for preview in core.preview(source, self.index, tracks=faces, settings=self.settings):
+        for preview in core.preview(source, self.index, tracks=faces, settings=self.settings, again=again):
             every = -(-preview.steps // MOST_STRIPS)
             if preview.stages and (preview.step % every == 0 or preview.step == preview.steps):
                 stages = (*stages, Stages(preview.step, preview.stages))
@@ -337,43 +330,23 @@ class Exported:
     """How far an export is."""
 
     stage: str
-    """"faces" or "frames"."""
+    """"find faces" or "restore"."""
     done: int
     total: int
-    index: int = 0
-    residual: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Export:
-    """Write a restored clip; events are Exported."""
+@dataclass(frozen=True, slots=True, eq=False)
+class RunJob:
+    """Do a job of the export queue; events are Exported. Closing it pauses the job."""
 
     order: ClassVar[int] = 3
-    clip: Path
-    output: Path
-    span: range
-    settings: RestorationSettings
-    tracks: tuple[Track, ...] | None = None
-    """Faces to restore; None to search them first."""
-    left_out: frozenset[int] = frozenset()
-    drawn: tuple[DrawnFace, ...] = ()
-    codec: str | None = None
+    jobs: Jobs
+    job: Job
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        with core.open_source(self.clip) as source:
-            tracks = self.tracks
-            if tracks is None:
-                for found in core.find_tracks(source, self.settings, span=self.span):
-                    if isinstance(found, list):
-                        tracks = tuple(track for track in found if track.id not in self.left_out)
-                    else:
-                        yield Exported("faces", found.done, found.total)
-            faces = (*(tracks or ()), *drawn_tracks(core, self.drawn))
-            with core.open_output(self.output, source, self.settings, self.span, self.codec) as sink:
-                for now in core.restore(source, sink, tracks=faces, settings=self.settings, span=self.span):
-                    yield Exported("frames", now.done, now.total, now.index, now.residual)
-                sink.commit()
+        for now in core.run_job(self.jobs, self.job):
+            yield Exported(now.stage, now.done, now.total)
 
 
 def drawn_tracks(core: Core, drawn: Sequence[DrawnFace]) -> tuple[Track, ...]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from app.project import DrawnFace
     from app.tasks import Core, PreviewRequest, Task
     from flair_core.faces.track import Track
+    from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.recipe import Models
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, RestorationSettings
-    from flair_core.video import FrameSink, FrameSource
+    from flair_core.video import FrameSource
 
 
 class Outcome(Enum):
@@ -202,7 +202,7 @@ class _Previewer:
         """One more step of the request; None after the last."""
         if request is not self._request:
             self._request, self._steps = None, iter(())
-            self._steps = request.run(self._core, self._reader(request.clip))
+            self._steps = request.run(self._core, self._reader(request.clip), again=True)
             self._request = request
         return next(self._steps, None)
 
@@ -222,13 +222,13 @@ class _Previewer:
 class RestorationCore:
     """flair_core on one device; making one imports torch, which takes seconds."""
 
-    def __init__(self, device: str = "auto") -> None:
-        from flair_core import devices, restore, video  # noqa: PLC0415 - not before the window is on the screen
+    def __init__(self, device: str, jobs: Jobs) -> None:
+        from flair_core import cache, devices, restore, video  # noqa: PLC0415 - not before there is a window
 
         self._restore, self._devices = restore, devices
         self.use_device(device)
         self.open_source = video.open_source
-        self.find_tracks = restore.find_tracks
+        self._cache = cache.Cache(keep_since=jobs.kept_since())
 
     def use_device(self, name: str) -> None:
         """See Core."""
@@ -259,6 +259,12 @@ class RestorationCore:
     def _models(self, settings: RestorationSettings) -> Models:
         return self._restore.load_models(settings, self._device)
 
+    def find_tracks(
+        self, source: FrameSource, settings: RestorationSettings, *, span: range
+    ) -> Iterator[Progress | list[Track]]:
+        """See Core."""
+        return self._restore.find_tracks(source, settings, span=span, cache=self._cache)
+
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """See Core."""
         from flair_core.faces.track import Track  # noqa: PLC0415
@@ -266,11 +272,18 @@ class RestorationCore:
         return Track.fixed(face.box, face.first, face.last - face.first + 1, id=number)
 
     def preview(
-        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+        self,
+        source: FrameSource,
+        index: int,
+        *,
+        tracks: Sequence[Track],
+        settings: RestorationSettings,
+        again: bool,
     ) -> Iterator[Preview]:
         """See Core."""
+        models, kept = self._models(settings), None if again else self._cache
         return self._restore.preview(
-            source, index, tracks=tracks, settings=settings, models=self._models(settings)
+            source, index, tracks=tracks, settings=settings, models=models, cache=kept
         )
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
@@ -294,21 +307,8 @@ class RestorationCore:
 
         return make_demo(platformdirs.user_cache_path("flair-studio", appauthor=False)), SETTINGS
 
-    def open_output(
-        self, path: Path, source: FrameSource, settings: RestorationSettings, span: range, codec: str | None
-    ) -> FrameSink:
+    def run_job(self, jobs: Jobs, job: Job) -> Iterator[Progress]:
         """See Core."""
-        return self._restore.open_output(path, source, settings, span, codec)
+        from flair_core import render  # noqa: PLC0415
 
-    def restore(
-        self,
-        source: FrameSource,
-        sink: FrameSink,
-        *,
-        tracks: Sequence[Track],
-        settings: RestorationSettings,
-        span: range,
-    ) -> Iterator[Progress]:
-        """See Core."""
-        models = self._models(settings)
-        return self._restore.restore(source, sink, tracks=tracks, settings=settings, models=models, span=span)
+        return render.run(jobs, job, self._cache)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -104,7 +103,7 @@ class FakeCore:
         steps = settings.sampler.steps
         return Schedules((settings.sampler.gamma,) * steps, (settings.sampler.w_tau,) * steps)
 
-    def preview(self, source, index, *, tracks, settings):
+    def preview(self, source, index, *, tracks, settings, again):
         if self.error:
             raise self.error
         steps, factor = settings.sampler.steps, settings.magnification
@@ -140,18 +139,18 @@ class FakeCore:
     def make_demo(self):
         raise MediaError("There is no sample clip here.")
 
-    @contextmanager
-    def open_output(self, path, source, settings, span, codec):
-        partial = path.with_name(path.name + ".partial")
-        if not path.parent.is_dir():
-            raise MediaError(f"{path.parent} is no folder that can be written.")
-        partial.write_bytes(b"")
-        try:
-            yield SimpleNamespace(frames=[], commit=lambda: partial.rename(path))
-        finally:
-            partial.unlink(missing_ok=True)
-
-    def restore(self, source, sink, *, tracks, settings, span):
-        for done, index in enumerate(span, 1):
-            self.gate.wait()
-            yield SimpleNamespace(done=done, total=len(span), index=index, residual=1.0)
+    def run_job(self, jobs, job):
+        output = job.request.output
+        partial = output.with_name(output.name + ".partial")
+        with jobs.working_on(job.id):
+            if not output.parent.is_dir():
+                raise MediaError(f"{output.parent} is no folder that can be written.")
+            partial.write_bytes(b"")
+            try:
+                for done in range(1, len(job.request.span) + 1):
+                    self.gate.wait()
+                    yield SimpleNamespace(stage="restore", done=done, total=len(job.request.span))
+                partial.rename(output)
+                jobs.finish(job.id, ("The sound was copied.",))
+            finally:
+                partial.unlink(missing_ok=True)

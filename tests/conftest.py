@@ -44,11 +44,19 @@ def dressed(qapp):
 
 
 @pytest.fixture
-def window(qtbot, dressed, config, core):
+def jobs(tmp_path):
+    """An empty list of jobs."""
+    from flair_core.jobs import Jobs
+
+    return Jobs(tmp_path / "jobs.sqlite")
+
+
+@pytest.fixture
+def window(qtbot, dressed, config, core, jobs):
     """A window over the stand-in; closed in the end, and its threads with it."""
     from app.main_window import MainWindow
 
-    window = MainWindow(lambda: core, core.open_source)
+    window = MainWindow(lambda: core, core.open_source, jobs)
 
     def leave(_):
         core.gate.set()

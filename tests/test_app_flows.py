@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 
-from app.export_queue import State
+from app.main_window import MainWindow
 from app.project import SUFFIX, read
 from app.tasks import ImportModel
+from app.widgets.dialogs import ExportDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
-from flair_core.settings import RestorationSettings
+from flair_core.jobs import State
+from flair_core.settings import DegradationSettings, RestorationSettings
 
 
 def preview_is(window, **sampler):
@@ -123,22 +126,82 @@ def test_in_and_out_points(qtbot, opened):
     assert opened.session.span == range(LENGTH)
 
 
+def export(window, output, span=None, **values):
+    """Queue an export as the dialog does, and return its card."""
+    dialog = ExportDialog(window.session, window)
+    dialog._path.setText(str(output))
+    window.queue.add(replace(dialog.request("cpu"), span=span or window.session.span, **values))
+    return window.queue.jobs[-1].id
+
+
+def state(window, job):
+    """Of a job, as the list has it."""
+    return next(each.state for each in window.queue.jobs if each.id == job)
+
+
 def test_export_writes_the_file_and_cancel_leaves_nothing(qtbot, opened, core, tmp_path):
-    job = opened.start_export(tmp_path / "out.mp4", opened.session.span)
-    qtbot.waitUntil(lambda: job.state is State.DONE)
+    job = export(opened, tmp_path / "out.mp4")
+    qtbot.waitUntil(lambda: opened.banner.text == "out.mp4 is ready. The sound was copied.")
+    assert state(opened, job) is State.DONE
     assert (tmp_path / "out.mp4").exists()
     core.gate.clear()
-    second = opened.start_export(tmp_path / "second.mp4", opened.session.span)
+    job = export(opened, tmp_path / "second.mp4")
     qtbot.waitUntil((tmp_path / "second.mp4.partial").exists)
-    opened.queue.cancel(second)
+    opened.queue.cancel(opened.queue.running)
     core.gate.set()
     qtbot.waitUntil(lambda: not list(tmp_path.glob("second.mp4*")))
-    assert second.state is State.CANCELLED
+    assert state(opened, job) is State.CANCELLED
+
+
+def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
+    opened.session.edit("span", span=(2, 5), left_out=frozenset({0}))
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    dialog = ExportDialog(opened.session, opened)
+    dialog._path.setText(str(tmp_path / "a.mp4"))
+    dialog._format.setCurrentIndex(dialog._format.findText("mkv", Qt.MatchFlag.MatchContains))
+    dialog._matte.setChecked(True)
+    request = dialog.request("cpu")
+    assert (request.span, request.left_out, request.settings.sampler.steps) == (range(2, 6), {0}, 9)
+    assert request.output == tmp_path / "a.mkv"
+    assert request.matte == tmp_path / "a-matte.mkv"
+
+
+def test_jobs_are_paused_reordered_and_go_on(qtbot, opened, core, tmp_path):
+    core.gate.clear()
+    first, second, third = (export(opened, tmp_path / f"{name}.mp4") for name in "abc")
+    cards = opened.side.widget(1).cards
+    cards[third].up.click()
+    assert [job.id for job in opened.queue.jobs] == [first, third, second]
+    cards[first].pause.click()
+    core.gate.set()
+    qtbot.waitUntil(lambda: state(opened, second) is State.DONE)
+    assert state(opened, first) is State.PAUSED
+    assert not (tmp_path / "a.mp4").exists()
+    cards[first].resume.click()
+    qtbot.waitUntil((tmp_path / "a.mp4").exists)
+    qtbot.waitUntil(lambda: not opened.queue.open)
+    opened.queue.clear()
+    assert not cards
+
+
+def test_what_was_not_finished_is_offered_at_the_next_start(qtbot, opened, core, jobs, tmp_path):
+    core.gate.clear()
+    export(opened, tmp_path / "out.mp4")
+    qtbot.waitUntil((tmp_path / "out.mp4.partial").exists)
+    core.gate.set()
+    opened.close()
+    again = MainWindow(lambda: core, core.open_source, jobs)
+    qtbot.addWidget(again)
+    again.offer_queue()
+    assert again.banner.text.startswith("1 exports")
+    again.banner._buttons[0].click()
+    qtbot.waitUntil((tmp_path / "out.mp4").exists)
+    again.close()
 
 
 def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, opened, core, tmp_path):
     core.gate.clear()
-    opened.start_export(tmp_path / "out.mp4", opened.session.span)
+    export(opened, tmp_path / "out.mp4")
     qtbot.waitUntil((tmp_path / "out.mp4.partial").exists)
     opened.session.seek(3)
     core.gate.set()
@@ -148,9 +211,9 @@ def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, opened, co
 
 
 def test_export_into_a_missing_folder_is_one_calm_sentence(qtbot, opened, tmp_path):
-    job = opened.start_export(tmp_path / "nowhere" / "out.mp4", range(2))
-    qtbot.waitUntil(lambda: job.state is State.FAILED)
-    assert "no folder" in opened.banner.text
+    job = export(opened, tmp_path / "nowhere" / "out.mp4")
+    qtbot.waitUntil(lambda: "no folder" in opened.banner.text)
+    assert state(opened, job) is State.FAILED
 
 
 def test_a_clip_that_cannot_be_opened_leaves_the_present_one(qtbot, opened, clip):
@@ -387,8 +450,6 @@ def test_an_imported_model_is_offered(qtbot, opened):
 
 
 def test_a_side_car_sets_the_degradation(qtbot, window, clip, core, monkeypatch):
-    from flair_core.settings import DegradationSettings
-
     monkeypatch.setattr(core, "read_sidecar", lambda path: DegradationSettings(scale=8))
     window.files.open_path(clip)
     qtbot.waitUntil(lambda: window.session.settings.degradation.scale == 8)
@@ -407,13 +468,11 @@ def test_the_demo_that_fails_says_so(qtbot, window):
     qtbot.waitUntil(lambda: window.banner.text == "There is no sample clip here.")
 
 
-def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, core):
-    from app.main_window import MainWindow
-
+def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, core, jobs):
     def broken():
         raise MediaError("The core is broken. Install it again.")
 
-    window = MainWindow(broken, core.open_source)
+    window = MainWindow(broken, core.open_source, jobs)
     qtbot.addWidget(window)
     qtbot.waitUntil(lambda: window.banner.text == "The core is broken. Install it again.")
     window.files.open_path(clip)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from app import preferences, preflight, project, timecode
 from app.imaging import contour, heatmap, to_qimage
 from app.mailbox import Mailbox
-from app.project import DrawnFace, Project, ProjectError
+from app.project import Project, ProjectError
 from flair_core.errors import SettingsError
+from flair_core.jobs import DrawnFace
 from flair_core.settings import RestorationSettings, SamplerSettings
 
 

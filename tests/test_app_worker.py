@@ -73,8 +73,6 @@ def test_a_newer_request_replaces_the_one_at_work(qtbot, worker, core, clip):
     for index in range(2, 9):
         worker.preview(request(clip, index))
     core.gate.set()
-    with qtbot.waitSignal(worker.previewed):
-        pass
     qtbot.waitUntil(lambda: (8, 4) in {(index, step) for index, step, _ in core.previewed})
     assert len([index for index, _, _ in core.previewed if index == 1]) <= 1
     assert {index for index, _, _ in core.previewed} <= {1, 8}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.preferences import DEVICES, THEMES
+from flair_core.jobs import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +72,10 @@ class ExportDialog(QDialog):
             extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
         )
         sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
+        self._record = QCheckBox(self.tr("Write how it was made beside it"), checked=True)
+        self._record.setToolTip(self.tr("Settings, seed, networks and checksums, as a small JSON file"))
+        self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
+        self._matte.setToolTip(self.tr("A second video: white where pixels were generated, black where not"))
         form = QFormLayout()
         form.setSpacing(10)
         for words, field in (
@@ -78,9 +84,11 @@ class ExportDialog(QDialog):
             (self.tr("Size"), QLabel(f"{width} × {height}")),
             (self.tr("Sound"), QLabel(sound)),
             (self.tr("File"), where),
+            ("", self._record),
+            ("", self._matte),
         ):
             form.addRow(words, field)
-            (self._path if field is where else field).setAccessibleName(words)
+            (self._path if field is where else field).setAccessibleName(words or field.text())
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
         go.setObjectName("primary")
@@ -91,23 +99,26 @@ class ExportDialog(QDialog):
         column.addWidget(buttons)
         self._format.currentIndexChanged.connect(self._change_suffix)
 
-    @property
-    def output(self) -> Path:
-        """Where to write."""
-        return Path(self._path.text()).expanduser()
-
-    @property
-    def codec(self) -> str:
-        """How to write."""
-        return self._format.currentData()[0]
-
-    @property
-    def span(self) -> range:
-        """What to write."""
-        return self._range.currentData()
+    def request(self, device: str) -> Request:
+        """What was asked for, as a job."""
+        session = self._session
+        output = Path(self._path.text()).expanduser().absolute()
+        matte = output.with_name(f"{output.stem}-matte{output.suffix}") if self._matte.isChecked() else None
+        return Request(
+            source=self._clip.path,
+            output=output,
+            settings=session.settings,
+            span=self._range.currentData(),
+            codec=self._format.currentData()[0],
+            device=device,
+            sidecar=self._record.isChecked(),
+            matte=matte,
+            left_out=session.project.left_out,
+            drawn=session.project.drawn,
+        )
 
     def _change_suffix(self) -> None:
-        self._path.setText(str(self.output.with_suffix(self._format.currentData()[1])))
+        self._path.setText(str(Path(self._path.text()).with_suffix(self._format.currentData()[1])))
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self._path.text())

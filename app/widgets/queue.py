@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -18,12 +19,13 @@ from PySide6.QtWidgets import (
 )
 
 from app import theme
-from app.export_queue import OPEN, State
+from flair_core.jobs import FINISHED, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.export_queue import ExportQueue, Job
+    from app.export_queue import ExportQueue, Pace
+    from flair_core.jobs import Job
 
 
 def clock(seconds: float) -> str:
@@ -39,92 +41,125 @@ class QueuePanel(QFrame):
     def __init__(self, queue: ExportQueue, parent: QWidget | None = None) -> None:
         super().__init__(parent, objectName="panel")
         self._queue = queue
-        self._cards: dict[Job, _Card] = {}
+        self.cards: dict[int, Card] = {}
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 10, 10, 10)
         self._column.setSpacing(8)
         self._column.addWidget(QLabel(self.tr("Export queue").upper(), objectName="heading"))
-        self._empty = QLabel(self.tr("Nothing to export yet. Use Export… to add a clip."), wordWrap=True)
+        self._empty = QLabel(self.tr("Nothing to export yet. Use Export to add a clip."), wordWrap=True)
         self._empty.setObjectName("muted")
         self._column.addWidget(self._empty)
+        self._clear = QPushButton(self.tr("Clear what is over"))
+        self._clear.clicked.connect(queue.clear)
+        self._column.addWidget(self._clear)
         self._column.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inner)
         frame = QVBoxLayout(self)
         frame.setContentsMargins(1, 1, 1, 1)
         frame.addWidget(scroll)
-        queue.changed.connect(self._fill)
-        queue.advanced.connect(lambda job: self._cards[job].refresh() if job in self._cards else None)
+        queue.changed.connect(self.fill)
+        queue.advanced.connect(self._advance)
+        self.fill()
 
-    def _fill(self) -> None:
-        for job in [job for job in self._cards if job not in self._queue.jobs]:
-            self._cards.pop(job).deleteLater()
+    def fill(self) -> None:
+        """Follow the list."""
+        there = {job.id for job in self._queue.jobs}
+        for id in self.cards.keys() - there:
+            self.cards.pop(id).deleteLater()
         for at, job in enumerate(self._queue.jobs):
-            if job not in self._cards:
-                self._cards[job] = _Card(self._queue, job)
-            self._column.insertWidget(2 + at, self._cards[job])
-            self._cards[job].refresh()
-        self._empty.setVisible(not self._queue.jobs)
+            if job.id not in self.cards:
+                self.cards[job.id] = Card(self._queue)
+            self._column.insertWidget(2 + at, self.cards[job.id])
+            running = self._queue.running
+            ours = running is not None and running.id == job.id
+            self.cards[job.id].show_job(job, self._queue.pace if ours else None, first=at == 0)
+        self._empty.setVisible(not there)
+        self._clear.setVisible(any(job.state in FINISHED for job in self._queue.jobs))
+
+    def _advance(self) -> None:
+        running = self._queue.running
+        if running is not None and running.id in self.cards and self._queue.pace is not None:
+            self.cards[running.id].show_pace(self._queue.pace)
 
 
-class _Card(QFrame):
-    def __init__(self, queue: ExportQueue, job: Job) -> None:
+class Card(QFrame):
+    """One job."""
+
+    def __init__(self, queue: ExportQueue) -> None:
         super().__init__(objectName="job")
-        self._queue, self._job = queue, job
+        self._queue = queue
+        self._job: Job | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 8, 8, 8)
         column.setSpacing(5)
         top = QHBoxLayout()
-        self._name = QLabel(job.task.output.name, objectName="name", toolTip=str(job.task.output))
+        self._name = QLabel(objectName="name")
         top.addWidget(self._name, 1)
-        self._up = self._button(top, "up", self.tr("Run earlier"), lambda: queue.move_up(job))
-        self._pause = self._button(top, "pause", self.tr("Pause"), lambda: queue.pause(job))
-        self._resume = self._button(top, "play", self.tr("Go on"), lambda: queue.resume(job))
-        self._retry = self._button(top, "retry", self.tr("Again"), lambda: queue.resume(job))
-        self._close = self._button(top, "close", self.tr("Remove"), lambda: queue.remove(job))
+        self.up = self._button(top, "up", self.tr("Run earlier"), queue.move_up)
+        self.pause = self._button(top, "pause", self.tr("Pause"), queue.pause)
+        self.resume = self._button(top, "play", self.tr("Go on"), queue.resume)
+        self.retry = self._button(top, "retry", self.tr("Again"), queue.resume)
+        self.cancel = self._button(top, "close", self.tr("Cancel"), queue.cancel)
         column.addLayout(top)
         self._bar = QProgressBar(textVisible=False)
+        self._bar.setAccessibleName(self.tr("Progress"))
         column.addWidget(self._bar)
-        self._text = QLabel(objectName="muted", wordWrap=True, openExternalLinks=False)
-        self._text.linkActivated.connect(lambda link: QDesktopServices.openUrl(QUrl(link)))
-        column.addWidget(self._text)
+        self.text = QLabel(objectName="muted", wordWrap=True)
+        self.text.linkActivated.connect(lambda link: QDesktopServices.openUrl(QUrl(link)))
+        column.addWidget(self.text)
 
-    def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[], object]) -> QToolButton:
+    def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[Job], object]) -> QToolButton:
         button = QToolButton(objectName="flat", icon=theme.icon(icon), toolTip=words)
         button.setAccessibleName(words)
-        button.clicked.connect(act)
+        button.clicked.connect(lambda: act(self._job))
         row.addWidget(button)
         return button
 
-    def refresh(self) -> None:
+    def show_job(self, job: Job, pace: Pace | None, *, first: bool) -> None:
         """Follow the job."""
-        job, now = self._job, self._job.progress
-        self._bar.setMaximum(now.total if now else 1)
-        self._bar.setValue(now.total if now and job.state is State.DONE else now.done if now else 0)
-        self._bar.setVisible(job.state in OPEN)
-        self._text.setText(self.describe())
-        self._up.setVisible(job.state is State.WAITING and self._queue.jobs[0] is not job)
-        self._pause.setVisible(job.state in (State.RUNNING, State.WAITING))
-        self._resume.setVisible(job.state is State.PAUSED)
-        self._retry.setVisible(job.state in (State.FAILED, State.CANCELLED))
+        self._job = job
+        self._name.setText(job.request.output.name)
+        self._name.setToolTip(str(job.request.output))
+        waiting, running = job.state is State.QUEUED, job.state is State.RUNNING
+        self.up.setVisible(waiting and not first)
+        self.pause.setVisible(waiting or running)
+        self.resume.setVisible(job.state is State.PAUSED)
+        self.retry.setVisible(job.state in (State.FAILED, State.CANCELLED))
+        self.cancel.setVisible(job.state not in FINISHED)
+        self._bar.setVisible(waiting or running or job.state is State.PAUSED)
+        self._show_progress(job.done, job.total)
+        self.text.setText(self._words(job))
+        if pace is not None:
+            self.show_pace(pace)
 
-    def describe(self) -> str:
-        """The state in words."""
-        job, now = self._job, self._job.progress
-        words = {
-            State.WAITING: self.tr("Waiting"),
-            State.PAUSED: self.tr("Paused"),
-            State.CANCELLED: self.tr("Cancelled; nothing was written"),
-            State.FAILED: job.message,
-            State.DONE: '<a href="{}">{}</a>'.format(
-                QUrl.fromLocalFile(str(job.task.output.parent)).toString(), self.tr("Done. Show the folder")
-            ),
-        }
-        if job.state is not State.RUNNING or now is None:
-            return words.get(job.state, self.tr("Starting…"))
-        text = self.tr("Finding faces {0}/{1}") if now.stage == "faces" else self.tr("Frame {0}/{1}")
-        left = job.seconds_left()
-        return text.format(now.done, now.total) + (
-            "" if left is None else self.tr(" · {0} left").format(clock(left))
-        )
+    def show_pace(self, pace: Pace) -> None:
+        """How far it is."""
+        now, left = pace.now, pace.seconds_left()
+        searching = now.stage == "find faces"
+        words = self.tr("Finding faces {0}/{1}") if searching else self.tr("Frame {0}/{1}")
+        self._show_progress(now.done, now.total)
+        rest = "" if left is None else self.tr(" · {0} left").format(clock(left))
+        self.text.setText(words.format(now.done, now.total) + rest)
+
+    def _show_progress(self, done: int, total: int) -> None:
+        self._bar.setRange(0, max(total, 1))
+        self._bar.setValue(done)
+
+    def _words(self, job: Job) -> str:
+        match job.state:
+            case State.QUEUED:
+                return self.tr("Waiting")
+            case State.RUNNING:
+                return self.tr("Starting…")
+            case State.PAUSED:
+                return self.tr("Paused. {0}").format(job.error)
+            case State.CANCELLED:
+                return self.tr("Cancelled; nothing was written")
+            case State.FAILED:
+                return job.error
+            case State.DONE:
+                folder = QUrl.fromLocalFile(str(job.request.output.parent)).toString()
+                link = f'<a href="{folder}">{self.tr("Show the folder")}</a>'
+                return "<br>".join([f"{self.tr('Done.')} {link}", *job.notes])
