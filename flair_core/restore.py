@@ -24,7 +24,7 @@ from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, paste
 from flair_core.frames import to_float, to_uint8
 from flair_core.progress import Progress
-from flair_core.recipe import Models
+from flair_core.recipe import Models, operator
 from flair_core.restored import Face, FaceRestorer, Restored
 from flair_core.search import find_tracks
 from flair_core.steady import steady
@@ -73,6 +73,9 @@ class Preview:
     stages: Mapping[str, NDArray[np.uint8]]
     """The first face as the network gave it and after each refiner, (S, S, 3)."""
     residual: float
+    """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
+    residual_map: NDArray[np.float32]
+    """(H, W) the same of each pixel, as coarse as y; 0 where the restoration does not show."""
 
 
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
@@ -160,7 +163,8 @@ def preview(
         results = list(zip(faces, made, strict=True))
         first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
         rgb = _composite(frame, results, settings)
-        return Preview(step, steps, observed, rgb, shown, first_face, _residual(frame, results))
+        wrong = _residual_map(frame, results, settings, models, (height, width))
+        return Preview(step, steps, observed, rgb, shown, first_face, _residual(frame, results), wrong)
 
     restorer = FaceRestorer(settings, models, cache, [])
     known = [found for found in map(restorer.known, faces) if found is not None]
@@ -239,12 +243,20 @@ def _shown(
     shown = np.zeros(size, np.float32)
     for face in faces:
         if face.matrices is not None and frame.index in face.span:
-            upscale = settings.faces.upscale
-            backward = align.inverse(face.matrices[frame.index - face.first]) * upscale
-            backward[:, 2] += (upscale - 1) / 2  # the centre of a pixel stays the centre of its block
-            placed = cv2.warpAffine(_mask(face, settings), backward, (size[1], size[0]))
-            shown = np.maximum(shown, placed.astype(np.float32))
+            placed = _placed(_mask(face, settings), face.matrices[frame.index - face.first], settings, size)
+            shown = np.maximum(shown, placed)
     return shown
+
+
+def _placed(
+    plane: NDArray[np.float32], matrix: align.Points, settings: RestorationSettings, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """A plane over the aligned face, (S, S), where it belongs in the output frame, (H, W) = size."""
+    upscale = settings.faces.upscale
+    backward = align.inverse(matrix) * upscale
+    backward[:, 2] += (upscale - 1) / 2  # the centre of a pixel stays the centre of its block
+    placed: NDArray[np.float32] = cv2.warpAffine(plane, backward, (size[1], size[0])).astype(np.float32)
+    return placed
 
 
 def _grey(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -255,6 +267,28 @@ def _grey(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _residual(frame: Frame, results: Sequence[tuple[Face, Restored]]) -> float:
     parts = [made.error[frame.index - face.first] for face, made in results if frame.index in face.span]
     return 127.5 * float(np.sqrt(np.mean(parts))) if parts else 0.0
+
+
+def _residual_map(
+    frame: Frame,
+    results: Sequence[tuple[Face, Restored]],
+    settings: RestorationSettings,
+    models: Models,
+    size: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Root mean square over the colours of A x̂ − y, (H, W) = size, in 8-bit levels."""
+    wrong = np.zeros(size, np.float32)
+    for face, made in results:
+        at = slice(frame.index - face.first, frame.index - face.first + 1)
+        A = operator(settings, face.size, models.device)
+        error = A.forward(made.x0[at].to(models.device)) - face.y[at].to(models.device)
+        levels = 127.5 * error[0].square().mean(0).sqrt().float().cpu().numpy()
+        coarse = cv2.resize(levels, face.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
+        if face.matrices is None:
+            return coarse
+        inside = coarse * (_mask(face, settings) > 0)
+        wrong = np.maximum(wrong, _placed(inside, face.matrices[at.start], settings, size))
+    return wrong
 
 
 def open_output(
