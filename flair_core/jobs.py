@@ -81,6 +81,8 @@ class Request:
     """Whether the record of how the output was made is written beside it."""
     matte: Path | None = None
     """Where to write a video that is white where pixels were generated."""
+    searched: range | None = None
+    """Frames to look for faces in, so that they are those that were seen there; None for those to restore."""
     left_out: frozenset[int] = frozenset()
     """Numbers of found faces that stay as they are."""
     drawn: tuple[DrawnFace, ...] = ()
@@ -91,7 +93,8 @@ class Request:
             "source": str(self.source),
             "output": str(self.output),
             "settings": json.loads(self.settings.to_json()),
-            "span": None if self.span is None else [self.span.start, self.span.stop],
+            "span": _ends(self.span),
+            "searched": _ends(self.searched),
             "codec": self.codec,
             "device": self.device,
             "sidecar": self.sidecar,
@@ -110,6 +113,7 @@ class Request:
             output=Path(data["output"]),
             settings=RestorationSettings.from_json(json.dumps(data["settings"])),
             span=None if data["span"] is None else range(*data["span"]),
+            searched=None if data["searched"] is None else range(*data["searched"]),
             codec=data["codec"],
             device=data["device"],
             sidecar=data["sidecar"],
@@ -137,6 +141,10 @@ class Job:
     created: float
     """Seconds since 1970."""
     updated: float
+
+
+def _ends(frames: range | None) -> list[int] | None:
+    return None if frames is None else [frames.start, frames.stop]
 
 
 def default_path() -> Path:

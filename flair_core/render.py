@@ -114,7 +114,7 @@ def _tracks(
         Track.fixed(face.box, face.first, face.last - face.first + 1, id=-1 - at)
         for at, face in enumerate(request.drawn)
     ]
-    for found in restore.find_tracks(source, request.settings, span=span, cache=cache):
+    for found in restore.find_tracks(source, request.settings, span=request.searched or span, cache=cache):
         if isinstance(found, Progress):
             yield found
         else:

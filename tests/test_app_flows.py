@@ -162,6 +162,7 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     dialog._matte.setChecked(True)
     request = dialog.request("cpu")
     assert (request.span, request.left_out, request.settings.sampler.steps) == (range(2, 6), {0}, 9)
+    assert request.searched == range(LENGTH)
     assert request.output == tmp_path / "a.mkv"
     assert request.matte == tmp_path / "a-matte.mkv"
 

@@ -103,16 +103,19 @@ class ExportDialog(QDialog):
         """What was asked for, as a job."""
         session = self._session
         output = Path(self._path.text()).expanduser().absolute()
+        span, searched = self._range.currentData(), session.searched
+        within = span.start in searched and span.stop - 1 in searched
         matte = output.with_name(f"{output.stem}-matte{output.suffix}") if self._matte.isChecked() else None
         return Request(
             source=self._clip.path,
             output=output,
             settings=session.settings,
-            span=self._range.currentData(),
+            span=span,
             codec=self._format.currentData()[0],
             device=device,
             sidecar=self._record.isChecked(),
             matte=matte,
+            searched=searched if within else None,
             left_out=session.project.left_out,
             drawn=session.project.drawn,
         )
