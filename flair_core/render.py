@@ -65,6 +65,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             residual[progress.index] = progress.residual
             notes += progress.notes
             yield progress
+        # A reader holds the last good frame where a file ends early: only here it shows that more was there.
         if provenance.fingerprint(source.path) != clip:
             raise MediaError(f"{source.path} was changed while it was read. Run again when it is complete.")
         sink.commit()

@@ -27,7 +27,6 @@ from flair_core.progress import Progress
 from flair_core.recipe import Models, operator
 from flair_core.restored import Face, FaceRestorer, Restored
 from flair_core.search import find_tracks
-from flair_core.steady import steady
 from flair_core.windows import windows
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def restore(
     """
     notes: list[str] = []
     restorer = FaceRestorer(settings, models, cache, notes)
-    incoming = steady(source, span, notes)
+    incoming = source.frames(span.start, span.stop)
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
     for window in windows(span.start, span.stop, models.denoiser.window, _overlap(models)):

@@ -50,10 +50,10 @@ class Face:
         """Indices of its frames."""
         return range(self.first, self.first + len(self.y))
 
-    def part(self, start: int, stop: int) -> Face:
-        """The face in frames `start` to `stop` of the window."""
-        matrices = None if self.matrices is None else self.matrices[start:stop]
-        return Face(self.first + start, self.y[start:stop], self.size, matrices, self.track)
+    def part(self, frames: slice) -> Face:
+        """The face in some consecutive frames of the window."""
+        matrices = None if self.matrices is None else self.matrices[frames]
+        return Face(self.first + frames.start, self.y[frames], self.size, matrices, self.track)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,10 @@ class FaceRestorer:
             self._notes.append(
                 f"Memory did not suffice for {frames} frames at once; going on with {self._most} at a time."
             )
-        return _joined([self.restored(face.part(at, at + self._most)) for at in range(0, frames, self._most)])
+        most = self._most  # it may shrink on the way
+        pieces = [slice(at, at + most) for at in range(0, frames, most)]
+        leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
+        return _joined([self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)])
 
     def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""

@@ -13,7 +13,6 @@ from flair_core.faces.shots import as_uint8
 from flair_core.faces.track import Track
 from flair_core.faces.tracker import Tracker
 from flair_core.progress import Progress
-from flair_core.steady import steady
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +39,7 @@ def find_tracks(
         return
     detector = load_detector(name)
     tracker = Tracker(Remembering(detector, name, cache) if cache else detector)
-    for done, frame in enumerate(steady(source, span, []), 1):
+    for done, frame in enumerate(source.frames(span.start, span.stop), 1):
         tracker.see(as_uint8(frame.rgb), frame.index)
         yield Progress(done, len(span), frame.index, stage="find faces")
     tracks = [Track(number, *path) for number, path in enumerate(tracker.paths())]

@@ -20,6 +20,24 @@ def config(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def film(tmp_path):
+    """A short lossless film, really encoded."""
+    from cheap import make_film
+
+    return make_film(tmp_path / "film.mkv")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The user's data and cache folders, empty."""
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: tmp_path / "home")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
 def core():
     """The stand-in that the window's worker restores with."""
     from app_fakes import FakeCore
