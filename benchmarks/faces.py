@@ -56,7 +56,7 @@ class Actor:
 
 @dataclass
 class Role:
-    """An actor and where it is at time t in [0, 1]: centre as fractions of the frame, side in pixels, roll in degrees."""
+    """An actor and where it is at t in [0, 1]: centre as fractions of the frame, side in pixels, roll in degrees."""
 
     actor: Actor
     journey: Journey
@@ -297,8 +297,9 @@ def main() -> None:
         files = iter(rng.permutation(sorted((args.data / "clips").glob("*.mp4"))))
         clips = (actor for file in files if (actor := load_clip(file, labeller, args.frames)) is not None)
         cast = [
-            Role(Actor([stills[i]], template(SIDE)[None]), j) for i, j in zip(rng.permutation(100), still)
-        ]  # noqa: B905
+            Role(Actor([stills[i]], template(SIDE)[None]), j)
+            for i, j in zip(rng.permutation(100), still, strict=False)
+        ]
         cast += [Role(next(clips), journey) for journey in talking]
         backs = [backdrop(back, rng) for back in rng.permutation(BACKDROPS)[:2]]
         cut_at = args.frames // 2 if cut else args.frames

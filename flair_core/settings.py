@@ -177,8 +177,10 @@ class SamplerSettings(Checked):
         Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer."),
     ] = 4
     rho: Annotated[
-        float, Range(0, 1, 0.05), Help("Stochasticity", "ρ", "How much fresh randomness each step adds.")
-    ] = 0.25
+        float,
+        Range(0, 1, 0.05),
+        Help("Stochasticity", "ρ", "More is smoother and closer to the truth, less is crisper and grainier."),
+    ] = 0.9
     samples: Annotated[
         int,
         Range(1, 32),
