@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from flair_core import devices, provenance, restore, video
@@ -13,6 +13,7 @@ from flair_core.restore import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from flair_core.cache import Cache
     from flair_core.jobs import Job, Jobs, Request
@@ -52,7 +53,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
     clip = provenance.fingerprint(source.path)
     notes: list[str] = []
     residual: dict[int, float] = {}
-    with ExitStack() as opened:
+    with _there(source.path), ExitStack() as opened:
         out = restore.open_output(request.output, source, settings, span, request.codec)
         sink = opened.enter_context(out)
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
@@ -88,6 +89,19 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             ),
         )
     yield Progress(len(span), len(span), span.stop - 1, stage="record", notes=(*late, *cache.notes))
+
+
+@contextmanager
+def _there(path: Path) -> Iterator[None]:
+    """Say it plainly when reading fails because the source vanished meanwhile."""
+    try:
+        yield
+    except MediaError:
+        if path.exists():
+            raise
+        raise MediaError(
+            f"{path} vanished while it was read. Bring it back and run again; what was restored is kept."
+        ) from None
 
 
 def _span(request: Request, source: FrameSource) -> range:
