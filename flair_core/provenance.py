@@ -116,7 +116,7 @@ def record(
         "settings": json.loads(settings.to_json()),
         "weights": dict(networks),
         "faces": [{"id": face.id, "first": face.first, "frames": len(face)} for face in tracks],
-        "residual": {str(index): round(value, 4) for index, value in residual.items()},
+        "residual": {str(index): float(f"{value:.4g}") for index, value in residual.items()},
         "notes": list(notes),
     }
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flair_core.video import FrameSink, FrameSource
 
 NO_FACE = "No face was found; the clip is copied unchanged. If the whole frame is one face, call it aligned."
+LOSSLESS = (".mkv", "")
+"""Suffixes of mattes that are exact; a name without one is a folder."""
 REPORT_EVERY = 0.5
 """Seconds from one note in the job list to the next."""
 
@@ -118,7 +120,8 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     if request.matte == request.output:
         raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
     width, height = restore.output_size(source, request.settings)
-    return video.open_sink(request.matte, like=source.info, width=width, height=height)
+    codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
+    return video.open_sink(request.matte, like=source.info, width=width, height=height, codec=codec)
 
 
 def _tracks(

@@ -1,0 +1,169 @@
+"""The record beside a result, the matte, and how clips and code are told apart."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+from cheap import BOXES, FRAMES, HEIGHT, SETTINGS, WIDTH, Counting, faces, make_film, models
+
+from flair_core import provenance, render, restore, video
+from flair_core.cache import Cache
+from flair_core.errors import MediaError
+from flair_core.jobs import DrawnFace, Request
+from flair_core.settings import RestorationSettings
+
+
+@pytest.fixture
+def rendered(film, tmp_path, monkeypatch):
+    """A function that does a request and returns what it reported."""
+    monkeypatch.setattr(restore, "load_models", lambda *_: models(Counting(), starter="ab" * 32))
+    cache = Cache(tmp_path / "cache")
+
+    def do(output="out.mp4", source=film, **values):
+        values = {"settings": SETTINGS, "device": "cpu", "drawn": tuple(DrawnFace(*face) for face in BOXES)} | values
+        wanted = Request(source=source, output=tmp_path / output, **values)
+        with video.open_source(source) as clip:
+            return list(render.render(wanted, clip, cache))
+
+    return do
+
+
+def read(output):
+    return json.loads(provenance.sidecar(output).read_text(encoding="utf-8"))
+
+
+def test_the_record_tells_how_the_output_was_made(rendered, film, tmp_path):
+    done = rendered(span=range(1, 6))
+    out = tmp_path / "out.mp4"
+    record = read(out)
+    assert record["source"] == {"name": "film.mkv", "bytes": film.stat().st_size, "sha256": digest(film)}
+    assert record["output"]["sha256"] == digest(out)
+    assert RestorationSettings.from_json(json.dumps(record["settings"])) == SETTINGS
+    assert record["settings"]["sampler"]["seed"] == 0
+    assert record["weights"] == {"starter": "ab" * 32}
+    assert record["frames"] == {"first": 1, "last": 5}
+    assert [face["id"] for face in record["faces"]] == [-1, -2]
+    assert record["libraries"].keys() == set(provenance.LIBRARIES)
+    measured = {str(p.index): p.residual for p in done if p.stage == "restore"}
+    assert record["residual"] == pytest.approx(measured, rel=1e-3)
+    assert min(record["residual"].values()) > 0
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_folder_is_recorded_image_by_image(rendered, tmp_path):
+    rendered("out")
+    files = read(tmp_path / "out")["output"]["files"]
+    assert files == {path.name: digest(path) for path in (tmp_path / "out").iterdir()}
+    assert len(files) == FRAMES
+
+
+def test_the_same_run_leaves_the_same_record(rendered, tmp_path):
+    rendered()
+    first = provenance.sidecar(tmp_path / "out.mp4").read_bytes()
+    rendered()
+    assert provenance.sidecar(tmp_path / "out.mp4").read_bytes() == first
+
+
+def test_no_record_where_none_is_wanted(rendered, tmp_path):
+    rendered(sidecar=False)
+    assert (tmp_path / "out.mp4").exists()
+    assert not provenance.sidecar(tmp_path / "out.mp4").exists()
+
+
+def test_a_record_that_can_not_be_written_leaves_no_half_of_it(rendered, tmp_path):
+    provenance.sidecar(tmp_path / "out.mp4").mkdir()
+    with pytest.raises(MediaError, match=r"out.mp4 is complete, but its record .* can't be written"):
+        rendered()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path):
+    rendered("out.mkv", codec="lossless", matte=tmp_path / "matte.mkv", settings=faces(upscale=2))
+    with (
+        video.open_source(film) as before,
+        video.open_source(tmp_path / "out.mkv") as after,
+        video.open_source(tmp_path / "matte.mkv") as mattes,
+    ):
+        assert len(mattes) == FRAMES
+        for old, new, matte in zip(before.frames(), after.frames(), mattes.frames(), strict=True):
+            assert matte.rgb.shape == new.rgb.shape == (2 * HEIGHT, 2 * WIDTH, 3)
+            changed = (new.rgb != restore.paste.enlarged(old.rgb, 2)).any(axis=-1)
+            assert changed.any()
+            assert not changed[matte.rgb.max(axis=-1) == 0].any()
+            assert matte.rgb.max() > 250
+            face_is_there = 3 <= matte.index <= 5
+            assert (matte.rgb[60, 150].min() > 250) == face_is_there
+
+
+def test_the_matte_is_no_second_output(rendered, tmp_path):
+    with pytest.raises(MediaError, match="is the output itself"):
+        rendered(matte=tmp_path / "out.mp4")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_clip_is_known_by_size_time_and_ends(tmp_path):
+    path = make_film(tmp_path / "a.mkv")
+    first = provenance.fingerprint(path)
+    assert provenance.fingerprint(path) == first
+    status = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    second = provenance.fingerprint(path)
+    os.utime(path, ns=(0, 0))
+    assert len({first, second, provenance.fingerprint(path)}) == 3
+
+
+def test_a_folder_is_known_by_what_is_in_it(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    found = set()
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(name)
+        found.add(provenance.fingerprint(folder))
+    (folder / "c").rename(folder / "d")
+    found.add(provenance.fingerprint(folder))
+    assert len(found) == 4
+    with pytest.raises(MediaError, match=r"can't be read any more \(No such file"):
+        provenance.fingerprint(tmp_path / "gone")
+
+
+def test_weights_are_known_by_their_content(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"one")
+    assert provenance.weights_hash(str(path)) == digest(path)
+    path.write_bytes(b"two!")
+    assert provenance.weights_hash(str(path)) == digest(path)
+    assert provenance.weights_hash("detail") is None
+
+
+def test_code_that_can_change_a_pixel_is_in_the_version(tmp_path, monkeypatch):
+    def version():
+        provenance.code_version.cache_clear()
+        return provenance.code_version()
+
+    for name in ("a.py", "faces/b.py", "cli/c.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    try:
+        monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+        first = version()
+        (tmp_path / "cli" / "c.py").write_text("x = 2\n")
+        assert version() == first
+        (tmp_path / "faces" / "b.py").write_text("x = 2\n")
+        assert version() != first
+        monkeypatch.setattr(provenance, "library_versions", lambda: {"torch": "99"})
+        assert len({first, version()}) == 2
+    finally:
+        provenance.code_version.cache_clear()
+
+
+def test_the_arrays_of_the_matte_are_full_range(film):
+    shown = np.array([[0, 0.5, 1]], np.float32)
+    assert restore._grey(shown)[0, :, 0].tolist() == [0, 128, 255]
