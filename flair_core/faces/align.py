@@ -89,8 +89,8 @@ def crop(rgb: Image, matrix: Points, size: int) -> torch.Tensor:
 
     rgb: (H, W, 3).  matrix: (2, 3) from frame to face.  What lies outside of the frame is its mirror image.
     """
-    face = warp(to_unit(rgb), matrix, size, size)
-    return torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1))).mul_(2).sub_(1)
+    face = warp(rgb, matrix, size, size).transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(face)).mul_(2 / float(peak(rgb))).sub_(1)
 
 
 def to_unit(rgb: Image) -> NDArray[np.float32]:
@@ -103,8 +103,8 @@ def peak(rgb: Image) -> np.float32:
     return np.float32(np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1)
 
 
-def warp(image: NDArray[np.float32], matrix: Points, width: int, height: int) -> NDArray[np.float32]:
-    """Resample (H, W, C) through `matrix` (source to target) to (height, width, C).
+def warp(image: Image, matrix: Points, width: int, height: int) -> NDArray[np.float32]:
+    """Resample (H, W, C) through `matrix` (source to target) to (height, width, C); values keep their scale.
 
     Cubic splines interpolate; where the target is coarser, a windowed sinc first removes what it can't hold.
     Beyond its border the image is mirrored.
@@ -112,7 +112,7 @@ def warp(image: NDArray[np.float32], matrix: Points, width: int, height: int) ->
     backward = inverse(matrix)
     reduction = max(1.0, 1 / zoom(matrix))
     low, high = _region(backward, width, height, image.shape, MARGIN + int(LOBES * reduction))
-    part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]], np.float32)
     if reduction > 1:
         kernel = low_pass(reduction)
         filtered = cv2.sepFilter2D(part, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)

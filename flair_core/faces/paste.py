@@ -34,8 +34,8 @@ def enlarged(rgb: Image, upscale: int) -> Image:
     if upscale == 1:
         return rgb.copy()
     size = (rgb.shape[1] * upscale, rgb.shape[0] * upscale)
-    larger = np.asarray(cv2.resize(to_unit(rgb), size, interpolation=cv2.INTER_LANCZOS4), np.float32)
-    return _like(larger.clip(0, 1), rgb)
+    larger = cv2.resize(rgb, size, interpolation=cv2.INTER_LANCZOS4)
+    return np.asarray(larger).clip(0, peak(rgb)).astype(rgb.dtype, copy=False)
 
 
 def paste_into(canvas: Image, rgb: Image, face: torch.Tensor, matrix: Points, mask: Mask) -> None:

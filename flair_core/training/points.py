@@ -188,17 +188,18 @@ def temptations(
 ) -> list[Example]:
     """Guesses where the embedded detector's cascades see a face and there is none, or not there."""
     made, cascades = [], CascadeDetector()
-    for picture, truth in faces:
+    for picture, labelled in faces:
         for _ in range(copies):
             empty = rng.random() < 0.5
-            canvas, points = staged(picture, truth, backdrops, rng)
+            canvas, points = staged(picture, labelled, backdrops, rng)
             pixels, scale = filmed(backdrop(backdrops, rng) if empty else canvas, rng)
             points, pyramid = (points + 0.5) * scale - 0.5, Pyramid(pixels)
             searched = resized(pixels, CANVAS, most=4)
             for guess in cascades.proposals(searched):
                 place = (guess + 0.5) * (len(pixels) / len(searched)) - 0.5
                 if empty or np.hypot(*(place - points).mean(axis=0)) > _eyes(points):
-                    made += [Example(pyramid, None, start) for start in tilted(place)]
+                    truth = None if empty else points
+                    made += [Example(pyramid, truth, start) for start in tilted(place)]
     return made
 
 
@@ -247,7 +248,8 @@ def measure(model: PointModel, good: Iterable[Example], bad: Iterable[Example]) 
     """How well a model does on examples it has not seen."""
     results = [(model.search(e.pyramid, e.guess), e.truth) for e in good]
     errors = [error(points, truth) for (points, _), truth in results]
-    alarms = [model.refine(e.pyramid, e.guess)[1] for e in bad]
+    ends = [(model.refine(e.pyramid, e.guess), e.truth) for e in bad]
+    alarms = [quality for (end, quality), truth in ends if error(end, truth) > TOLERANCE]
     return {
         "error_median": round(float(np.median(errors)), 4),
         "error_90": round(float(np.percentile(errors, 90)), 4),
