@@ -92,13 +92,16 @@ def test_a_preview_goes_before_tasks(qtbot, worker, core, clip):
     assert done[-1][1] <= 1, "the task went on while a preview was wanted"
 
 
-def test_cancel_stops_after_the_current_step_and_cleans_up(qtbot, worker, core):
-    task = Steps(10**6)
-    with qtbot.waitSignal(worker.progressed):
-        worker.submit(task)
-    with qtbot.waitSignal(worker.ended) as end:
-        worker.cancel(task)
-    assert end.args[1] is Outcome.CANCELLED
+def test_cancel_stops_after_the_current_step_and_cleans_up(qtbot, worker):
+    # Connected once for all: PySide crashes when a connection goes while another thread emits.
+    task, events, ended = Steps(10**6), [], []
+    worker.progressed.connect(lambda *event: events.append(event))
+    worker.ended.connect(lambda *end: ended.append(end))
+    worker.submit(task)
+    qtbot.waitUntil(lambda: bool(events))
+    worker.cancel(task)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert ended[0][:2] == (task, Outcome.CANCELLED)
     assert task.closed
 
 
@@ -160,10 +163,11 @@ def test_frames_restored_ahead_are_complete_and_light(qtbot, worker, clip):
 
 
 def test_closing_ends_whatever_runs(qtbot, core, clip):
-    worker, task = Worker(lambda: core), Steps(10**6)
+    worker, task, events = Worker(lambda: core), Steps(10**6), []
+    worker.progressed.connect(lambda *event: events.append(event))
     worker.start()
-    with qtbot.waitSignal(worker.progressed):
-        worker.submit(task)
+    worker.submit(task)
+    qtbot.waitUntil(lambda: bool(events))
     worker.preview(request(clip, steps=900))
     worker.close()
     assert not worker.isRunning()
