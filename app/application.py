@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.smoke:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # Threads of the network that wait must sleep: where they spin, a step takes fifty times as long as soon as
+    # another program is busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     problem = preflight.missing()
     if problem is None:
         try:

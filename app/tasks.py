@@ -254,13 +254,16 @@ class Explore:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         settings = self.request.settings
+        grid = [
+            replace(settings.sampler, steps=steps, w_tau=w_tau)
+            for steps in self.steps
+            for w_tau in self.w_taus
+        ]
         with core.open_source(self.request.clip) as source:
-            for steps in self.steps:
-                for w_tau in self.w_taus:
-                    sampler = replace(settings.sampler, steps=steps, w_tau=w_tau)
-                    request = replace(self.request, settings=replace(settings, sampler=sampler))
-                    for result in request.run(core, source):
-                        yield Point.of(result) if result.complete else None
+            for sampler in dict.fromkeys([settings.sampler, *grid]):  # where one stands comes first
+                request = replace(self.request, settings=replace(settings, sampler=sampler))
+                for result in request.run(core, source):
+                    yield Point.of(result) if result.complete else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -107,15 +107,25 @@ class Worker(QThread):
         try:
             core = self._load_core()
         except FlairError as error:
-            self.unusable.emit(str(error))
-            return
+            self._refuse(str(error))
         except Exception as error:
-            self.unusable.emit(
-                f"The restoration core can't be loaded ({error}). Run `flair doctor` for details."
-            )
-            return
-        self.ready.emit(core.offer())
-        self._work(core)
+            self._refuse(f"The restoration core can't be loaded ({error}). Run `flair doctor` for details.")
+        else:
+            self.ready.emit(core.offer())
+            self._work(core)
+
+    def _refuse(self, message: str) -> None:
+        """Without a core: answer everything with the reason."""
+        self.unusable.emit(message)
+        while self._await_work():
+            for task in self._take_cancelled():
+                self._end(task, {}, Outcome.CANCELLED)
+            request, task = self._next()
+            if request is not None:
+                self._done_with(request)
+                self.preview_failed.emit(request, message)
+            elif task is not None:
+                self._end(task, {}, Outcome.FAILED, message)
 
     def _work(self, core: Core) -> None:
         runs: dict[Task, Iterator[object]] = {}
@@ -158,9 +168,12 @@ class Worker(QThread):
         if result is not None and self.previews.put(result):
             self.previewed.emit()
         if result is None or result.complete:
-            with self._changed:
-                if self._request is request:
-                    self._previewing = False
+            self._done_with(request)
+
+    def _done_with(self, request: PreviewRequest) -> None:
+        with self._changed:
+            if self._request is request:
+                self._previewing = False
 
     def _advance(self, task: Task, runs: dict[Task, Iterator[object]], core: Core) -> None:
         try:

@@ -146,8 +146,6 @@ class _Film(QWidget):
 class StageView(Canvas):
     """The stages of one step side by side, large."""
 
-    closed = Signal()
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._images: list[tuple[str, QImage]] = []
@@ -172,3 +170,5 @@ class StageView(Canvas):
         caption, image = self._images[column]
         self.draw_picture(painter, target, image)
         self.draw_pill(painter, caption, pane, Qt.AlignmentFlag.AlignLeft)
+        if column == 0:
+            self.draw_pill(painter, self.tr("Esc: back to the picture"), pane, Qt.AlignmentFlag.AlignBottom)

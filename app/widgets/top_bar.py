@@ -30,7 +30,7 @@ class TopBar(QWidget):
         row.addSpacing(8)
         row.addWidget(self._name, 1)
         self._tools += [self._add(row, actions, name) for name in MODES]
-        row.addStretch(1)
+        row.addSpacing(12)
         self._queue = self._add(row, actions, "queue")
         self._tools += [self._queue, self._add(row, actions, "export", "primary")]
         self.show_queue(0)

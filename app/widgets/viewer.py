@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
 
@@ -16,7 +17,6 @@ from app.widgets.canvas import Canvas
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from PySide6.QtGui import QMouseEvent
     from PySide6.QtWidgets import QWidget
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from app.tasks import Spread
     from flair_core.restore import Preview
 
-AMPLIFIED = 2
+AMPLIFIED = 3
 """Doublings of a difference."""
-RESIDUAL_PEAK, SPREAD_PEAK = 16.0, 24.0
-"""8-bit levels that are shown brightest."""
+LEAST_PEAK = 2
+"""8-bit levels that are shown brightest in a heatmap with nothing above; else the next power of two."""
 MASK_LEVELS = (0.02, 0.5, 0.98)
 """Lines drawn: where the mask begins, its middle, and where it is full. The feather lies between them."""
 GRIP = 9
@@ -72,7 +72,7 @@ class Viewer(Canvas):
         self._restored: QImage | None = None
         self._preview: Preview | None = None
         self._spread: Spread | None = None
-        self._heat: tuple[NDArray[np.float32], QImage] | None = None
+        self._heat: tuple[NDArray[np.float32], float, QImage] | None = None
         self._mask: NDArray[np.float32] | None = None
         self._contours: dict[float, QPainterPath] = {}
         self._mask_shown = False
@@ -175,14 +175,12 @@ class Viewer(Canvas):
             case ViewMode.RESIDUAL:
                 preview = self._preview
                 levels = None if preview is None else preview.residual_map
-                self._paint_heat(painter, pane, target, levels, RESIDUAL_PEAK)
+                self._paint_heat(painter, pane, target, levels)
                 self.draw_pill(painter, self.tr("Where the restoration contradicts the footage"), pane, left)
                 self.draw_pill(painter, self._captions[1], pane, right)
             case ViewMode.UNCERTAINTY:
                 spread = self._spread
-                self._paint_heat(
-                    painter, pane, target, None if spread is None else spread.levels, SPREAD_PEAK
-                )
+                self._paint_heat(painter, pane, target, None if spread is None else spread.levels)
                 self.draw_pill(painter, self.tr("What is invented: where seeds disagree"), pane, left)
                 count = 0 if spread is None else spread.seeds
                 self.draw_pill(painter, self.tr("{0} seeds").format(count), pane, right)
@@ -228,21 +226,22 @@ class Viewer(Canvas):
         return layer
 
     def _paint_heat(
-        self, painter: QPainter, pane: QRectF, target: QRectF, levels: NDArray[np.float32] | None, peak: float
+        self, painter: QPainter, pane: QRectF, target: QRectF, levels: NDArray[np.float32] | None
     ) -> None:
         """Levels as colours over the darkened footage, with a legend."""
         self.draw_picture(painter, target, self._observed)
         painter.fillRect(target, theme.DARK.colour("canvas", 0.6))
         if levels is not None:
             if self._heat is None or self._heat[0] is not levels:
-                self._heat = (levels, to_qimage(heatmap(levels, peak)))
+                peak = 2.0 ** np.ceil(np.log2(max(np.quantile(levels, 0.999), LEAST_PEAK)))
+                self._heat = (levels, peak, to_qimage(heatmap(levels, peak)))
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
-            self.draw_picture(painter, target, self._heat[1])
+            self.draw_picture(painter, target, self._heat[2])
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._paint_overlays(painter, target)
-        self.draw_pill(
-            painter, self.tr("dark 0 … bright {0:g} levels").format(peak), pane, Qt.AlignmentFlag.AlignBottom
-        )
+        if levels is not None:
+            legend = self.tr("dark 0 … bright {0:g} levels").format(self._heat[1])
+            self.draw_pill(painter, legend, pane, Qt.AlignmentFlag.AlignBottom)
 
     def _paint_overlays(self, painter: QPainter, target: QRectF) -> None:
         """The mask, the faces and what is being drawn, in pixels of the picture."""
