@@ -212,7 +212,7 @@ def test_what_will_be_covered_is_not_counted():
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
     return tmp_path / "models"
 
 

@@ -58,7 +58,8 @@ CODECS: Mapping[str, Codec] = {
         EVERYWHERE,
         YUV,
         quality=16,
-        options={"preset": "medium"},
+        # x264's AVX-512 code reads memory before it is set, and then no two runs give the same file.
+        options={"preset": "medium", "x264-params": "cpu-independent=1"},
         hardware=("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf"),
     ),
     "h265": Codec(

@@ -139,6 +139,8 @@ class VideoSink(FrameSink):
         self._stream: VideoStream | None = None
         with write_errors(path):
             container, options = CONTAINERS[path.suffix.lower()], {"avoid_negative_ts": "disabled"}
+            if container in ("matroska", "webm"):
+                options["fflags"] = "+bitexact"  # no random numbers: the same frames give the same file
             if container in ("mp4", "mov") and copy_from is not None:
                 options |= mp4_options(copy_from, self._unit)
             elif container in ("matroska", "webm") and like.pixel_aspect != 1 and not encoding.tells_shape:
