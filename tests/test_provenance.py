@@ -62,11 +62,13 @@ def test_a_folder_is_recorded_image_by_image(rendered, tmp_path):
     assert len(files) == FRAMES
 
 
-def test_the_same_run_leaves_the_same_record(rendered, tmp_path):
-    rendered()
-    first = provenance.sidecar(tmp_path / "out.mp4").read_bytes()
-    rendered()
-    assert provenance.sidecar(tmp_path / "out.mp4").read_bytes() == first
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov"])
+def test_the_same_run_leaves_the_same_file_and_record(rendered, tmp_path, name):
+    out = tmp_path / name
+    rendered(name)
+    first = out.read_bytes(), provenance.sidecar(out).read_bytes()
+    rendered(name)
+    assert (out.read_bytes(), provenance.sidecar(out).read_bytes()) == first
 
 
 def test_no_record_where_none_is_wanted(rendered, tmp_path):
