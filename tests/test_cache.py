@@ -273,7 +273,9 @@ def test_preview_and_export_share_what_they_restore(film, tmp_path, kept):
     "error",
     [
         torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory: you tried to"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory: you tried to"
+        ),
         RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"),
     ],
 )

@@ -31,7 +31,12 @@ def flair(capsys, *arguments):
     except SystemExit as end:
         code = end.code
     out, err = capsys.readouterr()
-    lines = [line for text in err.splitlines() for line in text.split("\r") if "frame" not in line or "flair" in line]
+    lines = [
+        line
+        for text in err.splitlines()
+        for line in text.split("\r")
+        if "frame" not in line or "flair" in line
+    ]
     return code, out.splitlines(), [line for line in lines if line.strip()]
 
 
@@ -64,7 +69,9 @@ def test_a_clip_is_restored_and_recorded(film, tmp_path, capsys, counting):
 
 def test_side_car_and_matte_are_options(film, tmp_path, capsys, counting):
     matte = tmp_path / "matte.mkv"
-    code, _, _ = flair(capsys, "restore", film, "-o", tmp_path / "o.mp4", *ALIGNED, "--no-sidecar", "--matte", matte)
+    code, _, _ = flair(
+        capsys, "restore", film, "-o", tmp_path / "o.mp4", *ALIGNED, "--no-sidecar", "--matte", matte
+    )
     assert code == 0
     assert not list(tmp_path.glob("*.json"))
     with video.open_source(matte) as frames:
@@ -74,7 +81,11 @@ def test_side_car_and_matte_are_options(film, tmp_path, capsys, counting):
 def test_a_part_of_a_folder(film, tmp_path, capsys, counting):
     code, _, _ = flair(capsys, "restore", film, "-o", tmp_path / "out", *ALIGNED, "--range", "2:4")
     assert code == 0
-    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["000002.png", "000003.png", "000004.png"]
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [
+        "000002.png",
+        "000003.png",
+        "000004.png",
+    ]
 
 
 def test_text_that_is_called_a_video(tmp_path, capsys, counting):
@@ -168,7 +179,9 @@ def test_a_preset_that_is_wrong(film, tmp_path, capsys, counting, text, said):
 
 
 def test_missing_weights_are_told_before_faces_are_searched(film, tmp_path, capsys, home):
-    line = refused(capsys, tmp_path, film, "-o", tmp_path / "out.mp4", "--model", str(tmp_path / "mine.safetensors"))
+    line = refused(
+        capsys, tmp_path, film, "-o", tmp_path / "out.mp4", "--model", str(tmp_path / "mine.safetensors")
+    )
     assert "mine.safetensors" in line
 
 

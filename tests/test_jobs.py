@@ -49,7 +49,12 @@ def do(jobs, wanted, cache, watch=lambda progress: None):
 
 def test_a_request_comes_back_as_it_was(jobs):
     wanted = request(
-        "/out.mp4", span=range(3, 9), codec="h265", sidecar=False, matte=Path("/m.mkv"), left_out=frozenset({4, 2})
+        "/out.mp4",
+        span=range(3, 9),
+        codec="h265",
+        sidecar=False,
+        matte=Path("/m.mkv"),
+        left_out=frozenset({4, 2}),
     )
     jobs.add(wanted)
     (job,) = Jobs(jobs.path).list()
@@ -176,7 +181,12 @@ def test_the_cache_keeps_what_unfinished_jobs_have_done(jobs):
 def test_a_job_tells_how_far_it_is_and_is_done(film, tmp_path, jobs, counting, monkeypatch):
     monkeypatch.setattr(render, "REPORT_EVERY", 0)
     seen = []
-    do(jobs, request(tmp_path / "out.mp4", film), Cache(tmp_path / "c"), lambda _: seen.append(jobs.list()[0]))
+    do(
+        jobs,
+        request(tmp_path / "out.mp4", film),
+        Cache(tmp_path / "c"),
+        lambda _: seen.append(jobs.list()[0]),
+    )
     assert {job.state for job in seen} == {State.RUNNING}
     assert [job.done for job in seen][-FRAMES:] == list(range(1, FRAMES + 1))
     (job,) = jobs.list()
@@ -315,7 +325,12 @@ def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting,
     assert "find faces" in stages
     first = (tmp_path / "out.mp4").read_bytes()
     stages.clear()
-    do(jobs, dataclasses.replace(wanted, output=tmp_path / "again.mp4"), cache, lambda p: stages.append(p.stage))
+    do(
+        jobs,
+        dataclasses.replace(wanted, output=tmp_path / "again.mp4"),
+        cache,
+        lambda p: stages.append(p.stage),
+    )
     assert "find faces" not in stages
     assert (tmp_path / "again.mp4").read_bytes() == first
 

@@ -22,7 +22,11 @@ def rendered(film, tmp_path, monkeypatch):
     cache = Cache(tmp_path / "cache")
 
     def do(output="out.mp4", source=film, **values):
-        values = {"settings": SETTINGS, "device": "cpu", "drawn": tuple(DrawnFace(*face) for face in BOXES)} | values
+        values = {
+            "settings": SETTINGS,
+            "device": "cpu",
+            "drawn": tuple(DrawnFace(*face) for face in BOXES),
+        } | values
         wanted = Request(source=source, output=tmp_path / output, **values)
         with video.open_source(source) as clip:
             return list(render.render(wanted, clip, cache))
