@@ -46,6 +46,8 @@ class Background(QObject):
     exploring = Signal(bool)
     demo_made = Signal(object, object)
     """Path and settings."""
+    search_told = Signal(str)
+    """What the search for faces does, in words; empty when it is over."""
     no_face_found = Signal()
     offered = Signal(object)
     """The Offer is another one."""
@@ -73,9 +75,15 @@ class Background(QObject):
         """Follow the faces of the clip, unless that is done or under way."""
         session = self._session
         if session.clip is None or session.settings.faces.aligned:
+            if self._search is not None:
+                self._worker.cancel(self._search)
             return
         span = range(len(session.clip)) if len(session.clip) <= LONG else session.span
         if len(span) > LONG:
+            words = self.tr(
+                "A long clip: set in and out to follow its faces. Elsewhere each frame is searched."
+            )
+            self.search_told.emit(words)
             return
         settings = replace(session.settings, sampler=type(session.settings.sampler)())
         wanted = FindFaces(session.clip.path, settings, span)
@@ -87,6 +95,7 @@ class Background(QObject):
         elif session.searched == span:
             return
         self._search = wanted
+        self.search_told.emit(self.tr("Looking for faces…"))
         self._worker.submit(wanted)
 
     # --- other tasks ----------------------------------------------------------------------------
@@ -172,6 +181,7 @@ class Background(QObject):
     def _ended(self, task: Task, outcome: Outcome, message: str) -> None:
         if task is self._search:
             self._search = None
+            self.search_told.emit("")
         elif task is self._exploration:
             self._exploration = None
             self.exploring.emit(False)

@@ -178,6 +178,7 @@ class MainWindow(QMainWindow):
         self.background.progressed.connect(self.status.show_task)
         self.background.exploring.connect(self.explorer.set_running)
         self.background.point_found.connect(self.explorer.add)
+        self.background.search_told.connect(self.faces.set_state)
         self.background.no_face_found.connect(self._offer_to_draw)
         self.explorer.wanted.connect(self.background.explore)
         self.explorer.adopted.connect(self._adopt)
@@ -211,7 +212,6 @@ class MainWindow(QMainWindow):
         self.viewer.clear()
         self.explorer.clear()
         self.explorer.set_running(False, possible=clip is not None)
-        self.faces.set_state("")
         for name, able in (("undo", self.session.undo.canUndo()), ("redo", self.session.undo.canRedo())):
             self.actions_[name].setEnabled(able)
         self._load_frame()

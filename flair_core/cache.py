@@ -33,6 +33,12 @@ RESERVE = 1 << 30
 """Bytes of the disk that are left to others, above all to the output that is being written."""
 CHECKSUM = hashlib.sha256().digest_size
 PARTIAL = ".partial"
+REST = 60.0
+"""Seconds without writing after it has failed."""
+FULL = (
+    "Restored faces could not all be kept, because the disk is full or the cache folder can't be written; had this "
+    "run been interrupted, some would have been restored again. Free space to avoid that."
+)
 ABANDONED = 3600.0
 """Seconds after which a partial entry belongs to nobody any more."""
 
@@ -61,7 +67,7 @@ class Cache:
     An entry appears all at once, and one that is damaged counts as missing. When the entries outgrow `limit`
     or the disk runs short, those that were used longest ago go; what was used since `keep_since` (seconds
     since 1970, default: now) stays, even above the limit, because unfinished work needs it. When nothing can
-    be written any more, the cache only reads, and `notes` says so.
+    be written, the cache only reads for a while, and `notes` says so.
     """
 
     def __init__(
@@ -73,7 +79,8 @@ class Cache:
         self._limit = self._trim_above = limit
         self._keep_since = time.time() if keep_since is None else keep_since
         self._size: int | None = None
-        self._full = False
+        self._resting_until = 0.0
+        """Of `time.monotonic`: nothing is written before, because it would fail."""
 
     def get(self, key: str) -> dict[str, NDArray[Any]] | None:
         """The arrays under `key`; None when there are none."""
@@ -90,18 +97,16 @@ class Cache:
 
     def put(self, key: str, arrays: Arrays) -> None:
         """Keep arrays under `key`. Never fails: what can't be kept must be made again."""
-        if self._full:
+        if time.monotonic() < self._resting_until:
             return
         payload = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         try:
             self._make_room(CHECKSUM + len(payload))
             self._publish(self._path(key), hashlib.sha256(payload).digest() + payload)
-        except OSError as error:
-            self._full = True
-            self.notes.append(
-                f"Restored faces can't be kept any longer ({error.strerror}); if this run is interrupted, "
-                "it starts again from here."
-            )
+        except OSError:
+            self._resting_until = time.monotonic() + REST
+            if FULL not in self.notes:
+                self.notes.append(FULL)
 
     def clear(self) -> int:
         """Forget everything; returns the bytes that this freed."""

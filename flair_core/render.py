@@ -91,6 +91,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             ),
         )
     yield Progress(len(span), len(span), span.stop - 1, stage="record", notes=(*late, *cache.notes))
+    cache.notes.clear()  # they were of this job
 
 
 @contextmanager

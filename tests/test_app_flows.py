@@ -13,6 +13,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 
+from app import theme
 from app.main_window import MainWindow
 from app.project import SUFFIX, read
 from app.tasks import ImportModel
@@ -49,6 +50,26 @@ def test_a_dropped_clip_is_previewed(qtbot, window, clip):
     assert window.session.clip.path == clip
     assert window.pages.currentIndex() == 1
     assert "clip.mp4" in window.windowTitle()
+
+
+def test_an_open_clip_shows_its_zoom_and_lets_one_draw(qtbot, window, clip, core):
+    core.faces = 0
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(window))
+    assert window.faces._draw.isEnabled()
+    assert window.transport._percent.text() == f"{100 * window.viewer.zoom:.0f} %"
+
+
+def test_the_faces_of_a_long_clip_are_searched_between_in_and_out(qtbot, window, clip, core, monkeypatch):
+    monkeypatch.setattr("app.background.LONG", 10)
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(window))
+    assert window.previews.result.faces, "the frame on the screen was not searched"
+    assert not window.session.searched
+    assert "long clip" in window.faces._state.text()
+    window.session.edit("span", span=(4, 9))
+    qtbot.waitUntil(lambda: window.session.searched == range(4, 10))
+    assert window.faces._state.isHidden()
 
 
 def test_the_first_frame_shows_faces_steps_and_numbers(opened):
@@ -484,3 +505,14 @@ def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, cor
     assert window.status._task.isHidden()
     window.close()
     assert not window.worker.isRunning()
+
+
+def test_another_theme_dresses_everything_that_is_open(opened):
+    dice = opened.parameters.controls["sampler", "seed"]._dice
+    dark = dice.icon().pixmap(16).toImage()
+    try:
+        theme.apply("light")
+        assert dice.icon().pixmap(16).toImage() != dark
+    finally:
+        theme.apply("dark")
+    assert dice.icon().pixmap(16).toImage() == dark

@@ -133,7 +133,7 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path):
     assert {path.name for path in entries(kept)} == {"new.partial", "a" * 64}
 
 
-def test_a_full_disk_ends_keeping_but_not_the_work(kept, monkeypatch):
+def test_a_full_disk_interrupts_keeping_but_not_the_work(kept, monkeypatch):
     kept.put("a" * 64, ARRAYS)
 
     def full(*_):
@@ -142,11 +142,15 @@ def test_a_full_disk_ends_keeping_but_not_the_work(kept, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(cache_module.os, "fdopen", full)
         kept.put("b" * 64, ARRAYS)
-    kept.put("c" * 64, ARRAYS)
+        kept.put("c" * 64, ARRAYS)
+    kept.put("d" * 64, ARRAYS)  # too soon
     assert [path.name[0] for path in entries(kept)] == ["a"]
     assert kept.get("a" * 64) is not None
-    assert len(kept.notes) == 1
-    assert "No space left" in kept.notes[0]
+    assert kept.notes == [cache_module.FULL]
+    later = time.monotonic() + cache_module.REST
+    monkeypatch.setattr(cache_module.time, "monotonic", lambda: later)
+    kept.put("e" * 64, ARRAYS)
+    assert [path.name[0] for path in entries(kept)] == ["a", "e"]
 
 
 def test_the_last_of_the_disk_is_left_to_the_output(tmp_path, monkeypatch):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from app import theme
+from app.widgets.icon_button import IconButton
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +22,7 @@ class Banner(QFrame):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(12, 6, 6, 6)
         self._row.addWidget(self._text, 1)
-        close = QToolButton(objectName="flat", icon=theme.icon("close"))
-        close.setAccessibleName(self.tr("Dismiss"))
+        close = IconButton("close", self.tr("Dismiss"))
         close.clicked.connect(self.hide)
         self._row.addWidget(close)
         self.hide()

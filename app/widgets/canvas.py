@@ -59,6 +59,7 @@ class Canvas(QWidget):
             else:
                 self._zoom = None
             self._size = size
+            self.zoomed.emit()
             self.update()
 
     @property

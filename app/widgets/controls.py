@@ -14,11 +14,10 @@ from PySide6.QtWidgets import (
     QLabel,
     QSizePolicy,
     QSlider,
-    QToolButton,
     QWidget,
 )
 
-from app import theme
+from app.widgets.icon_button import IconButton
 from flair_core.settings import Choice, Field, Range
 
 if TYPE_CHECKING:
@@ -165,13 +164,11 @@ class SeedControl(NumberControl):
 
     def __init__(self, field: Field, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
-        self._dice = QToolButton(objectName="icon", icon=theme.icon("dice"))
+        self._dice = IconButton("dice", self.tr("Another seed"), style="icon")
         self._dice.clicked.connect(
             lambda: self._choose((round(self._number.value()) * 7919 + 104_729) % 100_000)
         )
-        self.add(self._dice)
-        self._dice.setToolTip(self.tr("Another seed"))
-        self._dice.setAccessibleName(self.tr("Another seed"))
+        self.row.addWidget(self._dice)
 
 
 class ChoiceControl(Control):

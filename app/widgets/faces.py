@@ -47,7 +47,7 @@ class Faces(QWidget):
         column.addWidget(self._draw)
         session.faces_changed.connect(self._fill)
         session.project_changed.connect(self._fill)
-        session.clip_changed.connect(self._icons.clear)
+        session.clip_changed.connect(self._clip_changed)
         session.selection_changed.connect(self._mark)
         self.set_state("")
         self._fill()
@@ -66,6 +66,10 @@ class Faces(QWidget):
                 box = track.boxes[index - track.first]
                 self._icons[track.id] = _cut(image, box.tolist())
             self._fill()
+
+    def _clip_changed(self) -> None:
+        self._icons.clear()
+        self._fill()
 
     def _fill(self) -> None:
         session = self._session

@@ -13,12 +13,11 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app import theme
+from app.widgets.icon_button import IconButton
 from flair_core.jobs import FINISHED, State
 
 if TYPE_CHECKING:
@@ -110,9 +109,8 @@ class Card(QFrame):
         self.text.linkActivated.connect(lambda link: QDesktopServices.openUrl(QUrl(link)))
         column.addWidget(self.text)
 
-    def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[Job], object]) -> QToolButton:
-        button = QToolButton(objectName="flat", icon=theme.icon(icon), toolTip=words)
-        button.setAccessibleName(words)
+    def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[Job], object]) -> IconButton:
+        button = IconButton(icon, words)
         button.clicked.connect(lambda: act(self._job))
         row.addWidget(button)
         return button

@@ -1,0 +1,24 @@
+"""A button with a line drawing that follows the theme."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QToolButton
+
+from app import theme
+
+
+class IconButton(QToolButton):
+    """Named for screen readers and in its tooltip, since it has no words on it."""
+
+    def __init__(self, drawing: str, words: str, *, style: str = "flat") -> None:
+        super().__init__(objectName=style, toolTip=words)
+        self._drawing = drawing
+        self.setAccessibleName(words)
+        self.setIcon(theme.icon(drawing))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw anew in another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.setIcon(theme.icon(self._drawing))

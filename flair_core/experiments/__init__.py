@@ -1,0 +1,1 @@
+"""The paper's comparisons on clips of one's own."""
