@@ -89,6 +89,7 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("mark_out", "Set &out point", "O", short="Out ]"),
         Entry("clear_span", "&Clear in and out", "X"),
         Entry("loop", "&Loop", "", "loop", checkable=True),
+        Entry("sound", "So&und", "U", "sound", checkable=True),
         SEPARATOR,
         Entry("cancel", "Cancel the previe&w", "Escape"),
         Entry("prerender", "&Render from in to out", "Ctrl+Return", short="Render"),

@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app, arguments: argparse.Namespace) -> int:
+    from PySide6.QtCore import QLoggingCategory  # noqa: PLC0415
+
     from app import preferences, smoke, theme  # noqa: PLC0415
     from app.frame_loader import open_source  # noqa: PLC0415
     from app.main_window import MainWindow  # noqa: PLC0415
@@ -56,6 +58,7 @@ def _run(app, arguments: argparse.Namespace) -> int:
     from flair_core.errors import JobError  # noqa: PLC0415
     from flair_core.jobs import Jobs  # noqa: PLC0415
 
+    QLoggingCategory.setFilterRules("qt.multimedia.*=false")  # the window says itself when there is no sound
     app.setApplicationName("FLAIR Studio")
     app.setWindowIcon(theme.app_icon())
     kept = preferences.load()

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QThread, Signal
+from PySide6.QtCore import QObject, QThread, Signal
 
 from app.imaging import to_qimage
 from app.mailbox import Mailbox
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
-
-    from PySide6.QtGui import QImage
 
     from flair_core.frames import Frame
     from flair_core.video import FrameSource
@@ -87,7 +85,8 @@ class FrameLoader(QThread):
                         source, path = None, wanted.path
                         source = reading.enter_context(self._open_source(path))
                         length = len(source)
-                        self.opened.emit(Clip(path, replace(source.info, length=length), source.notes))
+                        info = replace(source.info, length=length)
+                        self.opened.emit(Clip(path, info, source.notes, source.pts))
                     self._serve(source, wanted)
                 except FlairError as error:
                     self.failed.emit(wanted.path, str(error))
@@ -141,12 +140,7 @@ class Thumbnailer(QThread):
                     self._serve(source, path, indices)
 
     def _serve(self, source: FrameSource, path: Path, indices: tuple[int, ...]) -> None:
-        for index in indices:
+        for index, rgb in source.thumbnails(indices, THUMBNAIL_HEIGHT):
+            self.arrived.emit(path, index, to_qimage(rgb))
             if self._wanted.filled:
                 return
-            self.arrived.emit(path, index, shrunk(to_qimage(source[index].rgb), THUMBNAIL_HEIGHT))
-
-
-def shrunk(image: QImage, height: int) -> QImage:
-    """A picture of that height."""
-    return image.scaledToHeight(height, Qt.TransformationMode.SmoothTransformation)

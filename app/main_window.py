@@ -28,6 +28,7 @@ from app.playback import Player
 from app.preview import PreviewController
 from app.project import Project
 from app.session import Session
+from app.sound import Sound
 from app.tasks import ImportModel, UseDevice
 from app.widgets.banner import Banner
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, ShortcutsDialog
@@ -68,12 +69,14 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.device = device
         """Name of what exports are computed on."""
+        self._silent_because = ""
         self.session = Session(self)
         self.worker = Worker(load_core, self)
         self.loader = FrameLoader(open_source, self)
         self.thumbnailer = Thumbnailer(open_source, self)
         self.previews = PreviewController(self.session, self.worker, self)
-        self.player = Player(self.session, self)
+        self.sound = Sound(parent=self)
+        self.player = Player(self.session, self.sound, self)
         self.queue = ExportQueue(self.worker, jobs, self)
         self.files = Files(self.session, self.loader, self)
         self.background = Background(self.session, self.worker, self.previews, self)
@@ -84,7 +87,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1400, 860)
         self._clip_changed()
-        for thread in (self.worker, self.loader, self.thumbnailer):
+        for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.start()
 
     # --- arrangement ----------------------------------------------------------------------------
@@ -167,6 +170,7 @@ class MainWindow(QMainWindow):
         previews.covered.connect(self._show_covered)
         previews.failed.connect(self.banner.say)
         self.player.changed.connect(lambda: previews.pause(self.player.playing))
+        self.player.silenced.connect(self._say_silent)
         for source in (self.files, self.background, self.queue):
             source.said.connect(self.banner.say)
         self.files.clip_chosen.connect(self.background.read_sidecar)
@@ -196,9 +200,8 @@ class MainWindow(QMainWindow):
         self.welcome.open_wanted.connect(self.files.on_open)
         self.welcome.demo_wanted.connect(self.files.on_open_demo)
         self.welcome.recent_wanted.connect(lambda path: self.files.open_path(Path(path)))
-        self.actions_["wipe"].setChecked(True)
-        self.actions_["mask"].setChecked(True)
-        self.actions_["loop"].setChecked(True)
+        for name in ("wipe", "mask", "loop", "sound"):
+            self.actions_[name].setChecked(True)
         self._show_recent()
         self._show_queue()
 
@@ -506,6 +509,16 @@ class MainWindow(QMainWindow):
         """Play between in and out again and again."""
         self.player.loop = on
 
+    def on_sound(self, on: bool) -> None:
+        """Hear the clip, or mute it."""
+        self.sound.set_volume(float(on))
+
+    def _say_silent(self, reason: str) -> None:
+        """Once: that a computer has no loudspeaker is no news the second time."""
+        if reason != self._silent_because:
+            self._silent_because = reason
+            self.status.note(reason)
+
     def on_mark_in(self) -> None:
         """The span begins here."""
         last = self.session.span.stop - 1
@@ -615,6 +628,6 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.player.stop()
-        for thread in (self.worker, self.loader, self.thumbnailer):
+        for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.close()
         event.accept()

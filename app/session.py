@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,25 @@ class Clip:
     """With the exact length."""
     notes: tuple[str, ...] = ()
     """What a person should know about the clip."""
+    pts: Sequence[int] = ()
+    """When each frame is shown, in units of the info's time base; empty where they are evenly spaced."""
 
     def __len__(self) -> int:
         return self.info.length
+
+    def time(self, index: int) -> float:
+        """When a frame begins, in seconds of the file; of the one after the last, when the clip ends."""
+        if not self.pts:
+            return float(index / self.info.rate)
+        if index >= len(self):
+            return float(self.pts[-1] * self.info.time_base + (index - len(self) + 1) / self.info.rate)
+        return float(self.pts[index] * self.info.time_base)
+
+    def at(self, seconds: float) -> int:
+        """The frame that is shown at a time of the file; before its beginning the first, after its end the last."""
+        if not self.pts:
+            return min(max(int(seconds * self.info.rate), 0), len(self) - 1)
+        return max(bisect.bisect_right(self.pts, seconds / self.info.time_base) - 1, 0)
 
 
 class Session(QObject):

@@ -28,6 +28,15 @@ class FakeSource:
     def __len__(self):
         return self.info.length
 
+    @property
+    def pts(self):
+        return range(self.info.length)
+
+    def thumbnails(self, indices, height):
+        for index in indices:
+            rgb = self[index].rgb
+            yield index, cv2.resize(rgb, (round(height * WIDTH / HEIGHT), height))
+
     def __getitem__(self, index):
         rgb = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
         rgb[20:50, 20 + index : 50 + index] = 200

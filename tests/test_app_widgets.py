@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from app_fakes import FakeTrack
+from clips import Clip as Clips
+from clips import make
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 
@@ -17,11 +20,13 @@ from app.playback import Player
 from app.preview import PreviewCache
 from app.project import Project
 from app.session import Clip, Session
+from app.sound import Sound
 from app.tasks import PreviewRequest, PreviewResult, Schedules
 from app.widgets.canvas import Canvas
 from app.widgets.controls import control_for
 from app.widgets.parameters import Parameters
 from app.widgets.timeline import LEAST_SHOWN, Timeline
+from flair_core import video
 from flair_core.frames import VideoInfo
 from flair_core.settings import (
     DegradationSettings,
@@ -44,10 +49,10 @@ def session(dressed):
     return Session()
 
 
-def with_clip(session, length=100, rate=25):
+def with_clip(session, length=100, rate=25, pts=()):
     info = VideoInfo(64, 48, Fraction(rate), Fraction(1, rate), length)
     session.load(Project(clip=Path("a.mp4")))
-    session.clip_opened(Clip(Path("a.mp4"), info))
+    session.clip_opened(Clip(Path("a.mp4"), info, pts=pts))
     return session
 
 
@@ -211,37 +216,172 @@ def test_the_view_follows_the_playhead(session, timeline):
 # --- playing ----------------------------------------------------------------------------------------
 
 
-def test_playing_follows_the_clock_and_drops_frames_rather_than_drift(session):
-    player = Player(with_clip(session, length=100, rate=25))
+class Loudspeaker:
+    """Stands for a sound device: hears what it is told to hear."""
+
+    rate = 48_000
+
+    def __init__(self):
+        self.taken, self.heard = b"", 0
+        self.volume = None
+        self.closed = False
+
+    @property
+    def waiting(self):
+        return len(self.taken) - self.heard
+
+    @property
+    def room(self):
+        return 38_400 - self.waiting
+
+    def write(self, data):
+        self.taken += data
+        return len(data)
+
+    def play(self, seconds):
+        self.heard = min(self.heard + round(seconds * self.rate) * 4, len(self.taken))
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def close(self):
+        self.closed = True
+
+
+def mute():
+    raise OSError("no device")
+
+
+@pytest.fixture
+def player(session):
+    return Player(session, Sound(mute))
+
+
+def test_playing_follows_the_clock_and_drops_frames_rather_than_drift(session, player):
+    with_clip(session, length=100, rate=25)
     player.play()
-    assert [player.position(ms) for ms in (0, 39, 41, 1000, 3990)] == [0, 0, 1, 25, 99]
+    assert [player.position(s) for s in (0, 0.039, 0.041, 1, 3.99)] == [0, 0, 1, 25, 99]
     player.stop()
 
 
-def test_playing_loops_between_in_and_out_or_stops(session):
+def test_playing_keeps_the_times_of_a_clip_with_a_varying_rate(session, player):
+    with_clip(session, length=4, rate=25, pts=(10, 11, 21, 22))
+    player.play()
+    assert [player.position(s) for s in (0, 0.05, 0.3, 0.45, 0.5)] == [0, 1, 1, 2, 3]
+    player.stop()
+
+
+def test_playing_loops_between_in_and_out_or_stops(session, player):
     with_clip(session)
     session.edit("span", span=(10, 19))
-    player = Player(session)
     player.play()
     assert session.index == 10
-    assert player.position(9 * 40) == 19
-    assert player.position(10 * 40) == 10
-    assert player.position(25 * 40) == 15
+    assert player.position(9 * 0.04) == 19
+    assert player.position(10 * 0.04) == 10
+    assert player.position(25 * 0.04) == 15
     player.loop = False
-    assert player.position(10 * 40) is None
+    assert player.position(10 * 0.04) is None
     player.stop()
 
 
-def test_shuttle_doubles_and_turns(session):
+def test_shuttle_doubles_and_turns(session, player):
     with_clip(session)
     session.seek(50)
-    player, speeds = Player(session), []
+    speeds = []
     for direction in (1, 1, 1, 1, 1, -1, -1):
         player.shuttle(direction)
         speeds.append(player.speed)
     assert speeds == [1, 2, 4, 8, 8, -1, -2]
-    assert player.position(400) == 30
+    assert player.position(0.4) == 30
     player.stop()
+
+
+@pytest.fixture
+def listening(session):
+    """Makes players whose sound a stand-in plays; their threads end with the test."""
+    made = []
+
+    def player(open_output):
+        made.append(Sound(open_output))
+        made[-1].start()
+        return Player(session, made[-1])
+
+    yield player
+    for sound in made:
+        sound.close()
+
+
+@pytest.fixture
+def sounding(session, tmp_path):
+    """A session with a clip of 20 frames and a sound track, and what plays it."""
+    path = make(tmp_path / "tone.mkv", Clips(suffix=".mkv", frames=20, sound=("pcm_s16le",)))
+    with video.open_source(path) as source:
+        info = replace(source.info, length=len(source))
+        pts = source.pts
+    session.load(Project(clip=path))
+    session.clip_opened(Clip(path, info, pts=pts))
+    return path
+
+
+def test_the_picture_follows_what_is_heard(qtbot, session, sounding, listening):
+    speaker = Loudspeaker()
+    player = listening(lambda: speaker)
+    player.loop = False
+    player.play()
+    qtbot.waitUntil(lambda: len(speaker.taken) >= 38_000)
+    assert session.index == 0, "nothing was heard yet"
+    speaker.play(0.1)
+    qtbot.waitUntil(lambda: session.index >= 2)
+    assert session.index <= 5, "no further than what the device was given"
+    for _ in range(20):
+        speaker.play(0.05)
+        qtbot.wait(20)
+    qtbot.waitUntil(lambda: not player.playing)
+    assert session.index == 19
+    assert len(speaker.taken) == pytest.approx(0.8 * 48_000 * 4, abs=4)
+    assert speaker.closed
+
+
+def test_in_and_out_are_looped_with_their_sound(qtbot, session, sounding, listening):
+    speaker = Loudspeaker()
+    session.edit("span", span=(5, 9))
+    player = listening(lambda: speaker)
+    player.play()
+    for _ in range(30):
+        speaker.play(0.05)
+        qtbot.wait(15)
+        assert session.index in range(5, 10)
+    assert len(speaker.taken) > 0.8 * 48_000 * 4, "it went round at least four times"
+    once = 4 * round(0.2 * 48_000)
+    assert speaker.taken[once : 2 * once] == speaker.taken[:once]
+
+
+def test_sound_is_heard_at_normal_speed_only(session, sounding, listening):
+    opened = []
+    player = listening(lambda: opened.append(Loudspeaker()) or opened[-1])
+    for speed, count in ((2, 0), (-1, 0), (1, 1)):
+        player.play(speed)
+        assert len(opened) == count
+    player.shuttle(1)
+    assert opened[0].closed
+
+
+def test_without_a_device_the_clip_plays_silently_and_says_so(qtbot, session, sounding, listening):
+    player = listening(mute)
+    with qtbot.waitSignal(player.silenced) as told:
+        player.play()
+    assert "no device" in told.args[0]
+    qtbot.waitUntil(lambda: session.index > 2)
+
+
+def test_a_device_that_falls_silent_does_not_stop_the_picture(
+    qtbot, session, sounding, listening, monkeypatch
+):
+    monkeypatch.setattr("app.sound.PATIENCE", 0.2)
+    player = listening(Loudspeaker)
+    with qtbot.waitSignal(player.silenced):
+        player.play()
+    qtbot.waitUntil(lambda: session.index > 2)
 
 
 # --- canvas and cache -------------------------------------------------------------------------------

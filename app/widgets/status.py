@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
+
+NOTED_MS = 8000
 
 
 class Status(QWidget):
@@ -22,16 +25,26 @@ class Status(QWidget):
         row.addWidget(self._bar)
         row.addWidget(self._device)
         self.setFixedHeight(20)
+        self._words = ""
+        self._noted = QTimer(self, singleShot=True, interval=NOTED_MS)
+        self._noted.timeout.connect(lambda: self._preview.setText(self._words))
         self.show_task("", 0, 0)
 
     @property
     def preview(self) -> str:
-        """What is said of the preview."""
+        """What is said on the left."""
         return self._preview.text()
 
     def show_preview(self, text: str) -> None:
         """What the preview does."""
+        self._words = text
+        if not self._noted.isActive():
+            self._preview.setText(text)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, for a few seconds."""
         self._preview.setText(text)
+        self._noted.start()
 
     def show_device(self, text: str) -> None:
         """What computes."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Named = Callable[[str], QAction]
 
-BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "mark_in", "mark_out")
+BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "sound", "mark_in", "mark_out")
 
 
 class Transport(QWidget):

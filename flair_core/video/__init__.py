@@ -9,6 +9,7 @@ from flair_core.video import encoders, images
 from flair_core.video.encoders import CODECS, CONTAINERS
 from flair_core.video.reader import VideoSource
 from flair_core.video.sink import FrameSink, ImageSink, VideoSink
+from flair_core.video.sound import sound
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from flair_core.frames import VideoInfo
 
-__all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source"]
+__all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "sound"]
 
 
 def open_source(path: Path, *, deinterlace: bool = False) -> FrameSource:

@@ -103,6 +103,11 @@ class ImageSource(FrameSource):
     def __len__(self) -> int:
         return len(self._images)
 
+    @property
+    def pts(self) -> range:
+        """One tick each."""
+        return range(len(self._images))
+
     def __getitem__(self, index: int) -> Frame:
         index = self._position(index)
         path, rgb = self._read(index)

@@ -104,6 +104,11 @@ class VideoSource(FrameSource):
     def __len__(self) -> int:
         return len(self._indexed.result().pts)
 
+    @property
+    def pts(self) -> tuple[int, ...]:
+        """As the file has them."""
+        return self._indexed.result().pts
+
     def __getitem__(self, index: int) -> Frame:
         index = self._position(index)
         return self._frame(index, self._picture(index), self._reformatter)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -37,6 +37,11 @@ class FrameSource(ABC):
     @abstractmethod
     def __len__(self) -> int:
         """Number of frames; waits for the index. Raises MediaError."""
+
+    @property
+    @abstractmethod
+    def pts(self) -> Sequence[int]:
+        """Time of each frame in units of `info.time_base`, increasing; waits for the index."""
 
     @abstractmethod
     def __getitem__(self, index: int) -> Frame:
