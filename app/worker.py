@@ -252,14 +252,16 @@ class RestorationCore:
         from flair_core import weights  # noqa: PLC0415
         from flair_core.denoisers import released  # noqa: PLC0415
         from flair_core.enhancers import factory  # noqa: PLC0415
-        from flair_core.faces import detect  # noqa: PLC0415
+        from flair_core.faces import detect, parse  # noqa: PLC0415
 
         here = {status.checkpoint.name for status in weights.listing() if status.path}
         detectors = [name for name, one in detect.NETWORKS.items() if (weights.folder() / one.file).is_file()]
+        parsers = [name for name, one in parse.NETWORKS.items() if (weights.folder() / one.file).is_file()]
         choices = {
             "model": (weights.SHIPPED, *(name for name in released.NETWORKS if name in here)),
             "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
             "detector": ("embedded", *detectors),
+            "mask": ("landmarks", *parsers),
         }
         return Offer(self._devices.describe(self._device), choices)
 

@@ -12,18 +12,20 @@ from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
 from flair_core.degradations.jpeg import JpegDegradation
 from flair_core.denoisers.base import Condition, Denoiser
+from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
 from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
 from flair_core.sampler import SeededNoise, sample, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
     from flair_core.enhancers.base import Enhancer
+    from flair_core.faces.parse import Parser
     from flair_core.schedule import NoiseSchedule
-    from flair_core.settings import RestorationSettings
+    from flair_core.settings import RestorationSettings, SamplerSettings
 
 
 STAGES = ("x0", "after DC", "after G")
@@ -38,6 +40,8 @@ class Models:
     device: torch.device
     weights: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the files that they came from, by name."""
+    parser: Parser | None = None
+    """What finds the parts of a face; None when the landmarks have to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def estimate(
     size: tuple[int, int],
     settings: RestorationSettings,
     models: Models,
-    mask: Tensor | None = None,
+    mask: Callable[[Tensor], Tensor] | None = None,
     *,
     first: int = 0,
     previous: Tensor | None = None,
@@ -68,7 +72,7 @@ def estimate(
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
     y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
-    mask: broadcasts against (N, 1, H, W), m_t of eq. (12).
+    mask: m_t of eq. (12) as a function of x0, see Enhancement.
     first: index of the window's first frame.
     previous: (n, 3, H, W), the window's first n frames as the window before it has them.
     Not advancing the generator cancels; a step is never torn.
@@ -78,15 +82,16 @@ def estimate(
     A = operator(settings, size, models.device)
     condition = Condition(upscale(y, size), settings.degradation, y)
     schedule = models.denoiser.schedule.respaced(sampler.steps)
-    mask = None if mask is None else mask.to(models.device)
     plan = plan_for(settings, schedule, A)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma),
         # The released program clamps once more, which loosens A x0 = y a little.
         **({"in range": Clamp()} if sampler.policy == "released" else {}),
-        "after G": Enhancement(models.enhancer, plan.w, mask),
+        "after G": Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None),
     }
+    if (monochrome := _monochrome(y, sampler)) is not None:
+        refiners["monochrome"] = monochrome
     if previous is not None:
         refiners["joined"] = (Anchor.copy if sampler.policy == "released" else Anchor.blend)(previous)
     total = torch.zeros_like(condition.c)
@@ -110,6 +115,16 @@ def estimate(
             stages = {name: state.stages[name] for name in STAGES}
             yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
+
+
+def _monochrome(y: Tensor, sampler: SamplerSettings) -> MonochromeLock | None:
+    """The lock that keeps footage without colours so; None when it has some, or the lock is off."""
+    match sampler.monochrome:
+        case "on":
+            return MonochromeLock.to(y)
+        case "auto":
+            return MonochromeLock.where_monochrome(y)
+    return None
 
 
 def operator(settings: RestorationSettings, size: tuple[int, int], device: torch.device) -> Degradation:

@@ -48,22 +48,31 @@ class Consistency:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enhancement:
-    """Spatial enhancement: x̃0 = (1 − w_t m) x0 + w_t m G(x0), eq. (12)."""
+    """Spatial enhancement: x̃0 = (1 − w_t m_t) x0 + w_t m_t G(x0), eq. (12)."""
 
     enhancer: Callable[[Tensor], Tensor]
     """G: (N, 3, H, W) → the same shape."""
     w: Tensor
     """(K,): w_t; the enhancer is called only where it is above 0."""
-    mask: Tensor | None = None
-    """m: (N, 1, H, W) in [0, 1]; None means 1 everywhere."""
+    mask: Callable[[Tensor], Tensor] | None = None
+    """m_t as a function of x0, (N, 3, H, W) → (N, 1, H, W) in [0, 1]; None means 1 everywhere."""
+    lock: Degradation | None = None
+    """A, when G may change nothing that A would show: its change is projected onto the null space of A.
+
+    Under JPEG, which has none, as near to that as eq. (11) comes.
+    """
 
     def __call__(self, x0: Tensor, index: int) -> Tensor:
         """Mix the enhanced face into x0."""
         w = float(self.w[index])
         if w <= 0:
             return x0
-        weight = w if self.mask is None else w * self.mask
-        return x0 + weight * (self.enhancer(x0).clamp(-1, 1) - x0)
+        weight = w if self.mask is None else w * self.mask(x0)
+        enhanced = x0 + weight * (self.enhancer(x0).clamp(-1, 1) - x0)
+        if self.lock is None:
+            return enhanced
+        # Against what x0 shows instead of y, so that the noise in y stays out: see γ_t.
+        return enhanced - self.lock.correction(enhanced, self.lock.forward(x0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

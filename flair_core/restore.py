@@ -21,7 +21,8 @@ import torch
 from flair_core import provenance, video
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
-from flair_core.faces import align, mask, paste
+from flair_core.faces import align, match, paste
+from flair_core.faces.parse import Parser
 from flair_core.frames import to_float, to_uint8
 from flair_core.progress import Progress
 from flair_core.recipe import Models, operator
@@ -81,14 +82,16 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     """The networks that the settings name, kept for the next call. Raises WeightsError if one is missing."""
     # An enhancer that is never called need not be there.
     enhancer = settings.sampler.enhancer if settings.sampler.w_tau > 0 else "none"
-    return _models(settings.sampler.model, enhancer, device)
+    return _models(settings.sampler.model, enhancer, settings.faces.mask, device)
 
 
 @lru_cache(maxsize=2)
-def _models(model: str, enhancer: str, device: torch.device) -> Models:
+def _models(model: str, enhancer: str, mask: str, device: torch.device) -> Models:
     denoiser, restorer = load_denoiser(model, device), load_enhancer(enhancer, device)
+    parser = None if mask == "landmarks" else Parser(mask, device=device)
     hashes = {name: provenance.weights_hash(name) for name in (model, enhancer)}
-    return Models(denoiser, restorer, device, {name: found for name, found in hashes.items() if found})
+    known = {name: found for name, found in hashes.items() if found}
+    return Models(denoiser, restorer, device, known, parser)
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:
@@ -128,7 +131,7 @@ def restore(
             rgb = _composite(frame, results, settings)
             sink.write(replace(frame, rgb=rgb))
             if matte:
-                shown = _shown(frame, [face for face, _ in results], settings, rgb.shape[:2])
+                shown = _shown(frame, results, settings, rgb.shape[:2])
                 matte.write(replace(frame, rgb=_grey(shown)))
             done, residual = frame.index - span.start + 1, _residual(frame, results)
             yield Progress(done, len(span), frame.index, rgb, residual, notes=tuple(notes))
@@ -156,12 +159,12 @@ def preview(
     width, height = output_size(source, settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
     faces = [face for face in _faces(frames, tracks, settings, models) if index in face.span]
-    shown = _shown(frame, faces, settings, (height, width))
 
     def after(step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, torch.Tensor]) -> Preview:
         results = list(zip(faces, made, strict=True))
         first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
         rgb = _composite(frame, results, settings)
+        shown = _shown(frame, results, settings, (height, width))
         wrong = _residual_map(frame, results, settings, models, (height, width))
         return Preview(step, steps, observed, rgb, shown, first_face, _residual(frame, results), wrong)
 
@@ -209,12 +212,9 @@ def _faces(
         small = [align.similarity(points, side // scale) for points in landmarks]
         crops = [align.crop(frame.rgb, to_y, side // scale) for frame, to_y in zip(seen, small, strict=True)]
         matrices = [align.similarity(points, side) for points in landmarks]
-        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices, track.id))
+        inside = np.stack([align.transform(*pair) for pair in zip(matrices, landmarks, strict=True)])
+        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices, track.id, inside))
     return faces
-
-
-def _mask(face: Face, settings: RestorationSettings) -> NDArray[np.float32]:
-    return mask.elliptical(face.size[0], settings.faces.feather)
 
 
 def _composite(
@@ -229,20 +229,42 @@ def _composite(
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            paste.paste_into(canvas, rgb, restored.x0[at], face.matrices[at], _mask(face, settings))
+            x0 = _matched(restored.x0[at], frame, face, settings)
+            paste.paste_into(canvas, rgb, x0, face.matrices[at], restored.mask[at])
     return canvas
 
 
+def _matched(x0: torch.Tensor, frame: Frame, face: Face, settings: RestorationSettings) -> torch.Tensor:
+    """A restored face (3, S, S) with the colour and grain of the frame, as far as that is wanted."""
+    faces = settings.faces
+    if face.matrices is None or not (faces.match_colour or faces.grain > 0):
+        return x0
+    matrix = face.matrices[frame.index - face.first]
+    observed = align.crop(frame.rgb, matrix, x0.shape[-1])
+    if faces.match_colour:
+        x0 = match.with_colour_of(x0, observed)
+    if faces.grain > 0:
+        # Of its own for every frame and face, whenever and in whatever part of the clip it is made.
+        drawn = np.random.SeedSequence([settings.sampler.seed, frame.index, (face.track or 0) % 2**32])
+        rng = torch.Generator().manual_seed(int(drawn.generate_state(1)[0]))
+        x0 = match.with_grain_of(x0, observed, align.zoom(matrix), faces.grain, rng)
+    return x0
+
+
 def _shown(
-    frame: Frame, faces: Sequence[Face], settings: RestorationSettings, size: tuple[int, int]
+    frame: Frame,
+    results: Sequence[tuple[Face, Restored]],
+    settings: RestorationSettings,
+    size: tuple[int, int],
 ) -> NDArray[np.float32]:
     """The masks of all faces in the output frame, (H, W)."""
     if settings.faces.aligned:
         return np.ones(size, np.float32)
     shown = np.zeros(size, np.float32)
-    for face in faces:
+    for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
-            placed = _placed(_mask(face, settings), face.matrices[frame.index - face.first], settings, size)
+            at = frame.index - face.first
+            placed = _placed(restored.mask[at], face.matrices[at], settings, size)
             shown = np.maximum(shown, placed)
     return shown
 
@@ -285,7 +307,7 @@ def _residual_map(
         coarse = cv2.resize(levels, face.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
         if face.matrices is None:
             return coarse
-        inside = coarse * (_mask(face, settings) > 0)
+        inside = coarse * (made.mask[at][0] > 0)
         wrong = np.maximum(wrong, _placed(inside, face.matrices[at.start], settings, size))
     return wrong
 

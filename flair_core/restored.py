@@ -11,8 +11,9 @@ import torch
 
 from flair_core import cache, devices, provenance
 from flair_core.errors import DeviceError
-from flair_core.faces import align, mask
+from flair_core.faces import align
 from flair_core.frames import to_float, to_uint16
+from flair_core.masks import Masks
 from flair_core.recipe import Estimate, Models, estimate
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Face:
     """From frame to face; None when the frame is the face."""
     track: int | None = None
     """Of which track it is; None when the frame is the face."""
+    landmarks: NDArray[np.float64] | None = None
+    """(N, 5, 2) in pixels of x; None when the frame is the face."""
 
     @property
     def span(self) -> range:
@@ -53,7 +56,8 @@ class Face:
     def part(self, frames: slice) -> Face:
         """The face in some consecutive frames of the window."""
         matrices = None if self.matrices is None else self.matrices[frames]
-        return Face(self.first + frames.start, self.y[frames], self.size, matrices, self.track)
+        landmarks = None if self.landmarks is None else self.landmarks[frames]
+        return Face(self.first + frames.start, self.y[frames], self.size, matrices, self.track, landmarks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,8 @@ class Restored:
     """(N, 3, H, W) in [-1, 1], on the CPU."""
     error: NDArray[np.float32]
     """(N,): mean square of A x̂ − y in [-1, 1] units."""
+    mask: NDArray[np.float32]
+    """(N, S, S) in [0, 1]: where it replaces the footage; 1 everywhere when the frame is the face."""
 
 
 class FaceRestorer:
@@ -103,7 +109,8 @@ class FaceRestorer:
 
     def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""
-        mask = self._mask(face)
+        masks = self._masks(face)
+        mask = None if masks is None else masks.weight
         run = estimate(
             face.y, face.size, self._settings, self._models, mask, first=face.first, previous=previous
         )
@@ -125,35 +132,70 @@ class FaceRestorer:
 
     def known(self, face: Face, previous: torch.Tensor | None = None) -> Restored | None:
         """The face from the cache; None when it is not there."""
-        arrays = self._kept.get(self._key(face, previous)) if self._kept else None
-        return None if arrays is None else _restored(arrays)
+        if self._kept is None:
+            return None
+        key = self._key(face, previous)
+        arrays = self._kept.get(key)
+        return None if arrays is None else self._restored(face, arrays, key)
 
-    def seen(self, _: Face, state: Estimate) -> Restored:
+    def seen(self, face: Face, state: Estimate) -> Restored:
         """The face after some step, as it is shown."""
-        return _restored(_arrays(state))
+        return self._restored(face, _arrays(state))
 
     def keep(self, face: Face, last: Estimate, previous: torch.Tensor | None = None) -> Restored:
         """The face after the last step, from now on in the cache."""
         arrays = _arrays(last)
-        if self._kept:
-            self._kept.put(self._key(face, previous), arrays)
-        return _restored(arrays)
+        if self._kept is None:
+            return self._restored(face, arrays)
+        key = self._key(face, previous)
+        self._kept.put(key, arrays)
+        return self._restored(face, arrays, key)
 
-    def _mask(self, face: Face) -> torch.Tensor | None:
-        if face.matrices is None:
+    def _restored(self, face: Face, arrays: Arrays, key: str | None = None) -> Restored:
+        """The face that was restored under `key`, and where it is shown, which a parser need not find twice."""
+        x0, error = to_float(arrays["x0"]), arrays["error"]
+        masks = None if face.matrices is None else self._masks(face)
+        if masks is None:
+            return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
+        if self._kept is None or key is None or masks.parser is None:
+            return Restored(x0, error, masks.replaced(x0))
+        entry = cache.key(of=key, **self._mask_parts(masks))
+        kept = self._kept.get(entry)
+        if kept is None:
+            kept = {"mask": masks.replaced(x0)}
+            self._kept.put(entry, kept)
+        return Restored(x0, error, kept["mask"])
+
+    def _masks(self, face: Face) -> Masks | None:
+        """None when G works everywhere, and the face is not put into a frame."""
+        if face.landmarks is not None:
+            return Masks(face.landmarks, self._settings, self._models.parser)
+        sampler, (height, width) = self._settings.sampler, face.size
+        everywhere = self._models.parser is None and sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1
+        if everywhere or height != width:
             return None
-        return torch.from_numpy(mask.elliptical(face.size[0], self._settings.faces.feather))
+        return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), self._settings, self._models.parser)
+
+    def _mask_parts(self, masks: Masks | None) -> dict[str, object]:
+        """All that masks depend on, beside x0; for a key."""
+        if masks is None:
+            return {"mask": None}
+        faces = self._settings.faces
+        mask = {name: getattr(faces, name) for name in ("feather", "hair", "neck", "glasses", "occluders")}
+        mask["parser"] = None if masks.parser is None else self._identity(faces.mask, masks.parser)
+        return {"landmarks": masks.landmarks, "mask": mask}
 
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on. Without enhancement that is neither the enhancer nor the mask."""
         sampler = asdict(self._settings.sampler)
         networks = {"model": self._identity(sampler.pop("model"), self._models.denoiser)}
-        shape = None
+        masks = None
         if sampler["w_tau"] > 0:
             networks["enhancer"] = self._identity(sampler["enhancer"], self._models.enhancer)
-            shape = self._mask(face)
+            masks = self._masks(face)
         else:
-            del sampler["enhancer"], sampler["tau"]
+            for name in ("enhancer", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
+                del sampler[name]
         return cache.key(
             y=face.y.numpy(),
             size=face.size,
@@ -164,7 +206,7 @@ class FaceRestorer:
             degradation=asdict(self._settings.degradation),
             sampler=sampler,
             networks=networks,
-            mask=None if shape is None else shape.numpy(),
+            **self._mask_parts(masks),
             device=devices.describe(self._models.device),
             code=provenance.code_version(),
         )
@@ -178,12 +220,12 @@ def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:
     return {"x0": to_uint16(state.x0), "error": error}
 
 
-def _restored(arrays: Arrays) -> Restored:
-    return Restored(to_float(arrays["x0"]), arrays["error"])
-
-
 def _joined(parts: list[Restored]) -> Restored:
-    return Restored(torch.cat([part.x0 for part in parts]), np.concatenate([part.error for part in parts]))
+    return Restored(
+        torch.cat([part.x0 for part in parts]),
+        np.concatenate([part.error for part in parts]),
+        np.concatenate([part.mask for part in parts]),
+    )
 
 
 def _short_of_memory(error: Exception) -> bool:

@@ -210,6 +210,32 @@ class SamplerSettings(Checked):
         Range(0, 999),
         Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal."),
     ] = 0
+    w_eyes: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help(
+            "Eyes", "w_t", "Share of the enhancement that eyes and brows get: less keeps the gaze as filmed."
+        ),
+    ] = 1.0
+    w_mouth: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Mouth", "w_t", "Share of the enhancement that the mouth gets: less keeps speech as filmed."),
+    ] = 1.0
+    w_skin: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Skin", "w_t", "Share of the enhancement that the rest of the face gets."),
+    ] = 1.0
+    null_space_lock: Annotated[
+        bool,
+        Help("Lock to footage", "A⁺A", "The enhancer may only add what the footage is too coarse to show."),
+    ] = False
+    monochrome: Annotated[
+        str,
+        Choice(("auto", "on", "off")),
+        Help("Monochrome", "", "Black-and-white or toned footage stays so, whatever the networks invent."),
+    ] = "auto"
     seed: Annotated[
         int,
         Range(0, 2**31 - 1),
@@ -240,6 +266,31 @@ class FaceSettings(Checked):
         Range(0, 64, 1),
         Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face."),
     ] = 18.0
+    mask: Annotated[
+        str,
+        Choice(("landmarks", "parsenet", "bisenet")),
+        Help("Mask", "m_t", "What is replaced: an oval that follows the face, or what a parser calls face."),
+    ] = "landmarks"
+    hair: Annotated[bool, Help("Hair", "m_t", "Restore the hair too, where the parser sees it.")] = False
+    neck: Annotated[bool, Help("Neck", "m_t", "Restore the neck too, where the parser sees it.")] = False
+    glasses: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Glasses", "m_t", "How much of the restoration shows on glasses. 0 leaves them as filmed."),
+    ] = 1.0
+    occluders: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Occluders", "m_t", "The same for hands, microphones and other things before the face."),
+    ] = 0.0
+    match_colour: Annotated[
+        bool, Help("Match colour", "", "Give restored faces the broad colours and shades of the footage.")
+    ] = False
+    grain: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Grain", "", "Give restored faces the footage's grain: 1 as much as it has, 0 none."),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,17 +17,15 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
 from flair_core import weights
-from flair_core.degradations import build as build_degradation
 from flair_core.enhancers import adapters, factory
 from flair_core.enhancers.base import BATCH, Resized
 from flair_core.enhancers.checkpoint import build, unwrap
 from flair_core.enhancers.detail import LUMA, Detail, noise_variance
 from flair_core.enhancers.factory import load_enhancer
-from flair_core.enhancers.locks import MonochromeLock, NullSpaceLock, is_monochrome
+from flair_core.enhancers.locks import TINT, MonochromeLock
 from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
 from flair_core.enhancers.vqfr import VQFR
 from flair_core.errors import SettingsError, WeightsError
-from flair_core.settings import DegradationSettings
 
 CPU = torch.device("cpu")
 
@@ -292,21 +290,6 @@ def test_codeformer_without_its_package_says_how_to_get_it(monkeypatch):
         adapters.codeformer({}, "codeformer.pth", CPU, fidelity=1.0)
 
 
-class TestNullSpaceLock:
-    A = build_degradation(DegradationSettings(scale=4), (32, 32), CPU)
-
-    def test_the_result_looks_like_the_footage(self):
-        y = self.A.forward(faces(2, 32))
-        locked = NullSpaceLock(self.A, y)(faces(2, 32, seed=1), 0)
-        torch.testing.assert_close(self.A.forward(locked), y, rtol=0, atol=1e-4)
-
-    def test_what_the_footage_does_not_show_stays(self):
-        x0 = faces(2, 32)
-        lock = NullSpaceLock(self.A, self.A.forward(x0))
-        unseen = normal(x0.shape) - self.A.pinv(self.A.forward(normal(x0.shape)))
-        torch.testing.assert_close(lock(x0 + unseen, 0), x0 + unseen, rtol=0, atol=1e-4)
-
-
 class TestMonochromeLock:
     grey = luma(faces(2)).expand(2, 3, 64, 64)
     sepia = grey * torch.tensor((0.95, 0.8, 0.6)).view(3, 1, 1) + torch.tensor((0.05, 0.0, -0.1)).view(
@@ -332,7 +315,28 @@ class TestMonochromeLock:
 
     def test_monochrome_footage_is_known_through_grain(self):
         grain = 0.01 * normal(self.grey.shape)
-        assert is_monochrome(self.grey + grain)
-        assert is_monochrome(self.sepia + grain)
-        assert not is_monochrome(faces(2))
-        assert not is_monochrome(portrait())
+        assert (MonochromeLock.where_monochrome(self.grey + grain).share == 1).all()
+        assert (MonochromeLock.where_monochrome(self.sepia + grain).share == 1).all()
+        assert MonochromeLock.where_monochrome(faces(2)) is None
+        assert MonochromeLock.where_monochrome(portrait()) is None
+
+    def test_every_frame_is_judged_by_itself(self):
+        y = torch.cat([self.grey[:1], faces(1, seed=3), self.sepia[:1]])
+        lock, x0 = MonochromeLock.where_monochrome(y), faces(3, seed=1)
+        locked = lock(x0, 0)
+        torch.testing.assert_close(locked[1], x0[1], rtol=0, atol=0)
+        for i in (0, 2):
+            alone = MonochromeLock.where_monochrome(y[i : i + 1])
+            torch.testing.assert_close(locked[i : i + 1], alone(x0[i : i + 1], 0))
+
+    def test_it_lets_go_gradually(self):
+        colour = normal((1, 3, 64, 64), seed=5)
+        colour = colour - luma(colour)
+        shares = []
+        for strength in np.linspace(0, 3 * TINT, 13):
+            lock = MonochromeLock.where_monochrome(self.grey[:1] + float(strength) * colour / colour.std())
+            shares.append(0.0 if lock is None else float(lock.share))
+        assert shares[0] == 1
+        assert shares[-1] == 0
+        assert (np.diff(shares) <= 0).all()
+        assert np.abs(np.diff(shares)).max() < 0.5

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from flair_core.faces import match
 from flair_core.faces.align import template
-from flair_core.faces.mask import elliptical, feathered, from_labels, from_landmarks, steadied
+from flair_core.faces.mask import (
+    elliptical,
+    eyes_and_mouth,
+    feathered,
+    from_landmarks,
+    from_weights,
+    steadied,
+)
 
 
 @pytest.mark.parametrize("size", [64, 256, 512])
@@ -51,25 +59,51 @@ def test_mask_follows_turned_landmarks():
     assert np.degrees(np.arctan2(longest[0], longest[1])) % 180 == pytest.approx(150, abs=3)
 
 
-def test_labels_keep_occluders_out():
-    labels = np.zeros((128, 128), np.uint8)
-    labels[30:100, 30:100] = 1
-    labels[40:60, 40:60] = 5
-    labels[70:90, 50:80] = 17  # a hand before the mouth
-    soft = from_labels(labels, {1, 5}, 4)
-    assert (soft[labels == 17] == 0).all()
-    assert (soft[labels == 0] == 0).all()
-    assert soft[50, 50] == 1
-    assert soft[60, 60] == 1  # no seam between kept classes
+def test_weights_fade_inwards_at_every_level():
+    weights = np.zeros((128, 128), np.float32)
+    weights[30:100, 30:100] = 1
+    weights[40:60, 40:60] = 0.5  # glasses
+    weights[70:90, 50:80] = 0  # a hand before the mouth
+    soft = from_weights(weights, 4)
+    assert (soft <= weights + 1e-6).all()
+    assert soft[35, 70] == soft[65, 65] == 1
+    assert soft[50, 50] == 0.5
+    assert (np.abs(np.diff(soft, axis=0)) < 0.4).all()
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_eyes_and_mouth_are_where_the_landmarks_are(size):
+    eyes, mouth = eyes_and_mouth(template(size), size)
+    left, right, nose, *corners = np.rint(template(size)).astype(int)
+    assert eyes[left[1], left[0]] > 0.95
+    assert eyes[right[1], right[0]] > 0.95
+    middle = np.mean(corners, axis=0).astype(int)
+    assert mouth[middle[1], middle[0]] > 0.95
+    assert eyes[nose[1], nose[0]] < 0.2
+    assert mouth[nose[1], nose[0]] < 0.2
+    assert (eyes + mouth).max() < 1.05
 
 
 def test_steadied_masks_flicker_less_and_keep_what_stands_still():
     rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.normal(128, 60, (64, 64)), (0, 0), 2).clip(0, 255).astype(np.uint8)
     flicker = np.stack([np.roll(elliptical(64, 4), rng.integers(-2, 3), axis=1) for _ in range(20)])
-    steady = steadied(flicker, 2)
+    steady = steadied(flicker, np.repeat(picture[None], 20, axis=0))
     assert np.abs(np.diff(steady, axis=0)).mean() < 0.4 * np.abs(np.diff(flicker, axis=0)).mean()
     still = np.repeat(elliptical(64, 4)[None], 5, axis=0)
-    np.testing.assert_allclose(steadied(still, 2), still, atol=1e-6)
+    np.testing.assert_allclose(steadied(still, np.repeat(picture[None], 5, axis=0)), still, atol=1e-5)
+    np.testing.assert_array_equal(steadied(still[:1], picture[None]), still[:1])
+
+
+def test_steadied_masks_go_with_the_face():
+    """A hand moves through the crop: its neighbours' masks are led to where it is, not smeared."""
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.normal(128, 400, (128, 128)), (0, 0), 3).clip(0, 255).astype(np.uint8)
+    moved = np.stack([np.roll(scene, 3 * i, axis=1) for i in range(5)])
+    masks = np.stack([np.roll(elliptical(128, 4), 3 * i, axis=1) for i in range(5)])
+    led = np.abs(steadied(masks, moved) - masks)[2].mean()
+    smeared = np.abs(steadied(masks, np.repeat(scene[None], 5, axis=0)) - masks)[2].mean()
+    assert led < 0.35 * smeared
 
 
 def smooth_face(size=128):
@@ -87,9 +121,11 @@ def test_grain_matches_the_footage():
     rng = torch.Generator().manual_seed(0)
     face = smooth_face()
     observed = face + 0.06 * torch.randn(face.shape, generator=rng)
-    grained = match.with_grain_of(face, observed, 1.0, rng)
+    grained = match.with_grain_of(face, observed, 1.0, 1.0, rng)
     assert match.noise_level(grained).item() == pytest.approx(0.06, rel=0.15)
-    assert torch.equal(match.with_grain_of(face, face, 1.0, rng), face)
+    half = match.with_grain_of(face, observed, 1.0, 0.5, rng)
+    assert match.noise_level(half).item() == pytest.approx(0.03, rel=0.15)
+    assert torch.equal(match.with_grain_of(face, face, 1.0, 1.0, rng), face)
 
 
 def test_grain_of_an_enlarged_crop_is_coarse():
@@ -97,7 +133,7 @@ def test_grain_of_an_enlarged_crop_is_coarse():
     face = torch.zeros(3, 128, 128)
     observed = 0.2 * torch.randn(3, 32, 32, generator=rng)
     observed = torch.nn.functional.interpolate(observed[None], scale_factor=4, mode="bicubic")[0]
-    grain = match.with_grain_of(face, observed, 4.0, rng)[0]
+    grain = match.with_grain_of(face, observed, 4.0, 1.0, rng)[0]
     neighbours = (grain[:, 1:] * grain[:, :-1]).mean() / grain.square().mean()
     assert neighbours > 0.8
     assert grain.std() == pytest.approx(observed.std().item(), rel=0.25)

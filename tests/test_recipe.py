@@ -101,10 +101,42 @@ def test_the_enhancer_works_inside_the_mask_only():
     mask = torch.zeros(48, 64)
     mask[:, :32] = 1
     chosen = settings({"w_tau": 1.0, "gamma": 0.0})
-    *_, last = estimate(observed(), (48, 64), chosen, replace(MODELS, enhancer=White()), mask)
+    *_, last = estimate(observed(), (48, 64), chosen, replace(MODELS, enhancer=White()), lambda _: mask)
     *_, plain = estimate(observed(), (48, 64), settings({"gamma": 0.0}), MODELS)
     assert_close(last.x0[..., :32], torch.ones_like(last.x0[..., :32]))
     assert_close(last.x0[..., 32:], plain.x0[..., 32:])
+
+
+class Painter:
+    """A network that invents colours."""
+
+    size = None
+
+    def __call__(self, faces):
+        return (faces + torch.tensor((0.4, -0.3, 0.2)).view(3, 1, 1)).clamp(-1, 1)
+
+
+def test_black_and_white_stays_so_whatever_is_invented():
+    grey = observed().mean(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
+    models = replace(MODELS, enhancer=Painter())
+
+    def colourfulness(y, monochrome):
+        x0 = restored(y, settings({"w_tau": 1.0, "gamma": 0.5, "monochrome": monochrome}), models).x0
+        return float((x0 - x0.mean(1, keepdim=True)).abs().mean())
+
+    assert colourfulness(grey, "off") > 0.05
+    assert colourfulness(grey, "auto") < 1e-5
+    assert colourfulness(grey, "on") < 1e-5
+    colour = observed()
+    assert colourfulness(colour, "auto") == colourfulness(colour, "off") > 2 * colourfulness(colour, "on")
+
+
+def test_the_null_space_lock_keeps_the_enhancer_to_what_the_footage_hides():
+    y, models = observed(), replace(MODELS, enhancer=Painter())
+    free = restored(y, settings({"w_tau": 1.0}), models).residual.abs().mean()
+    locked = restored(y, settings({"w_tau": 1.0, "null_space_lock": True}), models).residual.abs().mean()
+    assert free > 0.05
+    assert locked < 1e-3
 
 
 def test_cropped_faces_know_no_jpeg_grid():

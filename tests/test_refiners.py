@@ -58,7 +58,7 @@ def test_enhancement_mixes_by_weight_and_mask():
     """Eq. (12): (1 − w m) x0 + w m G(x0)."""
     x0, mask = normal(2, 3, 8, 8), normal(2, 1, 8, 8, seed=1).sigmoid()
     enhanced = normal(2, 3, 8, 8, seed=2).clamp(-1, 1)
-    masked = Enhancement(lambda _: enhanced, STRENGTHS, mask)(x0, 1)
+    masked = Enhancement(lambda _: enhanced, STRENGTHS, lambda _: mask)(x0, 1)
     assert_close(masked, (1 - 0.25 * mask) * x0 + 0.25 * mask * enhanced)
     assert_close(Enhancement(lambda _: enhanced, STRENGTHS)(x0, 0), enhanced)
 
@@ -67,6 +67,24 @@ def test_the_enhanced_image_is_clamped_before_it_is_mixed_in():
     assert_close(
         Enhancement(lambda x: x + 5, STRENGTHS)(torch.zeros(1, 3, 4, 4), 1), torch.full((1, 3, 4, 4), 0.25)
     )
+
+
+@pytest.mark.parametrize("degradation", [{}, {"kernel": "gaussian"}, {"kernel": "motion"}])
+def test_under_the_null_space_lock_the_enhancer_changes_nothing_that_shows(degradation):
+    A = build(DegradationSettings(scale=4, **degradation), (32, 32))
+    x0, painted = (0.3 * normal(2, 3, 32, 32, seed=seed) for seed in (1, 2))
+    free, locked = (Enhancement(lambda _: painted, STRENGTHS, None, lock)(x0, 1) for lock in (None, A))
+    before = A.forward(x0)
+    assert (A.forward(free) - before).abs().mean() > 20 * (A.forward(locked) - before).abs().mean()
+    assert (locked - x0).abs().mean() > 0.5 * (free - x0).abs().mean()
+
+
+def test_the_mask_follows_the_estimate():
+    """m_t is estimated from x0 of the step."""
+    x0 = normal(1, 3, 4, 4)
+    refine = Enhancement(torch.zeros_like, STRENGTHS, lambda x: (x.mean(1, keepdim=True) > 0).float())
+    m = (x0.mean(1, keepdim=True) > 0).float()
+    assert_close(refine(x0, 1), x0 * (1 - 0.25 * m))
 
 
 def test_the_enhancer_is_not_called_at_weight_0():

@@ -17,16 +17,25 @@ if TYPE_CHECKING:
     from app.session import Session
 
 GROUPS = {"sampler": SamplerSettings, "degradation": DegradationSettings, "faces": FaceSettings}
+OF_PARSERS = ("hair", "neck", "glasses", "occluders")
 SECTIONS = (
     ("Sampler", "sampler", ("model", "steps", "rho", "samples", "seed", "policy")),
     ("Data consistency", "sampler", ("gamma",)),
-    ("Enhancement", "sampler", ("enhancer", "w_tau", "tau")),
+    (
+        "Enhancement",
+        "sampler",
+        ("enhancer", "w_tau", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock", "monochrome"),
+    ),
     (
         "Degradation",
         "degradation",
         ("scale", "kernel", "blur_sigma", "blur_ratio", "motion_length", "angle", "noise", "jpeg"),
     ),
-    ("Faces", "faces", ("aligned", "detector", "upscale", "feather")),
+    (
+        "Faces",
+        "faces",
+        ("aligned", "detector", "upscale", "feather", "mask", *OF_PARSERS, "match_colour", "grain"),
+    ),
 )
 ONLY_WITH_KERNEL = {
     "blur_sigma": ("gaussian",),
@@ -92,5 +101,7 @@ class Parameters(QFrame):
             control.set_value(getattr(getattr(settings, group), name))
         for name, kernels in ONLY_WITH_KERNEL.items():
             self.controls["degradation", name].setVisible(settings.degradation.kernel in kernels)
-        for name in ("detector", "upscale", "feather"):
+        for name in OF_PARSERS:
+            self.controls["faces", name].setVisible(settings.faces.mask != "landmarks")
+        for name in ("detector", "upscale", "feather", "match_colour", "grain"):
             self.controls["faces", name].setEnabled(not settings.faces.aligned)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from numpy.typing import NDArray
 
     Mask = NDArray[np.float32]
@@ -18,6 +15,10 @@ if TYPE_CHECKING:
 # Centre and semi-axes of the ellipse around an aligned face, as fractions of its side.
 ELLIPSE_CENTRE = (0.5, 0.535)
 ELLIPSE_AXES = (0.34, 0.42)
+FLOW_SIZE = 128
+"""Side of the pictures between which the motion of masks is looked for, in pixels."""
+REACH = 2
+"""Frames to either side over which masks are averaged."""
 
 
 def elliptical(size: int, feather: float) -> Mask:
@@ -39,9 +40,32 @@ def from_landmarks(landmarks: NDArray[np.float64], size: int, feather: float) ->
     return feathered(_ellipse(size, eyes + 0.26 * down, axes, degrees), feather)
 
 
-def from_labels(labels: NDArray[np.integer], classes: Collection[int], feather: float) -> Mask:
-    """The given classes of a parser's label map (S, S); whatever covers the face stays out."""
-    return feathered(np.isin(labels, list(classes)), feather)
+def from_weights(weights: Mask, feather: float) -> Mask:
+    """Weights (S, S) in [0, 1] with soft edges: every level fades inwards, so none grows into a lesser one."""
+    soft, below = np.zeros_like(weights), 0.0
+    for level in np.unique(weights[weights > 0]).tolist():
+        soft += (level - below) * feathered(weights >= level, feather)
+        below = level
+    return soft
+
+
+def eyes_and_mouth(landmarks: NDArray[np.float64], size: int) -> tuple[Mask, Mask]:
+    """Soft masks of both eyes with their brows, and of the mouth, for landmarks (5, 2) in pixels of the crop."""
+    across = landmarks[1] - landmarks[0]
+    down = landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)
+    # Eyes of a profile lie close together, but are not smaller for that.
+    unit = max(float(np.hypot(*across)), float(np.hypot(*down)))
+    degrees = float(np.degrees(np.arctan2(-down[0], down[1])))
+    eyes = np.zeros((size, size), bool)
+    for eye in landmarks[:2]:
+        eyes |= _ellipse(size, eye - 0.08 * down, np.array([0.36, 0.34]) * unit, degrees)
+    mouth = _ellipse(size, landmarks[3:].mean(axis=0), np.array([0.58, 0.34]) * unit, degrees)
+    return softened(eyes), softened(mouth)
+
+
+def softened(inside: NDArray[np.bool_]) -> Mask:
+    """A region (S, S) with an edge that is soft on both sides, over about a twentieth of the crop."""
+    return np.asarray(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), len(inside) / 50), np.float32)
 
 
 def feathered(inside: NDArray[np.bool_], feather: float) -> Mask:
@@ -56,9 +80,31 @@ def feathered(inside: NDArray[np.bool_], feather: float) -> Mask:
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
 
 
-def steadied(masks: NDArray[np.float32], frames: float) -> NDArray[np.float32]:
-    """Masks (n, S, S) of consecutive frames, averaged over about `frames` neighbours on either side."""
-    return np.asarray(ndimage.gaussian_filter1d(masks, frames, axis=0, mode="nearest"), np.float32)
+def steadied(masks: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Masks (n, S, S) of consecutive frames, each averaged with its neighbours along the motion of the face.
+
+    pictures: (n, S, S) grey, what the masks belong to; optical flow between them leads a neighbour's mask here.
+    """
+    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    size = masks.shape[-1]
+    here = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float32)
+    small = [np.asarray(cv2.resize(picture, (FLOW_SIZE, FLOW_SIZE)), np.uint8) for picture in pictures]
+    steady = np.empty_like(masks)
+    for i in range(len(masks)):
+        total, weight = masks[i].copy(), 1.0
+        for j in range(max(0, i - REACH), min(len(masks), i + REACH + 1)):
+            if j == i:
+                continue
+            share = float(np.exp(-(((j - i) / REACH) ** 2)))
+            motion = flow.calc(small[i], small[j], None)
+            there = here + cv2.resize(motion, (size, size)) * np.float32(size / FLOW_SIZE)
+            nearest = cv2.BORDER_REPLICATE
+            total += share * cv2.remap(
+                masks[j], there[..., 0], there[..., 1], cv2.INTER_LINEAR, None, nearest
+            )
+            weight += share
+        steady[i] = total / weight
+    return steady
 
 
 def _ellipse(

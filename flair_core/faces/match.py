@@ -23,8 +23,8 @@ def with_colour_of(face: Tensor, observed: Tensor) -> Tensor:
     return (face + _resized(broad, face.shape[-1], antialias=True)).clamp(-1, 1)
 
 
-def with_grain_of(face: Tensor, observed: Tensor, zoom: float, rng: torch.Generator) -> Tensor:
-    """The face with as much noise as the observed crop has; both (3, S, S) in [-1, 1].
+def with_grain_of(face: Tensor, observed: Tensor, zoom: float, amount: float, rng: torch.Generator) -> Tensor:
+    """The face with `amount` of the noise that the observed crop has; both (3, S, S) in [-1, 1].
 
     zoom: face pixels per pixel of the frame (`align.zoom`). Grain is as fine as the frame's pixels: in a crop
     that was enlarged it is made at the frame's scale and enlarged as well.
@@ -32,7 +32,7 @@ def with_grain_of(face: Tensor, observed: Tensor, zoom: float, rng: torch.Genera
     side = face.shape[-1]
     fine = max(2, round(side / max(1.0, zoom)))
     # Sampling keeps the noise of an enlarged frame; the face will be averaged when it is pasted.
-    wanted = noise_level(_resized(observed, fine, antialias=False))
+    wanted = amount * noise_level(_resized(observed, fine, antialias=False))
     there = noise_level(_resized(face, fine, antialias=True))
     grain = torch.randn(1, fine, fine, generator=rng) * (wanted**2 - there**2).clamp(min=0).sqrt()
     return (face + _resized(grain, side, antialias=True)).clamp(-1, 1)

@@ -35,7 +35,10 @@ class Network:
     """Of its input on the [0, 1] scale."""
     std: tuple[float, float, float]
     classes: Mapping[str, frozenset[int]]
-    """Labels of face, glasses, hair and neck; the rest is background, clothes, hats and what hides a face."""
+    """Labels of face, glasses, hair and neck; the rest is background, clothes, hats and what hides a face.
+
+    Eyes (with brows and glasses) and mouth are parts of the face.
+    """
 
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
@@ -50,6 +53,8 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
                 "glasses": frozenset({3}),
                 "hair": frozenset({13}),
                 "neck": frozenset({17}),
+                "eyes": frozenset({3, 4, 5, 6, 7}),
+                "mouth": frozenset({10, 11, 12}),
             },
         ),
         "bisenet": Network(
@@ -62,6 +67,8 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
                 "glasses": frozenset({6}),
                 "hair": frozenset({17}),
                 "neck": frozenset({14}),
+                "eyes": frozenset({2, 3, 4, 5, 6}),
+                "mouth": frozenset({11, 12, 13}),
             },
         ),
     }
@@ -69,10 +76,12 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
 
 
 class Parser:
-    """Labels every pixel of aligned faces; `classes` says which labels are face, glasses, hair and neck."""
+    """Labels every pixel of aligned faces; `classes` says which labels are face, glasses, hair and so on."""
 
-    def __init__(self, name: str, file: Path | None = None) -> None:
+    def __init__(self, name: str, file: Path | None = None, device: torch.device | None = None) -> None:
         """The parser called parsenet or bisenet; None looks for its file in the user's data folder.
+
+        device: where it computes; None is the CPU.
 
         Raises WeightsError when the file is missing or does not fit, SettingsError for an unknown name.
         """
@@ -99,15 +108,20 @@ class Parser:
             raise WeightsError(
                 f"{file} holds another network than {name}. Download {network.source}."
             ) from None
-        self._network.eval()
-        self._mean = torch.tensor(network.mean).view(3, 1, 1)
-        self._std = torch.tensor(network.std).view(3, 1, 1)
+        self._device = device or torch.device("cpu")
+        self._network.eval().to(self._device)
+        self._mean = torch.tensor(network.mean, device=self._device).view(3, 1, 1)
+        self._std = torch.tensor(network.std, device=self._device).view(3, 1, 1)
 
     @torch.inference_mode()
     def labels(self, faces: Tensor) -> NDArray[np.uint8]:
         """(F, S, S) labels of aligned faces (F, 3, S, S) in [-1, 1]."""
         size = faces.shape[-2:]
-        large = functional.interpolate(faces.float().cpu(), size=(SIZE, SIZE), mode="bicubic", antialias=True)
-        scores = self._network(((large + 1) / 2 - self._mean) / self._std)[0]
-        scores = functional.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-        return np.asarray(scores.argmax(1), np.uint8)
+        labels = np.empty((len(faces), *size), np.uint8)
+        # One by one: its features at this size need half a gigabyte for each face.
+        for at, face in enumerate(faces.float().to(self._device)):
+            large = functional.interpolate(face[None], size=(SIZE, SIZE), mode="bicubic", antialias=True)
+            scores = self._network(((large + 1) / 2 - self._mean) / self._std)[0]
+            scores = functional.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+            labels[at] = scores[0].argmax(0).cpu().numpy()
+        return labels
