@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,12 @@ class VideoInfo:
     """Seconds per unit of a frame's `pts`."""
     length: int
     """Number of frames; an estimate until the clip has been indexed."""
+    pixels: str = ""
+    """The stored pixel format, as libav calls it; empty where there is none."""
     bit_depth: int = 8
     """Of the stored samples; frames are uint8 up to 8 bits and uint16 above."""
+    siting: str = "left"
+    """Where the chroma of subsampled pictures lies, as libav calls it; empty where the file does not say."""
     color: ColorTags = ColorTags()
     """How the file was tagged, gaps filled; frames are full-range R'G'B' of these primaries and transfer."""
     pixel_aspect: Fraction = Fraction(1)
@@ -55,6 +59,9 @@ class VideoInfo:
     content_light: tuple[int, int] | None = None
     """Of the brightest pixel and of the brightest frame on average, in cd/m²."""
     interlaced: bool = False
+    """Whether frames hold two fields each, taken one after the other."""
+    top_first: bool = True
+    """Whether the field of the first row is the earlier one."""
     has_audio: bool = False
 
 
@@ -66,6 +73,8 @@ class Frame:
     index: int
     pts: int
     duration: int = 0
+    stored: object = field(default=None, compare=False, repr=False)
+    """The decoded picture that `rgb` was made from, for a sink that keeps its samples; None where it is not known."""
 
 
 def to_float(rgb: Pixels) -> torch.Tensor:

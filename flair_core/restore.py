@@ -281,8 +281,8 @@ def _placed(
 
 
 def _grey(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(H, W) in [0, 1] → (H, W, 3)."""
-    return np.repeat(np.rint(255 * shown).astype(np.uint8)[..., None], 3, axis=2)
+    """(H, W) in [0, 1] → (H, W, 3); black only where nothing at all was generated."""
+    return np.repeat(np.ceil(255 * shown).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _residual(frame: Frame, results: Sequence[tuple[Face, Restored]]) -> float:

@@ -87,7 +87,7 @@ def test_the_angle_alone_is_enough_to_turn_a_picture(tmp_path, monkeypatch):
     path = make(tmp_path / "turned.mp4", Clip(size=(64, 48), display=(90, False), frames=2))
     with video.open_source(path) as source:
         upright = source[1].rgb
-    monkeypatch.setattr(color, "_side_data", lambda frame: [])
+    monkeypatch.setattr(color, "side_data", lambda frame: [])
     with video.open_source(path) as source:
         np.testing.assert_array_equal(source[1].rgb, upright)
 

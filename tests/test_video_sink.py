@@ -104,7 +104,7 @@ def test_what_goes_in_comes_out(made, tmp_path, kind, suffix, codec):
                 error = a.rgb / peaks[0] - b.rgb / peaks[1]
                 assert -10 * np.log10(np.square(error).mean()) > 28
         size = before.info.width, before.info.height
-        assert after.info.color == stored_tags(before.info.color, *size, lossless=codec == "lossless")
+        assert after.info.color == stored_tags(before.info.color, *size, rgb=codec == "lossless")
         deep = before.info.bit_depth > 8 or codec == "prores"
         expected = 16 if codec == "lossless" else 10
         assert after.info.bit_depth == (expected if deep else 8)
@@ -424,11 +424,11 @@ def test_a_missing_graphics_card_does_no_harm(tmp_path):
 
 def test_tags_of_rgb_sources_become_those_of_usual_video():
     srgb = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
-    assert stored_tags(srgb, 640, 480, lossless=False) == ColorTags(5, 1, 13, full_range=False)
-    assert stored_tags(srgb, 1920, 1080, lossless=False) == ColorTags(1, 1, 13, full_range=False)
+    assert stored_tags(srgb, 640, 480, rgb=False) == ColorTags(5, 1, 13, full_range=False)
+    assert stored_tags(srgb, 1920, 1080, rgb=False) == ColorTags(1, 1, 13, full_range=False)
     pq = ColorTags(9, 9, 16)
-    assert stored_tags(pq, 640, 480, lossless=False) == pq
-    assert stored_tags(pq, 640, 480, lossless=True) == ColorTags(0, 9, 16, full_range=True)
+    assert stored_tags(pq, 640, 480, rgb=False) == pq
+    assert stored_tags(pq, 640, 480, rgb=True) == ColorTags(0, 9, 16, full_range=True)
 
 
 def test_the_light_of_hdr_is_told_again(tmp_path):

@@ -52,7 +52,7 @@ def open_sink(
     """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
     like: the source's info; its rate, time base, tags and pixel shape are carried over.
-    codec: a key of CODECS, "lossless" (FFV1, or PNGs), "png", or None for what suits the suffix.
+    codec: a key of CODECS, "lossless" (FFV1 in RGB, or PNGs), "png", or None for what suits the suffix.
     quality: the encoder's constant-quality number, smaller is better.
     bits: 8 or 10; default: as the source, and 10 when that has more.
     copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
@@ -70,15 +70,17 @@ def open_sink(
     if copy_from is not None and path.exists() and path.samefile(copy_from):
         raise MediaError(f"{path} is the source itself. Name another output.")
     name = codec or ("av1" if suffix == ".webm" else "h264")
-    name = "ffv1" if name == "lossless" else name
-    depth = bits or min(like.bit_depth, 10) if name != "ffv1" else like.bit_depth
+    name = "ffv1-rgb" if name == "lossless" else name
+    depth = bits or (like.bit_depth if name.startswith("ffv1") else min(like.bit_depth, 10))
     whole = span is None or (span.start == 0 and span.stop >= like.length)
     return VideoSink(
         path,
         like=like,
         width=width,
         height=height,
-        encoding=encoders.choose(name, path, (width, height), depth, quality, hardware=hardware),
+        encoding=encoders.choose(
+            name, path, (width, height), depth, quality, hardware=hardware, stored=like.pixels
+        ),
         copy_from=copy_from,
         seconds=None if whole or span is None else len(span) / like.rate,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from av import VideoFrame
+from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.format import VideoFormat
 from av.video.reformatter import ColorRange, Interpolation
@@ -27,6 +29,8 @@ RGB, BT709, UNSPECIFIED, BT601 = 0, 1, 2, 5
 """Matrix coefficients, numbered by H.273 as all tags here."""
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """Matrix → the coefficients that swscale knows by number; constant-luminance BT.2020 is approximated."""
+COMPANIONS = {1: (1, 1), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}
+"""Matrix → the primaries and the transfer that its standard has."""
 HD_WIDTH, HD_HEIGHT = 1280, 576
 """An untagged picture is BT.709 from this width or above this height, else BT.601: what players assume."""
 EXACT = int(
@@ -69,7 +73,7 @@ def color_tags(frame: VideoFrame) -> ColorTags:
 def light_of(frame: VideoFrame) -> tuple[tuple[float, ...] | None, tuple[int, int] | None]:
     """`VideoInfo.mastering` and `content_light` as a decoded frame carries them."""
     mastering = light = None
-    for kind, data in _side_data(frame):
+    for kind, data in side_data(frame):
         if kind == SideDataType.MASTERING_DISPLAY_METADATA:
             numbers = np.frombuffer(data, np.int32)
             fractions, known = numbers[:20].reshape(10, 2), numbers[20:22]
@@ -81,7 +85,7 @@ def light_of(frame: VideoFrame) -> tuple[tuple[float, ...] | None, tuple[int, in
     return mastering, light
 
 
-def _side_data(frame: VideoFrame) -> list[tuple[SideDataType, bytes]]:
+def side_data(frame: VideoFrame) -> list[tuple[SideDataType, bytes]]:
     """What comes with a frame; nothing when some of it is newer than this PyAV."""
     try:
         return [(data.type, bytes(data)) for data in cast("Iterable[SideData]", frame.side_data)]
@@ -94,13 +98,23 @@ def default_matrix(width: int, height: int) -> int:
     return BT709 if width >= HD_WIDTH or height > HD_HEIGHT else BT601
 
 
-def stored_tags(source: ColorTags, width: int, height: int, *, lossless: bool) -> ColorTags:
-    """Tags for storing frames of `source`: RGB as such without loss, and as Y'CbCr of a usual matrix with."""
-    if lossless:
+def stored_tags(source: ColorTags, width: int, height: int, *, rgb: bool) -> ColorTags:
+    """Tags for storing frames of `source` as `rgb`, or else as Y'CbCr: of its own matrix, or of a usual one."""
+    if rgb:
         return replace(source, matrix=RGB, full_range=True)
     if source.matrix == RGB:
         return replace(source, matrix=default_matrix(width, height), full_range=False)
     return source
+
+
+def completed(tags: ColorTags) -> ColorTags:
+    """`tags` with the primaries and transfer that go with the matrix, where the source did not say them."""
+    primaries, transfer = COMPANIONS.get(tags.matrix, (UNSPECIFIED, UNSPECIFIED))
+    return replace(
+        tags,
+        primaries=primaries if tags.primaries == UNSPECIFIED else tags.primaries,
+        transfer=transfer if tags.transfer == UNSPECIFIED else tags.transfer,
+    )
 
 
 def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> Pixels:
@@ -156,7 +170,9 @@ def _stretch(black: int, white: int, kind: str) -> Pixels:
     return cast("Pixels", levels.round().clip(0, peak).astype(kind))
 
 
-def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReformatter) -> VideoFrame:
+def from_rgb(
+    rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReformatter, mark: Marked | None = None
+) -> VideoFrame:
     """(H, W, 3) full-range R'G'B' → a tagged frame of pixel format `pixels`; dithered down to 8 bits."""
     layout = "rgb24"
     if rgb.dtype == np.uint16 and bit_depth(VideoFormat(pixels)) <= 8:
@@ -164,8 +180,9 @@ def from_rgb(rgb: Pixels, pixels: str, tags: ColorTags, reformatter: VideoReform
     elif rgb.dtype == np.uint16:
         layout, rgb = "rgb48le", rgb if tags.matrix == RGB else _squeeze()[rgb]
     color_range = ColorRange.JPEG if tags.full_range else ColorRange.MPEG
+    whole = VideoFrame.from_ndarray(cast("Pixels", np.ascontiguousarray(rgb)), layout)
     frame = reformatter.reformat(
-        VideoFrame.from_ndarray(cast("Pixels", np.ascontiguousarray(rgb)), layout),
+        mark(whole) if mark else whole,
         format=pixels,
         dst_colorspace=SWSCALE_MATRIX.get(tags.matrix),
         dst_color_range=color_range,
@@ -183,6 +200,78 @@ def _squeeze() -> NDArray[np.uint16]:
     return (np.arange(65536) * (65280 / 65535)).round().astype(np.uint16)
 
 
+class Marked:
+    """Marks frames of one size and format, so that swscale puts chroma where `siting` says. For one thread."""
+
+    def __init__(self, siting: str, fields: str = "prog") -> None:
+        """`fields`: "tff" or "bff" when frames hold two, the upper or the lower one first."""
+        self._marks, self._graph = f"chroma_location={siting or 'unspecified'}:field_mode={fields}", Graph()
+        self._ready = False
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """The same pixels, marked."""
+        if not self._ready:
+            source = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
+            )
+            mark = self._graph.add("setparams", self._marks)
+            self._graph.link_nodes(source, mark, self._graph.add("buffersink"))
+            self._graph.configure()
+            self._ready = True
+        frame.pts = 0
+        self._graph.push(frame)
+        return self._graph.vpull()
+
+
+def subsampled(pixels: VideoFormat) -> bool:
+    """Whether several pixels share their chroma."""
+    return any(
+        part.is_chroma and (part.width, part.height) != (16, 16)
+        for part in VideoFormat(pixels.name, 16, 16).components
+    )
+
+
+def siting_of(frame: VideoFrame) -> str:
+    """Where a decoded frame's chroma lies; empty when it does not say. PyAV has no name for it: the pixels tell.
+
+    swscale takes the centre when nothing is said. Full-range pictures are meant so, as those of JPEG.
+    """
+    if not subsampled(frame.format):
+        return "left"
+    probe = frame.reformat(16, 16, "yuv420p")
+    for at, plane in enumerate(probe.planes):
+        plane.update(np.random.default_rng(at).integers(0, 256, plane.buffer_size, np.uint8).tobytes())
+    shown = _shown_probe(probe)
+    for siting in ("left", "topleft", "top", "bottomleft", "bottom"):
+        if np.array_equal(_shown_probe(Marked(siting)(probe)), shown):
+            return siting
+    return "center" if color_tags(frame).full_range else ""
+
+
+def top_first(frame: VideoFrame) -> bool:
+    """Whether the field of the first row is the earlier one; a filter tells, PyAV has no name for it."""
+    probe = frame.reformat(16, 16, "gray")
+    probe.planes[0].update((b"\xff" * 16 + b"\x00" * (probe.planes[0].line_size * 2 - 16)) * 8)
+    graph = Graph()
+    source = graph.add_buffer(width=16, height=16, format=probe.format, time_base=Fraction(1))
+    graph.link_nodes(source, graph.add("separatefields"), graph.add("buffersink"))
+    graph.configure()
+    probe.pts = 0
+    graph.push(probe)
+    return bytes(graph.vpull().planes[0])[0] == 255
+
+
+def _shown_probe(probe: VideoFrame) -> NDArray[np.uint8]:
+    whole = probe.reformat(
+        format="rgb24",
+        src_colorspace=BT601,
+        src_color_range=ColorRange.JPEG,
+        interpolation=EXACT,
+        threads=1,
+    )
+    return cast("NDArray[np.uint8]", np.array(whole.to_ndarray()))
+
+
 class Orientation:
     """A display matrix as a transposition and two flips; nothing for angles that are no quarter turns."""
 
@@ -197,12 +286,17 @@ class Orientation:
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """How a decoded frame wants to be shown."""
-        found = [data for kind, data in _side_data(frame) if kind == SideDataType.DISPLAYMATRIX]
+        found = [data for kind, data in side_data(frame) if kind == SideDataType.DISPLAYMATRIX]
         if not found and frame.rotation:  # side data can't be read as a whole: flips are lost
             angle = np.radians(frame.rotation)
             cos, sin = np.cos(angle).round(), np.sin(angle).round()
             return cls(np.array([cos, -sin, 0, sin, cos]).astype(np.int32).tobytes())
         return cls(found[0] if found else None)
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels are shown elsewhere than they are stored."""
+        return self.turned or self._flip_x or self._flip_y
 
     @property
     def rotation(self) -> int:

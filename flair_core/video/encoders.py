@@ -13,6 +13,8 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from flair_core.errors import MediaError
+from flair_core.video.color import has_alpha
+from flair_core.video.untouched import planar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,11 +48,14 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     hardware: tuple[str, ...] = ()
     """Encoders on graphics cards, in order of preference."""
-    lossless: bool = False
+    as_stored: bool = False
+    """Whether the source's own pixel format is taken where the encoder knows it."""
 
 
 EVERYWHERE = frozenset({"mp4", "mov", "matroska"})
 YUV = {8: ("yuv420p", "yuv444p"), 10: ("yuv420p10le", "yuv444p10le")}
+RGB = {8: ("bgr0",), 16: ("gbrp16le",)}
+FFV1 = {"level": "3", "slicecrc": "1", "g": "1"}
 CODECS: Mapping[str, Codec] = {
     "h264": Codec(
         "H.264",
@@ -68,7 +73,7 @@ CODECS: Mapping[str, Codec] = {
         EVERYWHERE,
         YUV,
         quality=18,
-        options={"preset": "medium", "x265-params": "log-level=none"},
+        options={"preset": "medium", "a53cc": "1", "x265-params": "log-level=none"},
         hardware=("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_amf"),
     ),
     "av1": Codec(
@@ -88,13 +93,14 @@ CODECS: Mapping[str, Codec] = {
         options={"profile": "hq", "vendor": "apl0"},
     ),
     "ffv1": Codec(
-        "FFV1 (lossless RGB)",
+        "FFV1, lossless",
         "ffv1",
         frozenset({"mp4", "matroska"}),
-        {8: ("bgr0",), 16: ("gbrp16le",)},
-        options={"level": "3", "slicecrc": "1", "slices": "4", "g": "1"},
-        lossless=True,
+        RGB,
+        options=FFV1,
+        as_stored=True,
     ),
+    "ffv1-rgb": Codec("FFV1 RGB, lossless", "ffv1", frozenset({"mp4", "matroska"}), RGB, options=FFV1),
 }
 
 
@@ -128,6 +134,14 @@ def _pair(values: Sequence[float], whole: bool) -> str:
     return "({},{})".format(*(round(value) if whole else round(value, 5) for value in values))
 
 
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "libx264": {"flags": "+ildct+ilme"},
+    "prores_ks": {"flags": "+ildct"},
+    "ffv1": {},
+}
+"""Encoders that keep the fields of interlaced pictures → what they must be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """A codec with everything settled: which encoder, pixel format and options."""
@@ -135,12 +149,23 @@ class Encoding:
     encoder: str
     pixels: str
     options: Mapping[str, str]
-    lossless: bool
+    note: str = ""
+    """What is not as it was asked for; one sentence."""
 
     @property
     def tag(self) -> str | None:
         """How MP4 and MOV must call the codec so that every player knows it."""
         return "hvc1" if "265" in self.encoder or "hevc" in self.encoder else None
+
+    @property
+    def always_limited(self) -> bool:
+        """Whether every player takes the pictures for limited range, whatever they say."""
+        return self.encoder == "prores_ks"
+
+    @property
+    def tells_colors(self) -> bool:
+        """Whether the stream itself has the colour tags, so that they do not hang on the container."""
+        return any(name in self.encoder for name in ("264", "265", "hevc", "av1", "prores"))
 
     @property
     def tells_shape(self) -> bool:
@@ -149,13 +174,21 @@ class Encoding:
 
 
 def choose(
-    codec: str, path: Path, size: tuple[int, int], bits: int, quality: int | None, *, hardware: bool
+    codec: str,
+    path: Path,
+    size: tuple[int, int],
+    bits: int,
+    quality: int | None,
+    *,
+    hardware: bool,
+    stored: str = "",
 ) -> Encoding:
     """Settle how to encode frames of `size` (width, height) with `bits` into `path`.
 
     The depth is the least that holds `bits`, else the largest there is. `hardware` takes a graphics card's
-    encoder when one works, else the usual one. Raises MediaError when the codec is unknown, or the file can't
-    hold it, or it can't hold the size.
+    encoder when one works for pictures like these, else the usual one with a note. `stored` is the source's
+    pixel format, for codecs that keep it. Raises MediaError when the codec is unknown, or the file can't hold
+    it, or it can't hold the size.
     """
     if codec not in CODECS:
         raise MediaError(f"{codec} is no known codec. Choose one of {', '.join(CODECS)}.")
@@ -170,18 +203,30 @@ def choose(
         raise MediaError(f"{chosen.label} can't be encoded by this build of libav. Choose another codec.")
     if quality is None:
         quality = chosen.quality
-    on_card = working_hardware(codec, depth) if hardware else None
-    if on_card is not None and not _odd(size):
-        return Encoding(
-            on_card, HARDWARE_PIXELS[depth], hardware_options(on_card, quality or 0), lossless=False
+    note = ""
+    if hardware:
+        on_card = working_hardware(codec, depth, size)
+        if on_card is not None:
+            return Encoding(on_card, HARDWARE_PIXELS[depth], hardware_options(on_card, quality or 0))
+        note = (
+            f"No graphics card here encodes {chosen.label} of {depth} bits at {size[0]} × {size[1]}; "
+            "the processor did it."
         )
     formats = [name for name in chosen.formats[depth] if not (_odd(size) and "420" in name)]
+    if chosen.as_stored and _keeps(chosen.encoder, planar(stored)):
+        formats = [planar(stored)]
     if not formats:
         raise MediaError(f"{chosen.label} needs an even width and height, but got {size[0]} × {size[1]}.")
     options = dict(chosen.options)
     if quality is not None and chosen.quality is not None:
         options["crf"] = str(quality)
-    return Encoding(chosen.encoder, formats[0], options, chosen.lossless)
+    return Encoding(chosen.encoder, formats[0], options, note)
+
+
+def _keeps(encoder: str, pixels: str) -> bool:
+    """Whether an encoder stores a pixel format as it is, and the format has nothing but picture."""
+    formats = {known.name: known for known in av.Codec(encoder, "w").video_formats or ()}
+    return pixels in formats and not has_alpha(formats[pixels])
 
 
 def _odd(size: tuple[int, int]) -> bool:
@@ -204,22 +249,22 @@ def hardware_options(encoder: str, quality: int) -> dict[str, str]:
 
 
 @cache
-def working_hardware(codec: str, bits: int) -> str | None:
-    """The first encoder on a graphics card that encodes a picture of this depth here; None when none does."""
+def working_hardware(codec: str, bits: int, size: tuple[int, int]) -> str | None:
+    """The first encoder on a graphics card that encodes such a picture here; None when none does."""
     for name in CODECS[codec].hardware:
-        if name in av.codecs_available and _encodes(name, bits):
+        if name in av.codecs_available and not _odd(size) and _encodes(name, bits, size):
             return name
     return None
 
 
-def _encodes(encoder: str, bits: int) -> bool:
+def _encodes(encoder: str, bits: int, size: tuple[int, int]) -> bool:
     try:
         context = VideoCodecContext.create(encoder, "w")
         assert isinstance(context, VideoCodecContext)
-        context.width, context.height, context.pix_fmt = 256, 256, HARDWARE_PIXELS[bits]
+        (context.width, context.height), context.pix_fmt = size, HARDWARE_PIXELS[bits]
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.options = hardware_options(encoder, 20)
-        gray = np.full((256, 256, 3), 128, np.uint8)
+        gray = np.full((*size[::-1], 3), 128, np.uint8)
         picture = av.VideoFrame.from_ndarray(gray, "rgb24").reformat(format=HARDWARE_PIXELS[bits])
         return bool([*context.encode(picture), *context.encode(None)])
     except (av.FFmpegError, ValueError, RuntimeError, NotImplementedError):

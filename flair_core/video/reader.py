@@ -23,8 +23,10 @@ from flair_core.video.color import (
     color_tags,
     has_alpha,
     light_of,
+    siting_of,
     to_rgb,
     to_small_rgb,
+    top_first,
 )
 from flair_core.video.containers import (
     discard_others,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CACHE_BYTES = 128 << 20
+BOTTOM_FIRST = (3, 4)
+"""Field orders of libav in which the lower field is shown first."""
 SHORT = 600
 """Up to so many frames every one of them is worth decoding for thumbnails."""
 
@@ -55,6 +59,8 @@ class VideoSource(FrameSource):
     def __init__(self, path: Path, *, deinterlace: bool = False) -> None:
         self.path, self._deinterlace = path, deinterlace
         self._info, self._orientation, self._first_notes = _probe(path)
+        if deinterlace:
+            self._info = replace(self._info, interlaced=False)
         self._lost: set[int] = set()
         self._cache = _PictureCache()
         self._reformatter = VideoReformatter()
@@ -88,7 +94,7 @@ class VideoSource(FrameSource):
     def notes(self) -> tuple[str, ...]:
         """What a person should know about the clip, as far as it has been read."""
         notes = list(self._first_notes)
-        if self._info.interlaced and not self._deinterlace:
+        if self._info.interlaced:
             notes.append("The clip is interlaced; deinterlace it if combs show.")
         if (index := self._index) and index.missing:
             total = len(index.pts) + index.missing
@@ -169,7 +175,8 @@ class VideoSource(FrameSource):
         with read_errors(self.path):
             stored = self._orientation.size(self._info.width, self._info.height)
             rgb = self._orientation.apply(to_rgb(picture, reformatter, stored))
-        return Frame(rgb, index, whole.pts[index], whole.duration(index))
+        kept = None if self._orientation.moves else picture
+        return Frame(rgb, index, whole.pts[index], whole.duration(index), kept)
 
     def _end_cursor(self) -> None:
         if isinstance(self._cursor, Generator):
@@ -221,19 +228,23 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
         width, height = orientation.size(picture.width, picture.height)
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
         mastering, content_light = light_of(picture)
+        fields = stream.codec_context.field_order
         info = VideoInfo(
             width,
             height,
             rate,
             time_base,
             length,
+            pixels=picture.format.name,
             bit_depth=bit_depth(picture.format),
+            siting=siting_of(picture),
             color=color_tags(picture),
             pixel_aspect=1 / aspect if orientation.turned else aspect,
             rotation=orientation.rotation,
             mastering=mastering,
             content_light=content_light,
-            interlaced=picture.interlaced_frame or stream.codec_context.field_order not in PROGRESSIVE,
+            interlaced=picture.interlaced_frame or fields not in PROGRESSIVE,
+            top_first=top_first(picture) if picture.interlaced_frame else fields not in BOTTOM_FIRST,
             has_audio=has_audio,
         )
         notes = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
@@ -13,21 +14,24 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from flair_core.errors import MediaError
-from flair_core.video.color import from_rgb, stored_tags
+from flair_core.video.color import Marked, completed, from_rgb, stored_tags, subsampled
 from flair_core.video.containers import write_errors
-from flair_core.video.encoders import CONTAINERS, light_options
+from flair_core.video.encoders import CONTAINERS, FIELDS, light_options
 from flair_core.video.images import write_png
 from flair_core.video.tracks import TrackCopy, mp4_options
+from flair_core.video.untouched import Untouched
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from av.video.frame import VideoFrame
 
-    from flair_core.frames import Frame, VideoInfo
+    from flair_core.frames import ColorTags, Frame, VideoInfo
     from flair_core.video.encoders import Encoding
 
 PARTIAL = ".partial"
+TOP_FIRST, BOTTOM_FIRST = 2, 3
+"""Orders of fields, as libav numbers them."""
 MAX_RATE = Fraction(240)
 """Encoders plan for at most so many frames a second; the frames' own times are kept all the same."""
 
@@ -114,6 +118,18 @@ def _only_numbered_pngs(folder: Path) -> bool:
     )
 
 
+def _tags(
+    source: ColorTags, width: int, height: int, encoding: Encoding, container: str, *, rgb: bool
+) -> ColorTags:
+    """What the file says of its colours: the source's tags, as far as they can be told there."""
+    tags = stored_tags(source, width, height, rgb=rgb)
+    if encoding.always_limited:
+        tags = replace(tags, full_range=False)
+    if container in ("mp4", "mov") and not rgb and not encoding.tells_colors:
+        return completed(tags)  # these containers drop all colour tags when one is missing
+    return tags
+
+
 class VideoSink(FrameSink):
     """One encoded video track, with the other tracks of `copy_from` beside it."""
 
@@ -131,8 +147,22 @@ class VideoSink(FrameSink):
         super().__init__(path)
         self._like, self._shape, self._encoding = like, (height, width, 3), encoding
         self._copy_from, self._seconds = copy_from, seconds
-        self._tags = stored_tags(like.color, width, height, lossless=encoding.lossless)
+        pixels = av.VideoFormat(encoding.pixels)
+        rgb = pixels.is_rgb
+        self._tags = _tags(like.color, width, height, encoding, CONTAINERS[path.suffix.lower()], rgb=rgb)
         self._reformatter = VideoReformatter()
+        in_place = (width, height) == (like.width, like.height) and not like.rotation
+        self._fields = like.interlaced and in_place and encoding.encoder in FIELDS
+        if like.interlaced and not self._fields:
+            self.notes.append(
+                "The clip is interlaced, but its fields can't be told apart in this format at this size: players may "
+                "show combs. Deinterlace it, or keep its size and choose H.264, ProRes or FFV1."
+            )
+        self._siting = like.siting if subsampled(pixels) else ""
+        fields = ("tff" if like.top_first else "bff") if self._fields else "prog"
+        self._mark = Marked(self._siting, fields)
+        self._untouched = Untouched(self._tags, VideoReformatter(), VideoReformatter())
+        self.notes += [encoding.note] if encoding.note else []
         self._durations: dict[int, int] = {}
         self._origin = self._last = self._end = 0
         self._tracks: TrackCopy | None = None
@@ -165,7 +195,8 @@ class VideoSink(FrameSink):
                     "times must increase."
                 )
             self._last, self._end = frame.pts, frame.pts + max(frame.duration, 1)
-            picture = from_rgb(frame.rgb, self._encoding.pixels, self._tags, self._reformatter)
+            made = from_rgb(frame.rgb, self._encoding.pixels, self._tags, self._reformatter, self._mark)
+            picture = self._untouched.keep(made, frame)
             picture.pts = (frame.pts - self._origin) * self._like.time_base.numerator
             picture.time_base = self._unit
             self._durations[picture.pts] = max(frame.duration, 1) * self._like.time_base.numerator
@@ -186,7 +217,7 @@ class VideoSink(FrameSink):
             height=height,
             time_base=self._unit,
             pix_fmt=self._encoding.pixels,
-            options=light_options(self._encoding.encoder, self._like, self._encoding.options),
+            options=self._options(),
         )
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -194,6 +225,8 @@ class VideoSink(FrameSink):
         context.color_trc = self._tags.transfer
         context.color_range = ColorRange.JPEG if self._tags.full_range else ColorRange.MPEG
         context.sample_aspect_ratio = self._like.pixel_aspect
+        if self._fields:
+            context.field_order = TOP_FIRST if self._like.top_first else BOTTOM_FIRST
         if self._encoding.tag and self._container.format.name != "matroska":
             context.codec_tag = self._encoding.tag
         self._stream = stream
@@ -206,6 +239,13 @@ class VideoSink(FrameSink):
             stream.metadata.update(self._tracks.picture_metadata)
             stream.disposition = self._tracks.picture_disposition
             self.notes += self._tracks.notes
+
+    def _options(self) -> dict[str, str]:
+        """For the encoder."""
+        options = light_options(self._encoding.encoder, self._like, self._encoding.options)
+        if self._siting:
+            options["chroma_sample_location"] = self._siting
+        return {**options, **FIELDS[self._encoding.encoder]} if self._fields else options
 
     def _encode(self, picture: VideoFrame | None) -> None:
         assert self._stream is not None
