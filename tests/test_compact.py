@@ -1,5 +1,7 @@
 """The compact network: its parametrisation, any frame size, and its file."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -60,6 +62,43 @@ def test_frames_of_any_size_are_restored_independently_of_each_other(size):
     assert_close(both[1:], alone, rtol=0, atol=0.05 if model.dtype != torch.float32 else 1e-4)
 
 
+def test_a_frame_is_the_same_to_the_bit_in_any_batch_and_with_any_number_of_threads():
+    torch.manual_seed(0)
+    network = CompactNetwork(CompactConfig())  # sums of the real size, which several threads would share
+    torch.nn.init.normal_(network.last.weight, std=0.1)
+    model = Compact(network, CPU)
+    c, x_t = noise(3, 3, 256, 256), noise(3, 3, 256, 256, seed=1)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(model.predict_noise(x_t, 30, Condition(c))[1:2])
+            found.append(model.predict_noise(x_t[1:2], 30, Condition(c[1:2])))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert_close(other, found[0], rtol=0, atol=0)
+
+
+def test_low_precision_stays_near_single():
+    """Half precision costs no more than one 8-bit level anywhere, on the average a tenth of one."""
+    torch.manual_seed(0)
+    network = CompactNetwork(SMALL)
+    torch.nn.init.normal_(network.last.weight, std=0.02)
+    exact, model = Compact(network, CPU), Compact(deepcopy(network), CPU)
+    exact.network = network.float()
+    model.network.lowered(torch.bfloat16)
+    c, x_t = noise(1, 3, 64, 64).tanh(), noise(1, 3, 64, 64, seed=1)
+    for t in (0, 20, 49):
+        near, far = (
+            one.schedule.predict_x0(x_t, one.predict_noise(x_t, t, Condition(c)), t) for one in (exact, model)
+        )
+        off = 127.5 * (near - far).abs()
+        assert off.max() < 1
+        assert 0 < off.mean() < 0.1
+
+
 def test_different_degradations_are_told_apart():
     told = [
         describe(None),
@@ -85,7 +124,8 @@ def test_weights_survive_the_file(tmp_path):
     loaded = load(tmp_path / "w.safetensors", CPU)
     assert loaded.network.config == SMALL
     for name, value in network.state_dict().items():
-        assert_close(loaded.network.state_dict()[name], value.half().float(), rtol=0, atol=0)
+        found = loaded.network.state_dict()[name]
+        assert_close(found, value.half().to(found.dtype), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("damage", ["text", "missing key", "no config"])

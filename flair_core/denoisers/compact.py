@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flair_core import threads
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
 
@@ -71,25 +72,45 @@ def describe(degradation: DegradationSettings | None) -> Tensor:
     return out
 
 
+class Convolution(nn.Conv2d):
+    """May have all threads: each of its outputs is summed up in one of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, C, h, w)."""
+        with threads.wide():
+            out: Tensor = super().forward(x)
+        return out
+
+
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions with scale and shift from the embedding, added to the input."""
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(8, channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution(channels, channels, 3, padding=1)
         self.scale_shift = nn.Linear(embedding, 2 * channels)
         self.norm2 = nn.GroupNorm(8, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x: (N, C, h, w); emb: (N, E)."""
-        scale, shift = self.scale_shift(emb)[:, :, None, None].chunk(2, 1)
-        h = self.conv1(functional.silu(self.norm1(x)))
-        h = functional.silu(self.norm2(h) * (1 + scale) + shift)
+        """x: (N, C, h, w); emb: (N, E), or (1, E) for all."""
+        h = self.conv1(functional.silu(self.norm1(x), inplace=True))
+        h = functional.silu(self._told(h, self.scale_shift(emb)), inplace=True)
         out: Tensor = x + self.conv2(h)
         return out
+
+    def _told(self, h: Tensor, scale_shift: Tensor) -> Tensor:
+        """The second norm, scaled and shifted; what all frames share goes into its own weights."""
+        norm = self.norm2
+        if len(scale_shift) > 1:
+            scale, shift = scale_shift.to(h.dtype)[:, :, None, None].chunk(2, 1)
+            told: Tensor = norm(h) * (1 + scale) + shift
+            return told
+        scale, shift = scale_shift[0].chunk(2)
+        weight, bias = norm.weight * (1 + scale), norm.bias * (1 + scale) + shift
+        return functional.group_norm(h, norm.num_groups, weight.to(h), bias.to(h), norm.eps)
 
 
 class Stage(nn.ModuleList):
@@ -99,7 +120,7 @@ class Stage(nn.ModuleList):
         super().__init__(ResidualBlock(channels, embedding) for _ in range(blocks))
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x: (N, C, h, w); emb: (N, E)."""
+        """x: (N, C, h, w); emb: (N, E), or (1, E) for all."""
         for block in self:
             x = block(x, emb)
         return x
@@ -112,8 +133,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.GroupNorm(8, channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
+        self.qkv = Convolution(channels, 3 * channels, 1)
+        self.out = Convolution(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -155,15 +176,15 @@ class CompactNetwork(nn.Module):
         log_variance = nn.Linear(32, 1)
         nn.init.constant_(log_variance.bias, math.log(0.0126))  # that of bicubic ×8
         self.condition_variance = nn.Sequential(nn.Linear(FEATURES, 32), nn.SiLU(), log_variance)
-        self.first = nn.Conv2d(6 * PATCH**2, ch[0], 3, padding=1)
+        self.first = Convolution(6 * PATCH**2, ch[0], 3, padding=1)
         stages = list(zip(ch, config.blocks, strict=True))
         self.down = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
+        self.shrink = nn.ModuleList(Convolution(a, b, 2, stride=2) for a, b in pairwise(ch))
         self.attention = nn.ModuleList((Attention(ch[-1]), Attention(ch[-1])))
         self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
+        self.grow = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
-        self.last = nn.Conv2d(ch[0], 3 * PATCH**2, 3, padding=1)
+        self.last = Convolution(ch[0], 3 * PATCH**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
@@ -171,14 +192,14 @@ class CompactNetwork(nn.Module):
     def forward(self, c: Tensor, observed: Tensor, sigma: Tensor, description: Tensor) -> Guess:
         """What the network makes of c and `observed` = x_t/√ᾱ, (N, 3, H, W) with H and W multiples of 32.
 
-        sigma: (N,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES).
+        sigma: (N,) or (1,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES) or (1, FEATURES).
         """
         with torch.autocast(c.device.type, enabled=False):
             log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
+            level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
+            emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
         mean, std, excess = combine(c, observed, log_variance.detach().exp(), sigma[:, None, None, None])
-        level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
-        emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
-        x = self.first(functional.pixel_unshuffle(torch.cat((c, excess), 1), PATCH))
+        x = self.first(patches(torch.cat((c, excess), 1), self.first.weight.dtype))
         skips = []
         for stage, shrink in zip(self.down, self.shrink, strict=False):
             skips.append(stage(x, emb))
@@ -189,6 +210,25 @@ class CompactNetwork(nn.Module):
             x = stage(functional.pixel_shuffle(grow(x), 2) + skips.pop(), emb)
         f = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
         return Guess(f, mean, std, log_variance)
+
+    def lowered(self, dtype: torch.dtype) -> CompactNetwork:
+        """Itself, with the feature maps and what acts on them in `dtype`; what is told stays in single precision."""
+        theta = (self.first, self.down, self.shrink, self.attention, self.up, self.grow, self.norm, self.last)
+        for module in (module for part in theta for module in part.modules()):
+            if isinstance(module, nn.Conv2d | nn.GroupNorm):
+                module.to(dtype)
+        return self
+
+
+def patches(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """Patches as channels: (N, C, H, W) → (N, C · PATCH², H/PATCH, W/PATCH) in `dtype`, channels last."""
+    images = images.to(dtype)
+    if dtype.itemsize * PATCH != torch.int64.itemsize:
+        return functional.pixel_unshuffle(images, PATCH).contiguous(memory_format=torch.channels_last)
+    n, channels, height, width = images.shape
+    rows = images.contiguous().view(torch.int64)  # a patch's row moves as one number: nine times as fast
+    rows = rows.view(n, channels, height // PATCH, PATCH, -1).permute(0, 2, 4, 1, 3).contiguous()
+    return rows.view(dtype).view(n, height // PATCH, width // PATCH, -1).permute(0, 3, 1, 2)
 
 
 def combine(c: Tensor, observed: Tensor, variance: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -213,7 +253,7 @@ class Compact:
         self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
         self.device = device
         self.dtype = fast_dtype(device)
-        self.network = network.eval().requires_grad_(False).to(device)
+        self.network = network.eval().requires_grad_(False).to(device).lowered(self.dtype)
         self.network.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
@@ -225,9 +265,9 @@ class Compact:
         c, observed = (
             functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5)
         )
-        sigma = x_t.new_full((len(x_t),), (1 / alpha_bar - 1) ** 0.5)
-        description = describe(condition.degradation).to(x_t.device).expand(len(x_t), -1)
-        with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        sigma = x_t.new_full((1,), (1 / alpha_bar - 1) ** 0.5)
+        description = describe(condition.degradation).to(x_t.device)[None]
+        with threads.narrow():
             guess: Guess = self.network(c, observed, sigma, description)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
