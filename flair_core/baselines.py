@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from torch.nn import functional
@@ -17,16 +17,17 @@ from flair_core import recipe
 from flair_core.degradations import build, upscale
 from flair_core.denoisers.base import Condition
 from flair_core.policies import Plan
-from flair_core.refiners import Clamp, Consistency
+from flair_core.refiners import Anchor, Clamp, Consistency
 from flair_core.sampler import SeededNoise, sample, start
 from flair_core.settings import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
     from flair_core.degradations import Degradation
+    from flair_core.denoisers.base import Denoiser
     from flair_core.recipe import Models
     from flair_core.refiners import Refiner
     from flair_core.schedule import NoiseSchedule
@@ -54,6 +55,10 @@ class Job:
     """(H, W) of x, `scale` times that of y."""
     settings: RestorationSettings
     models: Models
+    first: int = 0
+    """Index of the window's first frame."""
+    previous: Tensor | None = None
+    """(n, 3, H, W): its first n frames as the window before has them."""
 
     @property
     def operator(self) -> Degradation:
@@ -71,8 +76,10 @@ class Job:
         noise = SeededNoise(
             self.settings.sampler.seed,
             self.models.device,
-            0 if self.models.denoiser.window > 1 else None,
+            self.first if self.models.denoiser.window > 1 else None,
         )
+        if self.previous is not None:
+            refiners = {**refiners, "joined": Anchor.blend(self.previous)}
         for state in sample(
             start(condition.c, schedule, noise),
             schedule=schedule,
@@ -85,6 +92,17 @@ class Job:
             if state.index == stop:
                 break
         return state.x0
+
+
+class VideoDenoiser(Protocol):
+    """A network whose temporal layers can be passed over."""
+
+    temporal: Sequence[str]
+    """The kinds that it has."""
+
+    def without(self, kinds: Sequence[str]) -> Denoiser:
+        """The same network without these kinds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +186,8 @@ def _ones(job: Job) -> Tensor:
 
 def _flair(job: Job, **changes: float) -> Tensor:
     sampler = changed(job.settings.sampler, **changes)
-    *_, last = recipe.estimate(job.y, job.size, replace(job.settings, sampler=sampler), job.models)
+    settings = replace(job.settings, sampler=sampler)
+    *_, last = recipe.estimate(job.y, job.size, settings, job.models, first=job.first, previous=job.previous)
     return last.x0
 
 
@@ -253,3 +272,29 @@ BASELINES = {
         "FLAIR-SA", f"mean of {AVERAGED} samples", lambda job: _flair(job, samples=AVERAGED)
     ),
 }
+
+
+def samplers(models: Models) -> dict[str, Baseline]:
+    """All samplers that these models allow: for a video network also FLAIR without one kind of its temporal layers.
+
+    Such a network names the kinds in `temporal`, and its `without(kinds)` is the same network with those layers
+    passed over; without all of them it is the image network.
+    """
+    kinds: Sequence[str] = getattr(models.denoiser, "temporal", ())
+    if not kinds:
+        return BASELINES
+    found = {**BASELINES, "flair-image": _without(kinds, "FLAIR image model", "no temporal layers")}
+    if len(kinds) > 1:
+        for kind in kinds:
+            found[f"flair-no-{kind}"] = _without(
+                (kind,), f"FLAIR without {kind}", f"its {kind} layers passed over"
+            )
+    return found
+
+
+def _without(kinds: Sequence[str], label: str, text: str) -> Baseline:
+    def restore(job: Job) -> Tensor:
+        denoiser = cast("VideoDenoiser", job.models.denoiser).without(kinds)
+        return _flair(replace(job, models=replace(job.models, denoiser=denoiser)))
+
+    return Baseline(label, text, restore)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av")
 """Their versions may change pixels."""
-WITHOUT_PIXELS = ("cli", "training", "metrics")
+WITHOUT_PIXELS = ("cli", "training", "metrics", "experiments", "estimation")
 """Parts of the core that no restored pixel depends on."""
 ENDS = 1 << 20
 """Bytes of a file's start and end that tell it from another of the same size and time."""

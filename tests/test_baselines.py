@@ -97,35 +97,3 @@ def test_averaging_samples_lowers_the_error():
     work, x = job(DegradationSettings(scale=8), rho=1.0)
     one, many = ((BASELINES[name].restore(work) - x).square().mean() for name in ("flair", "flair-sa"))
     assert many <= one
-
-
-def test_compare_writes_table_pictures_and_video(tmp_path, capsys):
-    from fractions import Fraction
-
-    import numpy as np
-    from safetensors.torch import save_file
-    from skimage.data import astronaut
-
-    from flair_core import cli, video
-    from flair_core.denoisers.compact import metadata
-    from flair_core.frames import Frame, VideoInfo
-
-    weights = tmp_path / "small.safetensors"
-    save_file(CompactNetwork(SMALL).state_dict(), weights, metadata(SMALL))
-    info = VideoInfo(70, 66, Fraction(25), Fraction(1, 25), 3)
-    with video.open_sink(tmp_path / "x.mkv", like=info, width=70, height=66, codec="lossless") as sink:
-        for i in range(3):
-            sink.write(Frame(np.ascontiguousarray(astronaut()[60:126, 190 + i : 260 + i]), i, i, 1))
-        sink.commit()
-    out = tmp_path / "out"
-    arguments = ["compare", str(tmp_path / "x.mkv"), "-o", str(out), "--model", str(weights), "--steps", "2"]
-    arguments += ["--samplers", "bicubic,flair", "--tasks", "bicubic4,blur", "--metrics", "psnr,ssim"]
-    assert cli.main(arguments) == 0
-    printed = capsys.readouterr().out
-    assert "### blur" in printed
-    assert printed == (out / "table.md").read_text(encoding="utf-8") + "\n"
-    with video.open_source(out / "blur.mp4") as made:
-        assert (len(made), made.info.width, made.info.height) == (3, 4 * 64, 64)
-    assert (out / "bicubic4.png").is_file()
-    assert cli.main([*arguments, "--tasks", "rain"]) == 2
-    assert "no 'rain'" in capsys.readouterr().err

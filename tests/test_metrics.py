@@ -20,7 +20,7 @@ from flair_core import cli, video
 from flair_core.degrade import degrade_clip
 from flair_core.errors import ShapeError, WeightsError
 from flair_core.frames import Frame, VideoInfo
-from flair_core.metrics import distributions, i3d, perceptual, suite, weights
+from flair_core.metrics import distributions, fidelity, i3d, perceptual, suite, weights
 from flair_core.metrics.distributions import ClipFeatures, FrameFeatures, frechet_distance, kernel_distance
 from flair_core.metrics.fidelity import psnr, ssim
 from flair_core.metrics.meters import Pair
@@ -287,7 +287,7 @@ def test_a_missing_network_skips_its_metrics_and_says_what_to_do(models):
     evaluation = Evaluation(list(suite.METRICS), Setup(CPU))
     for seed in range(3):
         evaluation.add(Pair(picture(64), noisy(picture(64), 5, seed)))
-    assert set(evaluation.scores()) == {"psnr", "ssim", "e_warp"}
+    assert set(evaluation.scores()) == {"psnr", "ssim", "gmsd", "sharpness", "e_warp"}
     for name in ("lpips", "fid", "kid", "fvd", "identity"):
         assert str(models) in evaluation.skipped[name]
     assert "--observation" in evaluation.skipped["residual"]
@@ -413,3 +413,30 @@ def test_frame_features_see_grey_outside_of_the_region():
     meter.add(Pair(picture(64), 255 - picture(64), mask))
     assert (shown[0][:, ~mask] == 128).all()
     np.testing.assert_array_equal(shown[0][0][mask], picture(64)[mask])
+
+
+def test_gmsd_by_hand():
+    """The published steps with scipy: 2 × 2 means, Prewitt, c = 170, standard deviation."""
+    from scipy.ndimage import convolve
+
+    clean, restored = picture(), noisy(picture(), 12)
+    half = [
+        convolve(f @ np.array([0.299, 0.587, 0.114]), np.full((2, 2), 0.25), origin=-1)[::2, ::2]
+        for f in (restored, clean)
+    ]
+    prewitt = np.array([[1, 0, -1]] * 3) / 3
+    a, b = (np.hypot(convolve(x, prewitt), convolve(x, prewitt.T))[1:-1, 1:-1] for x in half)
+    expected = np.std((2 * a * b + 170) / (a**2 + b**2 + 170))
+    assert fidelity.gradient_deviation(restored, clean) == pytest.approx(expected, rel=1e-9)
+    assert fidelity.gradient_deviation(clean, clean) == 0
+    inside = np.zeros(clean.shape[:2], bool)
+    assert fidelity.gradient_deviation(restored, clean, inside) is None
+
+
+def test_sharpness_is_the_noise_above_its_mean():
+    """White noise of std s has s √(24/25) above a mean of 25; a flat picture has none."""
+    flat = np.full((400, 400, 3), 128, np.uint8)
+    assert fidelity.sharpness(flat) == 0
+    assert fidelity.sharpness(noisy(flat, 10)) == pytest.approx(10 * np.sqrt(24 / 25), rel=0.02)
+    assert fidelity.masked_sharpness(Pair(picture(), picture())) == 1
+    assert fidelity.masked_sharpness(Pair(flat, flat)) is None

@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.definitions:
         for name, metric in METRICS.items():
-            better = "more is better" if metric.rises else "less is better"
+            better = {True: "more is better", False: "less is better", None: "best as the truth has it"}[
+                metric.rises
+            ]
             print(f"{name:10} {metric.text} ({better})")
         return
     if arguments.restored is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flair_core.metrics.meters import Pair
     from flair_core.settings import DegradationSettings
 
+LUMA = np.array([0.299, 0.587, 0.114])
 SSIM_REACH = 5
 """Half of the 11-pixel window: pixels nearer to the border have no SSIM."""
 
@@ -91,6 +92,61 @@ def residual_to(degradation: DegradationSettings) -> Callable[[Pair], float | No
         return 127.5 * float(error.square().mean().sqrt())
 
     return residual
+
+
+GMSD_CONSTANT = 170.0
+"""Keeps the similarity of flat places at 1, for 8-bit levels; as published."""
+PREWITT = np.array([[1, 0, -1]] * 3, np.float64) / 3
+
+
+def gradient_deviation(
+    restored: NDArray[np.uint8], clean: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None
+) -> float | None:
+    """Gradient magnitude similarity deviation (Xue et al., 2014) of the luma of (H, W, 3) frames; 0 for equal ones.
+
+    Both are averaged over 2 × 2 pixels, |∇| is by Prewitt's filter, the similarity is (2ab + c) / (a² + b² + c), and
+    the score its standard deviation over pixels. None when no pixel is left.
+    """
+    small = [_halved(frame @ LUMA) for frame in (restored, clean)]
+    if min(small[0].shape) < 3:
+        return None
+    a, b = (
+        np.hypot(cv2.filter2D(luma, -1, PREWITT), cv2.filter2D(luma, -1, PREWITT.T))[1:-1, 1:-1]
+        for luma in small
+    )
+    similarity = (2 * a * b + GMSD_CONSTANT) / (a**2 + b**2 + GMSD_CONSTANT)
+    if mask is not None:
+        similarity = similarity[_halved(mask.astype(np.float64))[1:-1, 1:-1] > 0.5]
+    return float(similarity.std()) if similarity.size else None
+
+
+def _halved(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W) → (H // 2, W // 2), means of 2 × 2."""
+    height, width = (extent // 2 for extent in plane.shape)
+    halved: NDArray[np.float64] = plane[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
+    return halved
+
+
+def sharpness(frame: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> float | None:
+    """Std of a frame above its 5×5 mean, in 8-bit levels: fine detail, be it true or invented, and noise.
+
+    It needs no truth. mask: (H, W), only these pixels count. None when it is empty.
+    """
+    energy = detail_energy(frame)
+    if mask is not None:
+        energy = energy[mask]
+    return float(np.sqrt(energy.mean() / 3)) if energy.size else None
+
+
+def masked_gradient_deviation(pair: Pair) -> float | None:
+    """GMSD of a pair; None when its mask is empty."""
+    return gradient_deviation(pair.restored, pair.clean, pair.mask)
+
+
+def masked_sharpness(pair: Pair) -> float | None:
+    """Sharpness of the restored frame over the clean one's; None when the mask is empty or the clean frame flat."""
+    restored, clean = sharpness(pair.restored, pair.mask), sharpness(pair.clean, pair.mask)
+    return restored / clean if restored is not None and clean else None
 
 
 def detail_energy(frame: NDArray[np.uint8]) -> NDArray[np.float64]:

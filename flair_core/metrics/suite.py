@@ -44,8 +44,8 @@ class Metric:
 
     label: str
     unit: str
-    rises: bool
-    """Whether more is better."""
+    rises: bool | None
+    """Whether more is better; None where the truth's value is best."""
     text: str
     build: Callable[[Setup], Meter]
     """Raises WeightsError when a network is missing."""
@@ -112,6 +112,22 @@ METRICS = {
     ),
     "lpips": Metric(
         "LPIPS", "", False, "AlexNet, version 0.1, frames at their own size, mean over frames", _lpips
+    ),
+    "gmsd": Metric(
+        "GMSD",
+        "",
+        False,
+        "gradient magnitude similarity deviation (Xue et al., 2014) of luma at half size, mean over frames; needs no "
+        "network, and stands beside LPIPS where that one's is missing, it does not replace it",
+        lambda _: Mean(fidelity.masked_gradient_deviation),
+    ),
+    "sharpness": Metric(
+        "Sharpness",
+        "",
+        None,
+        "std above a 5 × 5 mean, of the restored frame over the clean one's: 1 is as much as the truth has, be it "
+        "true or invented",
+        lambda _: Mean(fidelity.masked_sharpness),
     ),
     "fid": Metric(
         "FID",

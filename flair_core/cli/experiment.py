@@ -1,0 +1,173 @@
+"""`flair experiment`: the paper's figures and tables, on any clips; and what `flair compare` shares with it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flair_core.cli import options
+from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings, bundled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flair_core.experiments.record import Picture, Record
+    from flair_core.experiments.trials import Clip, Outcome, Trial
+    from flair_core.recipe import Models
+
+NAMES = ("fig7a", "fig7b", "table1", "table2", "table3")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Which experiment, on what, and where to."""
+    parser = commands.add_parser(
+        "experiment",
+        help="a figure or table of the paper on your clips",
+        epilog="Writes record.json, record.md, figures, frames and side-by-side videos; see also flair report.",
+    )
+    parser.add_argument("name", choices=NAMES, help="which one")
+    add_common(parser)
+    parser.add_argument("--tasks", help="comma-separated; default: the paper's")
+    parser.add_argument("--metrics", help="comma-separated, or all; default: the paper's")
+    parser.set_defaults(run=run)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The clips, how much of them, the output, the device and the sampler."""
+    parser.add_argument("input", type=Path, help="clean clip of one aligned face, or a folder of such clips")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for what is found")
+    parser.add_argument("--frames", type=int, default=16, help="at most so many of each clip (default 16)")
+    parser.add_argument("--size", type=int, help="resize frames to this square first; a multiple of 16")
+    parser.add_argument("--fetch", action="store_true", help="download networks of metrics (about 370 MB)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    options.add(parser, SamplerSettings)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do it; prints the findings and where the record is."""
+    from flair_core.experiments import draw, trials  # noqa: PLC0415
+    from flair_core.experiments.paper import EXPERIMENTS  # noqa: PLC0415
+    from flair_core.experiments.record import Record  # noqa: PLC0415
+    from flair_core.metrics.suite import chosen  # noqa: PLC0415
+
+    draw.require()
+    experiment = EXPERIMENTS[arguments.name]
+    settings, models = prepared(arguments, experiment.sampler)
+    tasks = arguments.tasks.split(",") if arguments.tasks else list(experiment.tasks)
+    metrics = chosen(arguments.metrics) if arguments.metrics else list(experiment.metrics)
+    plan = experiment.plan(tasks, settings, models)
+    clips = read(arguments)
+    outcomes = done(arguments, clips, plan, metrics)
+    found = experiment.conclude(outcomes)
+    record = Record(
+        title=experiment.title,
+        text=experiment.text,
+        tables=found.tables,
+        plots=found.plots,
+        findings=found.findings,
+        pictures=shown(arguments.output, clips[0], outcomes),
+        notes=trials.skipped(outcomes),
+        made=made(clips, settings, models),
+    )
+    finish(record, arguments.output)
+
+
+def prepared(
+    arguments: argparse.Namespace, sampler: dict[str, Any] | None = None
+) -> tuple[RestorationSettings, Models]:
+    """Settings and networks: the model's own settings, the experiment's, then the options."""
+    from flair_core import devices  # noqa: PLC0415
+    from flair_core.errors import SettingsError  # noqa: PLC0415
+    from flair_core.experiments.trials import MULTIPLE  # noqa: PLC0415
+    from flair_core.restore import load_models  # noqa: PLC0415
+    from flair_core.settings import changed  # noqa: PLC0415
+
+    if arguments.frames < 1:
+        raise SettingsError(f"--frames must be 1 or more, but got {arguments.frames}.")
+    if arguments.size is not None and (arguments.size < MULTIPLE or arguments.size % MULTIPLE):
+        raise SettingsError(f"--size must be a multiple of {MULTIPLE}, but got {arguments.size}.")
+    base = changed(bundled(arguments.model).sampler, **(sampler or {}))
+    chosen = options.apply(base, arguments)
+    settings = RestorationSettings(sampler=chosen, faces=FaceSettings(aligned=True))
+    # The enhancer is loaded for the trials that need it, whatever w_τ the others have.
+    needed = RestorationSettings(sampler=changed(chosen, w_tau=max(chosen.w_tau, 0.01)))
+    return settings, load_models(needed, devices.pick(arguments.device))
+
+
+def read(arguments: argparse.Namespace) -> list[Clip]:
+    """The clips."""
+    from flair_core.experiments.trials import read_clips  # noqa: PLC0415
+
+    return read_clips(arguments.input, frames=arguments.frames, size=arguments.size)
+
+
+def done(
+    arguments: argparse.Namespace, clips: Sequence[Clip], plan: Sequence[Trial], metrics: Sequence[str]
+) -> list[Outcome]:
+    """The outcomes of all trials, with a progress bar."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from flair_core.experiments import trials  # noqa: PLC0415
+
+    outcomes = []
+    with tqdm(total=len(clips) * len(plan), unit="clip") as bar:
+        for outcome in trials.run(clips, plan, metrics, fetch=arguments.fetch):
+            if outcome is None:
+                bar.update()
+            else:
+                outcomes.append(outcome)
+    return outcomes
+
+
+def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture]:
+    """For each task a video of the first clip side by side, and its middle frame as a picture."""
+    from fractions import Fraction  # noqa: PLC0415
+
+    from flair_core import video  # noqa: PLC0415
+    from flair_core.experiments.compare import by_task  # noqa: PLC0415
+    from flair_core.experiments.record import Picture  # noqa: PLC0415
+    from flair_core.experiments.trials import side_by_side  # noqa: PLC0415
+    from flair_core.frames import Frame, VideoInfo  # noqa: PLC0415
+    from flair_core.video.images import write_png  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for task, rows in by_task(outcomes).items():
+        wide = [side_by_side(clip, rows, index) for index in range(len(clip.frames))]
+        height, width = wide[0].shape[:2]
+        write_png(folder / f"{task}.png", wide[len(wide) // 2])
+        info = VideoInfo(width, height, clip.rate, Fraction(1, 1) / clip.rate, len(wide))
+        with video.open_sink(folder / f"{task}.mp4", like=info, width=width, height=height) as sink:
+            for index, rgb in enumerate(wide):
+                sink.write(Frame(rgb, index, index, 1))
+            sink.commit()
+        pictures += [
+            Picture(f"{task}.png", f"{task}: {clip.name}, frame {len(wide) // 2}"),
+            Picture(f"{task}.mp4", f"{task}: {clip.name}"),
+        ]
+    return pictures
+
+
+def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -> dict[str, Any]:
+    """What makes the record again."""
+    import json  # noqa: PLC0415
+
+    from flair_core import devices  # noqa: PLC0415
+
+    return {
+        "clips": {clip.name: list(clip.frames.shape[:3]) for clip in clips},
+        "settings": json.loads(settings.to_json())["sampler"],
+        "weights": dict(models.weights),
+        "device": devices.describe(models.device),
+    }
+
+
+def finish(record: Record, folder: Path) -> None:
+    """Write a record with its figures, and print what it says."""
+    from flair_core.experiments import draw  # noqa: PLC0415
+    from flair_core.experiments.record import plot_file, write  # noqa: PLC0415
+
+    write(record, folder, {plot_file(plot): draw.svg(plot) for plot in record.plots})
+    print(record.markdown())
+    print(folder / "record.md")

@@ -1,0 +1,201 @@
+"""Clean clips, degraded by known tasks, restored in several ways, and measured: what all experiments do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from flair_core import video
+from flair_core.baselines import Job
+from flair_core.degradations import degrade
+from flair_core.errors import MediaError, SettingsError
+from flair_core.experiments.record import Column, Table
+from flair_core.faces.shots import as_uint8
+from flair_core.frames import to_float, to_uint8
+from flair_core.metrics.meters import Pair
+from flair_core.metrics.suite import METRICS, Evaluation, Setup
+from flair_core.restore import OVERLAP
+from flair_core.settings import DegradationSettings
+from flair_core.windows import windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from fractions import Fraction
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from flair_core.recipe import Models
+    from flair_core.settings import RestorationSettings
+
+    Pixels = NDArray[np.uint8]
+
+MULTIPLE = 16
+"""Sides of frames are multiples of this, so that every scale divides them."""
+CLIPS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
+
+TASKS = {
+    "bicubic4": DegradationSettings(scale=4),
+    "bicubic8": DegradationSettings(scale=8),
+    "bicubic16": DegradationSettings(scale=16),
+    "blur": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, noise=0.05),
+    "motion": DegradationSettings(scale=4, kernel="motion", motion_length=9.0, angle=30.0, noise=0.05),
+    "jpeg": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, noise=0.05, jpeg=60),
+    "jpeg-clean": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, jpeg=60),
+}
+"""The degradations of section 5: what a name on the command line stands for. The last one is that of figure 7b."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Clean frames of one aligned face."""
+
+    name: str
+    frames: Pixels
+    """(N, H, W, 3)"""
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One way to restore what one task left."""
+
+    task: str
+    label: str
+    restore: Callable[[Job], Tensor]
+    settings: RestorationSettings
+    """The degradation in it is the task's."""
+    models: Models
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a trial came to."""
+
+    trial: Trial
+    scores: Mapping[str, float]
+    skipped: Mapping[str, str]
+    observed: Pixels
+    """(N, h, w, 3) of the first clip."""
+    restored: Pixels
+    """(N, H, W, 3) of the first clip."""
+
+
+def read_clips(path: Path, *, frames: int, size: int | None = None) -> list[Clip]:
+    """The first frames of a clip, or of all clips in a folder.
+
+    size: the square that frames are resized to; None keeps their size, cut to multiples of 16.
+    Raises MediaError, also when a frame is smaller than 16 pixels.
+    """
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in CLIPS) if path.is_dir() else []
+    clips = []
+    for clip in found or [path]:
+        with video.open_source(clip) as source:
+            pictures = [
+                _fitted(as_uint8(frame.rgb), size) for frame in source.frames(0, min(frames, len(source)))
+            ]
+            if min(pictures[0].shape[:2]) < MULTIPLE:
+                raise MediaError(f"{clip.name} is smaller than {MULTIPLE} pixels. Choose larger clips.")
+            clips.append(Clip(clip.stem, np.stack(pictures), source.info.rate))
+    return clips
+
+
+def _fitted(rgb: Pixels, size: int | None) -> Pixels:
+    if size is not None:
+        how = cv2.INTER_AREA if min(rgb.shape[:2]) > size else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(rgb, (size, size), interpolation=how), np.uint8)
+    height, width = (extent // MULTIPLE * MULTIPLE for extent in rgb.shape[:2])
+    return rgb[:height, :width]
+
+
+def task_named(name: str) -> DegradationSettings:
+    """A task's degradation. Raises SettingsError when there is none of that name."""
+    if name not in TASKS:
+        raise SettingsError(f"There is no task {name!r}; choose from {', '.join(TASKS)}.")
+    return TASKS[name]
+
+
+def observe(clip: Clip, degradation: DegradationSettings) -> Pixels:
+    """y of a clip, (N, h, w, 3): 8-bit, as footage is. The same for every trial."""
+    return to_uint8(degrade(to_float(clip.frames), degradation, torch.Generator().manual_seed(0)))
+
+
+def restored(y: Pixels, trial: Trial) -> Pixels:
+    """A clip restored window by window, as `flair restore` does it: (N, h, w, 3) → (N, H, W, 3)."""
+    scale, length = trial.settings.degradation.scale, trial.models.denoiser.window
+    size = (y.shape[1] * scale, y.shape[2] * scale)
+    observed = to_float(y)
+    parts: list[Tensor] = []
+    for window in windows(0, len(y), length, OVERLAP if length > OVERLAP else 0):
+        previous = torch.cat(parts)[window.first :] if window.overlap else None
+        job = Job(
+            observed[window.first : window.last], size, trial.settings, trial.models, window.first, previous
+        )
+        parts.append(trial.restore(job)[window.overlap :])
+    return to_uint8(torch.cat(parts))
+
+
+def run(
+    clips: Sequence[Clip], trials: Sequence[Trial], metrics: Sequence[str], *, fetch: bool = False
+) -> Iterator[Outcome | None]:
+    """Do all trials on all clips: None after each clip, and at its end each trial's Outcome.
+
+    fetch: whether networks that metrics need may be downloaded.
+    """
+    for trial in trials:
+        degradation = trial.settings.degradation
+        evaluation = Evaluation(list(metrics), Setup(trial.models.device, degradation, fetch))
+        first: tuple[Pixels, Pixels] | None = None
+        for clip in clips:
+            y = observe(clip, degradation)
+            made = restored(y, trial)
+            first = first or (y, made)
+            for truth, result, seen in zip(clip.frames, made, y, strict=True):
+                evaluation.add(Pair(truth, result, observed=seen))
+            evaluation.cut()
+            yield None
+        assert first is not None
+        yield Outcome(trial, evaluation.scores(), evaluation.skipped, *first)
+
+
+def table(title: str, outcomes: Sequence[Outcome], first: str = "Sampler") -> Table:
+    """Scores by label; metrics that nobody has are left out."""
+    names = [name for name in METRICS if any(name in outcome.scores for outcome in outcomes)]
+    columns = [Column(first)]
+    columns += [Column(f"{METRICS[n].label} {METRICS[n].unit}".strip(), METRICS[n].rises) for n in names]
+    rows = [(o.trial.label, [o.scores.get(name) for name in names]) for o in outcomes]
+    return Table(title, columns, rows)
+
+
+def skipped(outcomes: Sequence[Outcome]) -> list[str]:
+    """Which metrics were skipped, and why: one sentence each."""
+    reasons = {name: reason for outcome in outcomes for name, reason in outcome.skipped.items()}
+    return [f"{METRICS[name].label} was skipped: {reason}." for name, reason in reasons.items()]
+
+
+def with_task(settings: RestorationSettings, task: str) -> RestorationSettings:
+    """The settings for a task's degradation."""
+    return replace(settings, degradation=task_named(task))
+
+
+def side_by_side(clip: Clip, outcomes: Sequence[Outcome], index: int) -> Pixels:
+    """Frame `index` of the first clip: observation, every result, truth; (H, W · n, 3), each with its name."""
+    height, width = clip.frames.shape[1:3]
+    seen = cv2.resize(outcomes[0].observed[index], (width, height), interpolation=cv2.INTER_NEAREST)
+    pictures = [("Observed", np.asarray(seen, np.uint8))]
+    pictures += [(outcome.trial.label, outcome.restored[index]) for outcome in outcomes]
+    pictures.append(("Truth", clip.frames[index]))
+    return np.hstack([_named(picture, name) for name, picture in pictures])
+
+
+def _named(picture: Pixels, name: str) -> Pixels:
+    marked = np.ascontiguousarray(picture).copy()
+    text = name.translate({ord("⁺"): "+", ord("τ"): "tau", ord("γ"): "gamma"})  # what OpenCV's font has
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+    return marked

@@ -1,0 +1,253 @@
+"""Experiments: what they run, what they conclude, and what they leave on the disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from skimage.data import astronaut
+
+from flair_core import cli, video
+from flair_core.baselines import BASELINES
+from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, metadata
+from flair_core.enhancers.base import Unchanged
+from flair_core.errors import MediaError, SettingsError
+from flair_core.experiments import compare, draw, paper, record, trials
+from flair_core.experiments.record import Column, Finding, Line, Picture, Plot, Record, Table
+from flair_core.experiments.trials import Outcome, Trial
+from flair_core.frames import Frame, VideoInfo
+from flair_core.recipe import Models
+from flair_core.settings import FaceSettings, RestorationSettings
+
+CPU = torch.device("cpu")
+SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+
+
+@pytest.fixture(scope="module")
+def models():
+    torch.manual_seed(0)
+    return Models(Compact(CompactNetwork(SMALL), CPU), Unchanged(), CPU)
+
+
+@pytest.fixture
+def settings():
+    return RestorationSettings(faces=FaceSettings(aligned=True))
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "small.safetensors"
+    save_file(CompactNetwork(SMALL).state_dict(), path, metadata(SMALL))
+    return path
+
+
+def write_clip(path, *, side=66, count=3):
+    info = VideoInfo(side, side, Fraction(25), Fraction(1, 25), count)
+    with video.open_sink(path, like=info, width=side, height=side, codec="lossless") as sink:
+        for i in range(count):
+            sink.write(
+                Frame(np.ascontiguousarray(astronaut()[60 : 60 + side, 190 + i : 190 + i + side]), i, i, 1)
+            )
+        sink.commit()
+    return path
+
+
+def outcome(task, label, trial=None, **scores):
+    pixels = np.zeros((1, 16, 16, 3), np.uint8)
+    trial = trial or Trial(task, label, BASELINES["flair"].restore, RestorationSettings(), None)
+    return Outcome(trial, scores, {}, pixels, pixels)
+
+
+RECORD = Record(
+    title="A title",
+    text="What was done.",
+    tables=[
+        Table(
+            "bicubic8",
+            [Column("Sampler"), Column("PSNR dB", True), Column("E_warp", False), Column("Sharpness")],
+            [("one", (30.123, 4.0, 0.5)), ("two", (29.0, 3.0, 0.9)), ("three", (None, 5.0, 1.0))],
+        )
+    ],
+    plots=[Plot("PSNR against K", "K", "PSNR dB ↑", [Line("with", (5, 10), (30.0, 31.0))], log=True)],
+    findings=[Finding("DC raises PSNR", True, "+0.3"), Finding("SA raises PSNR", False, "-0.1")],
+    pictures=[Picture("bicubic8.png", "a frame")],
+    notes=["LPIPS was skipped: no file."],
+    made={"clips": {"a": [3, 64, 64]}},
+)
+
+
+def test_a_record_survives_its_file(tmp_path):
+    record.write(RECORD, tmp_path / "out", {"a.svg": "<svg/>"})
+    assert record.read(tmp_path / "out").to_json() == RECORD.to_json()
+    assert (tmp_path / "out/a.svg").read_text() == "<svg/>"
+
+
+def test_a_record_reads_well():
+    text = RECORD.markdown()
+    assert "| Sampler | PSNR dB ↑ | E_warp ↓ | Sharpness |" in text
+    assert "| one | **30.12** | 4.000 | 0.500 |" in text
+    assert "| two | 29.00 | **3.000** | 0.900 |" in text
+    assert "| three | – |" in text
+    assert "- ✔ DC raises PSNR: +0.3" in text
+    assert "- ✘ SA raises PSNR: -0.1" in text
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"version": 9}', '{"version": 1, "tables": [{}]}'])
+def test_what_is_no_record_is_refused_by_name(tmp_path, content):
+    (tmp_path / record.FILE).write_text(content)
+    with pytest.raises(MediaError, match=str(tmp_path)):
+        record.read(tmp_path)
+
+
+def test_the_same_plot_gives_the_same_svg():
+    pytest.importorskip("matplotlib")
+    plot = RECORD.plots[0]
+    assert draw.svg(plot) == draw.svg(dataclasses.replace(plot))
+    assert draw.svg(plot).lstrip().startswith("<?xml")
+
+
+def test_clips_are_fitted(tmp_path):
+    write_clip(tmp_path / "b.mkv", side=66)
+    write_clip(tmp_path / "a.mkv", side=40, count=5)
+    first, second = trials.read_clips(tmp_path, frames=4)
+    assert (first.name, first.frames.shape) == ("a", (4, 32, 32, 3))
+    assert (second.name, second.frames.shape) == ("b", (3, 64, 64, 3))
+    (small,) = trials.read_clips(tmp_path / "b.mkv", frames=1, size=48)
+    assert small.frames.shape == (1, 48, 48, 3)
+
+
+def test_unknown_names_are_refused(models, settings):
+    with pytest.raises(SettingsError, match="no task 'rain'"):
+        compare.comparison(["rain"], ["flair"], settings, models)
+    with pytest.raises(SettingsError, match="no sampler 'best'"):
+        compare.comparison(["blur"], ["best"], settings, models)
+
+
+def test_a_trial_is_what_restore_does(models, settings, tmp_path):
+    """The trial "flair" gives the frames that the recipe gives for the same observation."""
+    from flair_core.frames import to_float, to_uint8
+    from flair_core.recipe import estimate
+
+    (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv"), frames=2)
+    (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)
+    y = trials.observe(clip, trial.settings.degradation)
+    *_, last = estimate(to_float(y), (64, 64), trial.settings, models)
+    np.testing.assert_array_equal(trials.restored(y, trial), to_uint8(last.x0))
+
+
+class Video(Compact):
+    """Pretends to be a video network with two kinds of temporal layers, which do nothing."""
+
+    window = 4
+    temporal = ("attention", "flow")
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(CompactNetwork(SMALL), CPU)
+        self.asked = []
+
+    def without(self, kinds):
+        self.asked.append(tuple(kinds))
+        return Compact(self.network, CPU)
+
+
+def test_video_models_are_also_tried_without_their_layers(settings, tmp_path):
+    denoiser = Video()
+    video_models = Models(denoiser, Unchanged(), CPU)
+    plan = paper.EXPERIMENTS["table3"].plan(["bicubic4"], settings, video_models)
+    labels = [trial.label for trial in plan]
+    assert labels == [
+        "Bicubic", "FLAIR without attention", "FLAIR without flow", "FLAIR image model", "FLAIR"
+    ]  # fmt: skip
+    (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv", count=6), frames=6, size=32)
+    outcomes = [found for found in trials.run([clip], plan, ["psnr", "e_warp"]) if found]
+    assert (
+        denoiser.asked == [("attention",)] * 3 + [("flow",)] * 3 + [("attention", "flow")] * 3
+    )  # three windows
+    found = paper.EXPERIMENTS["table3"].conclude(outcomes)
+    assert found.findings[0].claim == "The video model lowers E_warp"
+    assert len(found.tables[0].rows) == 5
+
+
+def test_table_3_wants_a_video_model(models, settings):
+    with pytest.raises(SettingsError, match="no temporal layers"):
+        paper.EXPERIMENTS["table3"].plan(["bicubic8"], settings, models)
+
+
+def test_figure_7a_says_whether_the_trade_is_there(models, settings):
+    plan = paper.EXPERIMENTS["fig7a"].plan(["bicubic4"], settings, models)
+    assert [trial.settings.sampler.w_tau for trial in plan] == list(paper.W_TAUS)
+    psnr, gmsd = (30.0, 29.9, 29.5, 29.0, 28.0), (0.20, 0.19, 0.17, 0.18, 0.2)
+    outcomes = [outcome("", "", t, psnr=p, gmsd=g) for t, p, g in zip(plan, psnr, gmsd, strict=True)]
+    found = paper.EXPERIMENTS["fig7a"].conclude(outcomes)
+    assert [finding.holds for finding in found.findings] == [True, True]
+    assert "0.170 at w_τ = 0.5" in found.findings[1].seen
+    assert [plot.title for plot in found.plots] == ["PSNR against w_τ", "GMSD against w_τ"]
+    assert found.plots[0].lines[0].y == psnr
+    flat = [outcome("", "", t, psnr=p, gmsd=0.2) for t, p in zip(plan, psnr[::-1], strict=True)]
+    assert [finding.holds for finding in paper.EXPERIMENTS["fig7a"].conclude(flat).findings] == [False, False]
+
+
+def test_figure_7b_compares_at_every_step_count(models, settings):
+    plan = paper.EXPERIMENTS["fig7b"].plan(["jpeg"], settings, models)
+    assert {trial.settings.sampler.gamma for trial in plan} == {1.0, 0.0}
+    scores = [30.0 if trial.settings.sampler.gamma else 29.5 for trial in plan]
+    outcomes = [outcome("", "", trial, psnr=p) for trial, p in zip(plan, scores, strict=True)]
+    found = paper.EXPERIMENTS["fig7b"].conclude(outcomes)
+    assert found.findings[0].holds
+    assert found.findings[0].seen.count("+0.50 dB") == len(paper.STEPS)
+    assert [line.label for line in found.plots[0].lines] == ["jpeg with DC", "jpeg without DC"]
+    outcomes[3] = outcome("", "", plan[3], psnr=29.0)
+    assert not paper.EXPERIMENTS["fig7b"].conclude(outcomes).findings[0].holds
+
+
+def test_claims_need_both_samplers_and_every_task():
+    rows = [
+        outcome("a", "FLAIR", psnr=30.0),
+        outcome("a", "FLAIR-SA", psnr=30.2),
+        outcome("b", "FLAIR", psnr=30.0),
+        outcome("b", "FLAIR-SA", psnr=29.9),
+    ]
+    (finding,) = compare.findings(rows)
+    assert finding.claim.startswith("The mean of samples")
+    assert not finding.holds
+    assert finding.seen == "a +0.200, b -0.100"
+
+
+def test_compare_writes_tables_pictures_and_video(tmp_path, capsys, weights):
+    clip, out = write_clip(tmp_path / "x.mkv"), tmp_path / "out"
+    arguments = ["compare", str(clip), "-o", str(out), "--model", str(weights), "--steps", "2"]
+    arguments += ["--samplers", "bicubic,flair", "--tasks", "bicubic4,blur", "--metrics", "psnr,ssim,lpips"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "## blur" in printed
+    assert "LPIPS was skipped" in printed
+    assert (out / "record.md").read_text(encoding="utf-8") in printed
+    with video.open_source(out / "blur.mp4") as made:
+        assert (len(made), made.info.width, made.info.height) == (3, 4 * 64, 64)
+    scores = json.loads((out / record.FILE).read_text())["tables"]
+    assert [table["title"] for table in scores] == ["bicubic4", "blur"]
+    assert (out / "bicubic4.png").is_file()
+    assert cli.main([*arguments, "--tasks", "rain"]) == 2
+    assert "no task 'rain'" in capsys.readouterr().err
+
+
+def test_an_experiment_draws_its_figures(tmp_path, capsys, weights, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(paper, "STEPS", (1, 2))
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_clip(clips / "x.mkv")
+    out = tmp_path / "out"
+    arguments = ["experiment", "fig7b", str(clips), "-o", str(out), "--model", str(weights)]
+    assert cli.main([*arguments, "--frames", "1", "--size", "32", "--metrics", "psnr,gmsd"]) == 0
+    assert "data consistency raises PSNR at every K" in capsys.readouterr().out
+    assert (out / "psnr_against_k.svg").is_file()
+    assert record.read(out).made["clips"] == {"x": [1, 32, 32]}
+    assert cli.main([*arguments, "--size", "33"]) == 2
+    assert "multiple of 16" in capsys.readouterr().err
