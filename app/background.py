@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.tasks import (
     Doubt,
+    Estimate,
     Explore,
     FindFaces,
     ImportModel,
@@ -53,6 +54,9 @@ class Background(QObject):
     """The Offer is another one."""
     doubt_known = Signal(object)
     """Spread."""
+    estimating = Signal(bool)
+    estimated = Signal(object)
+    """Estimated."""
 
     def __init__(
         self, session: Session, worker: Worker, previews: PreviewController, parent: QObject | None = None
@@ -63,6 +67,7 @@ class Background(QObject):
         self._exploration: Explore | None = None
         self._prerender: Prerender | None = None
         self._doubt: Doubt | None = None
+        self._estimate: Estimate | None = None
         self._done = 0
         worker.progressed.connect(self._progressed)
         worker.ended.connect(self._ended)
@@ -120,6 +125,15 @@ class Background(QObject):
             self.exploring.emit(True)
             self._worker.submit(self._exploration)
 
+    def estimate(self) -> None:
+        """Estimate the degradation of the shot on the screen, and take it into the settings."""
+        request = self._previews.request(self._session.index)
+        if request is not None and self._estimate is None:
+            self._estimate = Estimate(request)
+            self.estimating.emit(True)
+            self.progressed.emit(self.tr("Estimating the degradation"), 0, 0)
+            self._worker.submit(self._estimate)
+
     def prerender(self) -> None:
         """Restore the frames between in and out, so that they can be played; stop when that is going on."""
         if self._prerender is not None:
@@ -144,7 +158,7 @@ class Background(QObject):
             self._worker.submit(self._doubt)
 
     def _clip_changed(self) -> None:
-        for task in (self._search, self._exploration, self._prerender):
+        for task in (self._search, self._exploration, self._prerender, self._estimate):
             if task is not None:
                 self._worker.cancel(task)
         self._search = None
@@ -171,6 +185,10 @@ class Background(QObject):
             case Doubt(), Spread() if task is self._doubt:
                 self.doubt_known.emit(event)
                 self.progressed.emit(self.tr("Comparing seeds"), event.seeds, task.seeds)
+            case Estimate(), _ if task is self._estimate:
+                settings = replace(self._session.settings, degradation=event.settings)
+                self._session.edit(self.tr("Estimate the degradation"), settings=settings)
+                self.estimated.emit(event)
             case MakeDemo(), (path, settings):
                 self.demo_made.emit(path, settings)
             case ReadSidecar(), _ if task.clip == self._session.project.clip:
@@ -187,6 +205,9 @@ class Background(QObject):
             self.exploring.emit(False)
         elif task is self._prerender:
             self._prerender = None
+        elif task is self._estimate:
+            self._estimate = None
+            self.estimating.emit(False)
         elif not isinstance(task, Doubt | UseDevice | ImportModel | MakeDemo | ReadSidecar):
             return
         self.progressed.emit("", 0, 0)

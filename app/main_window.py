@@ -173,6 +173,10 @@ class MainWindow(QMainWindow):
         self.player.silenced.connect(self._say_silent)
         for source in (self.files, self.background, self.queue):
             source.said.connect(self.banner.say)
+        self._connect_background()
+        self._connect_panels()
+
+    def _connect_background(self) -> None:
         self.files.clip_chosen.connect(self.background.read_sidecar)
         self.files.recent_changed.connect(self._show_recent)
         self.files.demo_wanted.connect(self.background.make_demo)
@@ -184,8 +188,14 @@ class MainWindow(QMainWindow):
         self.background.point_found.connect(self.explorer.add)
         self.background.search_told.connect(self.faces.set_state)
         self.background.no_face_found.connect(self._offer_to_draw)
+        self.background.estimating.connect(self.parameters.estimator.set_running)
+        self.background.estimated.connect(self.parameters.estimator.show_estimate)
+        self.parameters.estimator.wanted.connect(self.background.estimate)
         self.explorer.wanted.connect(self.background.explore)
         self.explorer.adopted.connect(self._adopt)
+
+    def _connect_panels(self) -> None:
+        session = self.session
         self.queue.changed.connect(self._show_queue)
         self.queue.advanced.connect(self._show_queue)
         self.queue.ended.connect(self._export_ended)

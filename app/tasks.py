@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.restore import Preview, Progress
@@ -72,6 +73,11 @@ class Core(Protocol):
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """γ_t and w_t of every step."""
 
+    def estimate(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+    ) -> Iterator[Estimated | None]:
+        """What probably happened to the shot that a frame belongs to, judged by its largest face; None until then."""
+
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
         """How a clip was degraded, where that was written down beside it."""
 
@@ -101,13 +107,17 @@ class PreviewRequest:
     drawn: tuple[DrawnFace, ...]
     settings: RestorationSettings
 
-    def run(self, core: Core, source: FrameSource, *, again: bool = False) -> Iterator[PreviewResult]:
-        """One result after each reverse step; only the last if the frame is known, unless done `again`."""
+    def faces(self, core: Core, source: FrameSource) -> tuple[Track, ...]:
+        """The faces to restore; where the search has not come yet, the frame is searched now."""
         tracks = self.tracks
         if tracks is None:
             *_, found = core.find_tracks(source, self.settings, span=range(self.index, self.index + 1))
             tracks = tuple(found)
-        faces = (*tracks, *drawn_tracks(core, self.drawn))
+        return (*tracks, *drawn_tracks(core, self.drawn))
+
+    def run(self, core: Core, source: FrameSource, *, again: bool = False) -> Iterator[PreviewResult]:
+        """One result after each reverse step; only the last if the frame is known, unless done `again`."""
+        faces = self.faces(core, source)
         schedules = core.schedules(self.settings)
         stages: tuple[Stages, ...] = ()
         begun = time.perf_counter()
@@ -210,6 +220,21 @@ class ReadSidecar:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         yield core.read_sidecar(self.clip)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """Estimate the degradation of the shot on the screen; the event is the core's Estimated."""
+
+    order: ClassVar[int] = 0
+    request: PreviewRequest
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        request = self.request
+        with core.open_source(request.clip) as source:
+            faces = request.faces(core, source)
+            yield from core.estimate(source, request.index, tracks=faces, settings=request.settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
+from concurrent.futures import Future, wait
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.mailbox import Mailbox
 from app.tasks import Offer, PreviewResult, Schedules
-from flair_core.errors import FlairError
+from flair_core.errors import FlairError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from app.tasks import Core, PreviewRequest, Task
+    from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.recipe import Models
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, RestorationSettings
     from flair_core.video import FrameSource
+
+SHOT_REACH = 7
+"""Frames on either side that tell something of the degradation."""
 
 
 class Outcome(Enum):
@@ -232,6 +237,14 @@ class _Previewer:
         self._open.close()
 
 
+def _settle(future: Future[Any], work: Callable[[], object]) -> None:
+    """Let a future hear what became of some work."""
+    try:
+        future.set_result(work())
+    except Exception as error:  # whoever asks for the result gets it
+        future.set_exception(error)
+
+
 class RestorationCore:
     """flair_core on one device; making one imports torch, which takes seconds."""
 
@@ -309,6 +322,32 @@ class RestorationCore:
         A = recipe.operator(settings, (denoiser.size, denoiser.size), self._device)
         plan = recipe.plan_for(settings, denoiser.schedule.respaced(settings.sampler.steps), A)
         return Schedules(tuple(plan.gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
+
+    def estimate(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
+    ) -> Iterator[Estimated | None]:
+        """See Core."""
+        from flair_core.estimation import estimate_degradation  # noqa: PLC0415
+        from flair_core.faces.shots import shot_around  # noqa: PLC0415
+
+        here = [track for track in tracks if track.covers(index)]
+        if not here and not settings.faces.aligned:
+            raise MediaError(
+                "There is no face in this frame to judge by. Go to one with a face, or draw one."
+            )
+        shot, side = shot_around(source, index, SHOT_REACH), self._models(settings).denoiser.size
+        # It takes seconds in one piece: on a thread of its own previews go on meanwhile. Nobody waits for it
+        # when it is not wanted any more.
+        found: Future[Estimated] = Future()
+        work = threading.Thread(
+            target=_settle,
+            args=(found, lambda: estimate_degradation(shot, tracks=here, side=side)),
+            daemon=True,
+        )
+        work.start()
+        while not wait([found], timeout=0.03).done:
+            yield None
+        yield found.result()
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
         """See Core."""

@@ -12,6 +12,7 @@ import numpy as np
 from app.tasks import Offer, Schedules
 from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import Frame, VideoInfo
+from flair_core.settings import DegradationSettings
 
 WIDTH, HEIGHT, LENGTH = 96, 72, 24
 
@@ -141,6 +142,13 @@ class FakeCore:
     @staticmethod
     def restored(observed, mask, share):
         return np.clip(observed + mask[..., None] * 40 * share, 0, 255).astype(np.uint8)
+
+    def estimate(self, source, index, *, tracks, settings):
+        if not tracks:
+            raise MediaError("There is no face here.")
+        sure = {"scale": 0.95, "kernel": 0.9, "blur": 0.8, "noise": 0.4, "jpeg": 1.0}
+        found = DegradationSettings(scale=8, kernel="gaussian", blur_sigma=2.5, noise=6 / 255)
+        return SimpleNamespace(settings=found, confidence=sure, enlarged=2, frames=range(index, index + 3))
 
     def read_sidecar(self, path):
         return None

@@ -428,6 +428,30 @@ def test_exploring_fills_the_plot_and_a_point_can_be_adopted(qtbot, opened):
     assert strong.fidelity < weak.fidelity
 
 
+def test_the_degradation_is_estimated_in_one_undoable_step_with_its_certainty(qtbot, opened):
+    estimator = opened.parameters.estimator
+    before = opened.session.settings
+    estimator.button.click()
+    assert not estimator.button.isEnabled()
+    qtbot.waitUntil(estimator.button.isEnabled)
+    assert opened.session.settings.degradation.blur_sigma == 2.5
+    assert opened.session.settings.sampler == before.sampler
+    assert "scale 95%" in estimator.words
+    assert "A guess: noise" in estimator.words
+    assert opened.session.undo.count() == 1
+    opened.on_undo()
+    assert opened.session.settings == before
+
+
+def test_an_estimate_without_a_face_says_what_to_do(qtbot, window, clip, core):
+    core.faces = 0
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(window) and window.session.searched == range(LENGTH))
+    window.parameters.estimator.button.click()
+    qtbot.waitUntil(lambda: window.banner.text == "There is no face here.")
+    assert window.parameters.estimator.button.isEnabled()
+
+
 def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
     opened.session.edit("span", span=(0, 5))
     opened.on_prerender()

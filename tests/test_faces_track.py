@@ -11,7 +11,7 @@ from flair_core.errors import ShapeError
 from flair_core.faces import align
 from flair_core.faces.detect import Detection, face_box, load_detector
 from flair_core.faces.mask import ELLIPSE_AXES
-from flair_core.faces.shots import shot_starts
+from flair_core.faces.shots import shot_around, shot_starts
 from flair_core.faces.smooth import Belief, smoothed
 from flair_core.faces.track import Track, track_faces
 from flair_core.faces.tracker import LOOK_BACK
@@ -249,3 +249,17 @@ def test_a_drawn_face_needs_room(box, length):
 def test_a_track_must_fit_together():
     with pytest.raises(ShapeError, match="boxes"):
         Track(0, 0, np.zeros((3, 5, 2)), np.zeros((2, 4)), np.zeros(3))
+
+
+class Film(list):
+    """What is read of a FrameSource."""
+
+    def frames(self, first, last):
+        return iter(self[first:last])
+
+
+def test_the_shot_around_a_frame_ends_at_its_cuts():
+    shots = [skimage.data.coffee(), skimage.data.astronaut(), skimage.data.rocket()]
+    source = Film(Frame(shots[i // 5], i, i, 1) for i in range(15))
+    for index, reach, expected in ((7, 7, range(5, 10)), (0, 3, range(4)), (14, 2, range(12, 15))):
+        assert [frame.index for frame in shot_around(source, index, reach)] == list(expected)

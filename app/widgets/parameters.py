@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.widgets.controls import ChoiceControl, Control, control_for
+from app.widgets.estimator import Estimator
 from app.widgets.schedule_plot import SchedulePlot
 from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, fields
 
@@ -53,6 +54,7 @@ class Parameters(QFrame):
         self._session = session
         self.controls: dict[tuple[str, str], Control] = {}
         self.schedule = SchedulePlot()
+        self.estimator = Estimator()
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 10, 10, 10)
@@ -67,6 +69,7 @@ class Parameters(QFrame):
         frame.setContentsMargins(1, 1, 1, 1)
         frame.addWidget(scroll)
         session.project_changed.connect(self._show)
+        session.clip_changed.connect(lambda: self.estimator.refresh(session.clip is not None))
         self._show()
 
     def _add_section(self, title: str, group: str, names: tuple[str, ...]) -> None:
@@ -84,6 +87,8 @@ class Parameters(QFrame):
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)
+        if title == "Degradation":
+            self._column.addWidget(self.estimator)
 
     def offer(self, choices: Mapping[str, Sequence[str]]) -> None:
         """Offer the networks that are here, by the setting's name."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.frames import Frame
+    from flair_core.video import FrameSource
 
 SMALL = (64, 36)
 LEAST_CORRELATION = 0.5
@@ -52,6 +53,19 @@ def shot_starts(frames: Iterable[Frame]) -> Iterator[int]:
     """Indices of the frames that start a shot, the first one among them."""
     detector = ShotDetector()
     return (frame.index for frame in frames if detector.starts(as_uint8(frame.rgb)))
+
+
+def shot_around(source: FrameSource, index: int, reach: int) -> list[Frame]:
+    """Frame `index` with its neighbours of the same shot, at most `reach` on either side."""
+    detector = ShotDetector()
+    shot: list[Frame] = []
+    for frame in source.frames(max(index - reach, 0), min(index + reach + 1, len(source))):
+        if detector.starts(as_uint8(frame.rgb)):
+            if frame.index > index:
+                break
+            shot.clear()
+        shot.append(frame)
+    return shot
 
 
 def as_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
