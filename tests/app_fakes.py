@@ -148,7 +148,8 @@ class FakeCore:
             raise MediaError("There is no face here.")
         sure = {"scale": 0.95, "kernel": 0.9, "blur": 0.8, "noise": 0.4, "jpeg": 1.0}
         found = DegradationSettings(scale=8, kernel="gaussian", blur_sigma=2.5, noise=6 / 255)
-        return SimpleNamespace(settings=found, confidence=sure, enlarged=2, frames=range(index, index + 3))
+        yield None
+        yield SimpleNamespace(settings=found, confidence=sure, enlarged=2, frames=range(index, index + 3))
 
     def read_sidecar(self, path):
         return None
