@@ -192,8 +192,9 @@ class Background(QObject):
             case MakeDemo(), (path, settings):
                 self.demo_made.emit(path, settings)
             case ReadSidecar(), _ if task.clip == self._session.project.clip:
-                settings = replace(self._session.settings, degradation=event)
-                self._session.edit(self.tr("Use the side-car"), settings=settings)
+                look = self._session.project.look
+                look = replace(look, settings=replace(look.settings, degradation=event))
+                self._session.edit(self.tr("Use the side-car"), look=look)
                 self.said.emit(self.tr("The degradation was read from the file beside the clip."), None)
 
     def _ended(self, task: Task, outcome: Outcome, message: str) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app import preferences
 from app.project import SUFFIX, Project, ProjectError, read, write, write_atomically
 from flair_core.errors import FlairError, SettingsError
-from flair_core.settings import RestorationSettings, read_preset
+from flair_core.look import Look, read_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -179,7 +179,7 @@ class Files(QObject):
         path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open preset"), "", self._preset_files())
         if path:
             try:
-                self._session.edit(self.tr("Open preset"), settings=read_preset(Path(path)))
+                self._session.edit(self.tr("Open preset"), look=read_look(Path(path)))
             except SettingsError as error:
                 self._say(str(error))
 
@@ -190,7 +190,7 @@ class Files(QObject):
         )
         if path:
             try:
-                write_atomically(Path(path), self._session.settings.to_json())
+                write_atomically(Path(path), self._session.project.look.to_json())
             except OSError as error:
                 self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
 
@@ -199,29 +199,29 @@ class Files(QObject):
 
     def on_copy_settings(self) -> None:
         """Put the settings on the clipboard, as the text of a preset."""
-        QGuiApplication.clipboard().setText(self._session.settings.to_json())
+        QGuiApplication.clipboard().setText(self._session.project.look.to_json())
 
     def on_paste_settings(self) -> None:
         """Take settings from the clipboard."""
         try:
-            settings = RestorationSettings.from_json(QGuiApplication.clipboard().text())
+            look = Look.from_json(QGuiApplication.clipboard().text())
         except SettingsError:
             self._say(self.tr("There are no settings on the clipboard. Copy some first."))
             return
-        self._session.edit(self.tr("Paste settings"), settings=settings)
+        self._session.edit(self.tr("Paste settings"), look=look)
 
     def on_reset_settings(self) -> None:
         """Back to the defaults."""
-        self._session.edit(self.tr("Reset settings"), settings=RestorationSettings())
+        self._session.edit(self.tr("Reset settings"), look=Look())
 
     def on_swap_settings(self) -> None:
         """Compare two settings: the first time B is the same as A, and may then be changed."""
         session = self._session
-        other, session.other = session.other, session.settings
+        other, session.other = session.other, session.project.look
         if other is None:
             self._say(self.tr("These settings are kept as A. Change them, then press B to go to and fro."))
         else:
-            session.edit(self.tr("Swap A and B"), settings=other)
+            session.edit(self.tr("Swap A and B"), look=other)
 
     # --- after a crash --------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ from app.widgets.viewer import FaceBox, Viewer, ViewMode
 from app.widgets.welcome import Welcome
 from app.worker import Worker
 from flair_core.jobs import DrawnFace, State
+from flair_core.look import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -335,7 +336,8 @@ class MainWindow(QMainWindow):
 
     def _adopt(self, sampler: object) -> None:
         settings = dataclasses.replace(self.session.settings, sampler=sampler)
-        self.session.edit(self.tr("Adopt a point"), settings=settings)
+        look = dataclasses.replace(self.session.project.look, settings=settings)
+        self.session.edit(self.tr("Adopt a point"), look=look)
 
     # --- faces ----------------------------------------------------------------------------------
 
@@ -594,7 +596,7 @@ class MainWindow(QMainWindow):
         self.files.on_open_demo()
 
     def _open_demo(self, path: Path, settings: RestorationSettings) -> None:
-        self.files.open_project(Project(clip=path, settings=settings))
+        self.files.open_project(Project(clip=path, look=Look(settings)))
 
     def _show_offer(self, offer: Offer) -> None:
         self.status.show_device(offer.device)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.tasks import PreviewRequest, PreviewResult
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from pathlib import Path
 
     from app.session import Session
@@ -22,40 +23,53 @@ CACHE_BYTES = 768 * 2**20
 
 
 class PreviewCache:
-    """Finished previews by everything that decided them, the ones used last."""
+    """Finished previews by what decided them, the ones used last.
+
+    That is how the frames that a picture was made of look and are to be restored, and nothing else: an edit far
+    from a frame leaves it as it is.
+    """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._results: OrderedDict[PreviewRequest, PreviewResult] = OrderedDict()
+        self._results: OrderedDict[Hashable, PreviewResult] = OrderedDict()
+        self._windows: dict[tuple[Path, int], set[range]] = {}
+        """Of which frames pictures of a frame were made."""
         self._limit, self._bytes = limit, 0
 
     def get(self, request: PreviewRequest) -> PreviewResult | None:
-        """The result of an equal request."""
-        if request in self._results:
-            self._results.move_to_end(request)
-        return self._results.get(request)
+        """The result of a request for the same picture."""
+        for window in self._windows.get((request.clip, request.index), ()):
+            key = request.seen_by(window)
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        return None
 
     def put(self, result: PreviewResult) -> None:
         """Keep a complete result; the one with stages, if it comes twice."""
-        old = self._results.get(result.request)
+        request, window = result.request, result.preview.window
+        key = request.seen_by(window)
+        old = self._results.get(key)
         if old is not None:
             if old.stages and not result.stages:
                 return
             self._bytes -= old.nbytes
-        self._results[result.request] = result
+        self._windows.setdefault((request.clip, request.index), set()).add(window)
+        self._results[key] = result
         self._bytes += result.nbytes
         while self._bytes > self._limit and len(self._results) > 1:
             self._bytes -= self._results.popitem(last=False)[1].nbytes
 
     def frames_of(self, clip: Path) -> set[int]:
         """Frames of a clip of which there is any result."""
-        return {request.index for request in self._results if request.clip == clip}
+        results = self._results.values()
+        return {result.request.index for result in results if result.request.clip == clip}
 
     def like(self, request: PreviewRequest) -> dict[int, PreviewResult]:
-        """Results that differ from `request` in nothing but the frame, by frame."""
+        """Results of other frames under the same look, by frame."""
         return {
-            result.request.index: result
-            for result in self._results.values()
-            if replace(request, index=result.request.index) == result.request
+            index: result
+            for index in self.frames_of(request.clip)
+            if (result := self.get(replace(request, index=index))) is not None
         }
 
 
@@ -90,15 +104,14 @@ class PreviewController(QObject):
         session = self._session
         if session.clip is None:
             return None
-        settings = session.settings
         tracks = None
-        if settings.faces.aligned:
+        if session.settings.faces.aligned:
             tracks = ()
         elif index in session.searched:
             kept = (track for track in session.tracks if track.id not in session.project.left_out)
             # The step strip shows the first face: let that be the one clicked.
             tracks = tuple(sorted(kept, key=lambda track: track.id != session.selected))
-        return PreviewRequest(session.clip.path, index, tracks, session.project.drawn, settings)
+        return PreviewRequest(session.clip.path, index, tracks, session.project.drawn, session.project.look)
 
     def restart(self) -> None:
         """Show the current frame from the cache, or preview it in a moment."""

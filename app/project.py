@@ -10,7 +10,7 @@ from typing import Any
 
 from flair_core.errors import FlairError
 from flair_core.jobs import DrawnFace
-from flair_core.settings import RestorationSettings
+from flair_core.look import Look
 
 VERSION = 1
 SUFFIX = ".flair"
@@ -27,7 +27,8 @@ class Project:
     clip: Path | None = None
     span: tuple[int, int] | None = None
     """First and last frame that count; None for the whole clip."""
-    settings: RestorationSettings = field(default_factory=RestorationSettings)
+    look: Look = field(default_factory=Look)
+    """Settings, over time and per face."""
     drawn: tuple[DrawnFace, ...] = ()
     left_out: frozenset[int] = frozenset()
     """Faces, by number, that stay as they were filmed."""
@@ -43,7 +44,7 @@ def dump(project: Project, folder: Path) -> str:
             "version": VERSION,
             "clip": _relative(project.clip, folder) if project.clip else None,
             "span": project.span,
-            "settings": json.loads(project.settings.to_json()),
+            "settings": project.look.to_dict(),
             "drawn": [face._asdict() for face in project.drawn],
             "left_out": sorted(project.left_out),
         },
@@ -65,7 +66,7 @@ def parse(text: str, folder: Path) -> Project:
         return Project(
             clip=(folder / clip).resolve() if clip else None,
             span=(int(span[0]), int(span[1])) if span else None,
-            settings=RestorationSettings.from_json(json.dumps(data.pop("settings"))),
+            look=Look.from_json(json.dumps(data.pop("settings"))),
             drawn=tuple(
                 DrawnFace(tuple(map(float, face["box"])), int(face["first"]), int(face["last"]))
                 for face in data.pop("drawn", [])

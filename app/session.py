@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flair_core.faces.track import Track
     from flair_core.frames import VideoInfo
+    from flair_core.look import Look
     from flair_core.settings import RestorationSettings
 
 
@@ -76,15 +77,15 @@ class Session(QObject):
         """Frames that the search for faces has covered."""
         self.selected: int | None = None
         """Number of the face that the user clicked."""
-        self.other: RestorationSettings | None = None
+        self.other: Look | None = None
         """The settings B, to be compared with those of the project."""
         self.undo = QUndoStack(self)
         self.undo.cleanChanged.connect(self.title_changed)
 
     @property
     def settings(self) -> RestorationSettings:
-        """Of the project."""
-        return self.project.settings
+        """Of the clip, where no keyframe, shot or face has others."""
+        return self.project.look.settings
 
     @property
     def span(self) -> range:
@@ -127,7 +128,9 @@ class Session(QObject):
         """Change one setting, undoably. Raises SettingsError when it is outside its limits."""
         edited = changed(getattr(self.settings, group), **{name: value})
         settings = dataclasses.replace(self.settings, **{group: edited})
-        self.edit(text, subject=f"{group}.{name}", settings=settings)
+        self.edit(
+            text, subject=f"{group}.{name}", look=dataclasses.replace(self.project.look, settings=settings)
+        )
 
     def adopt(self, project: Project) -> None:
         """Swap the project; only undo commands call this."""
@@ -171,4 +174,4 @@ class Session(QObject):
 
 def _finder(project: Project) -> object:
     """What decides which faces are found."""
-    return project.clip, project.settings.faces.detector
+    return project.clip, project.look.settings.faces.detector

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
+    from flair_core.look import Look
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, RestorationSettings
     from flair_core.video import FrameSource
@@ -65,7 +66,7 @@ class Core(Protocol):
         index: int,
         *,
         tracks: Sequence[Track],
-        settings: RestorationSettings,
+        look: Look,
         again: bool,
     ) -> Iterator[Preview]:
         """One frame, restored step by step; not `again`, if it was restored before: then the last step only."""
@@ -105,13 +106,28 @@ class PreviewRequest:
     tracks: tuple[Track, ...] | None
     """Faces to restore; None when the search has not come here yet."""
     drawn: tuple[DrawnFace, ...]
-    settings: RestorationSettings
+    look: Look
+
+    @property
+    def settings(self) -> RestorationSettings:
+        """Those of the first face, which the step strip and the plot of the schedules show."""
+        return self.look.resolve(self.index, next(self._numbers(), None))
+
+    def _numbers(self) -> Iterator[int]:
+        """Of the faces in this frame."""
+        yield from (track.id for track in self.tracks or () if track.covers(self.index))
+        yield from (-1 - at for at, face in enumerate(self.drawn) if face.first <= self.index <= face.last)
+
+    def seen_by(self, window: range) -> Hashable:
+        """Equal for requests of the same picture, if that was made of these frames."""
+        faces = [*(track.id for track in self.tracks or ()), *(-1 - at for at in range(len(self.drawn)))]
+        return self.clip, self.index, self.tracks, self.drawn, self.look.seen_by(window, faces)
 
     def faces(self, core: Core, source: FrameSource) -> tuple[Track, ...]:
         """The faces to restore; where the search has not come yet, the frame is searched now."""
         tracks = self.tracks
         if tracks is None:
-            *_, found = core.find_tracks(source, self.settings, span=range(self.index, self.index + 1))
+            *_, found = core.find_tracks(source, self.look.settings, span=range(self.index, self.index + 1))
             tracks = tuple(found)
         return (*tracks, *drawn_tracks(core, self.drawn))
 
@@ -121,7 +137,7 @@ class PreviewRequest:
         schedules = core.schedules(self.settings)
         stages: tuple[Stages, ...] = ()
         begun = time.perf_counter()
-        for preview in core.preview(source, self.index, tracks=faces, settings=self.settings, again=again):
+        for preview in core.preview(source, self.index, tracks=faces, look=self.look, again=again):
             every = -(-preview.steps // MOST_STRIPS)
             if preview.stages and (preview.step % every == 0 or preview.step == preview.steps):
                 stages = (*stages, Stages(preview.step, preview.stages))
@@ -278,15 +294,13 @@ class Explore:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        settings = self.request.settings
-        grid = [
-            replace(settings.sampler, steps=steps, w_tau=w_tau)
-            for steps in self.steps
-            for w_tau in self.w_taus
-        ]
+        now = self.request.settings.sampler
+        grid = [(steps, w_tau) for steps in self.steps for w_tau in self.w_taus]
         with core.open_source(self.request.clip) as source:
-            for sampler in dict.fromkeys([settings.sampler, *grid]):  # where one stands comes first
-                request = replace(self.request, settings=replace(settings, sampler=sampler))
+            for steps, w_tau in dict.fromkeys(
+                [(now.steps, now.w_tau), *grid]
+            ):  # where one stands comes first
+                request = replace(self.request, look=self.request.look.everywhere(steps=steps, w_tau=w_tau))
                 for result in request.run(core, source):
                     yield Point.of(result) if result.complete else None
 
@@ -323,12 +337,11 @@ class Doubt:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        settings = self.request.settings
+        seed = self.request.settings.sampler.seed
         mean, total = np.float32(0), np.float32(0)
         with core.open_source(self.request.clip) as source:
             for count in range(1, self.seeds + 1):
-                sampler = replace(settings.sampler, seed=settings.sampler.seed + count - 1)
-                request = replace(self.request, settings=replace(settings, sampler=sampler))
+                request = replace(self.request, look=self.request.look.everywhere(seed=seed + count - 1))
                 frame = np.float32(0)
                 for result in request.run(core, source):
                     frame = result.preview.frame.astype(np.float32)

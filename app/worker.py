@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
+    from flair_core.look import Look
     from flair_core.recipe import Models
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, RestorationSettings
@@ -305,14 +306,12 @@ class RestorationCore:
         index: int,
         *,
         tracks: Sequence[Track],
-        settings: RestorationSettings,
+        look: Look,
         again: bool,
     ) -> Iterator[Preview]:
         """See Core."""
-        models, kept = self._models(settings), None if again else self._cache
-        return self._restore.preview(
-            source, index, tracks=tracks, settings=settings, models=models, cache=kept
-        )
+        kept = None if again else self._cache
+        return self._restore.preview(source, index, tracks=tracks, look=look, load=self._models, cache=kept)
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """See Core."""

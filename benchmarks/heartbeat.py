@@ -112,7 +112,7 @@ def walk(window: MainWindow, beat: Heartbeat, folder: Path) -> None:
     beat.report("previewing, K = 5", first_pixels_ms=round(max(first), 1), whole_ms=round(max(whole), 1))
     output = folder / "out.mp4"
     project = window.session.project
-    window.queue.add(Request(source=project.clip, output=output, settings=project.settings, span=range(8)))
+    window.queue.add(Request(source=project.clip, output=output, look=project.look, span=range(8)))
     beat.report("exporting 8 frames", took_ms=wait(output.exists))
 
 

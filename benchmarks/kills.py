@@ -30,6 +30,7 @@ from flair_core.cache import Cache
 from flair_core.enhancers.base import Unchanged
 from flair_core.frames import Frame, VideoInfo
 from flair_core.jobs import DrawnFace, Jobs, Request, State
+from flair_core.look import Look
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import RestorationSettings, SamplerSettings
@@ -113,7 +114,7 @@ class Bench:
         self._request = Request(
             source=clip,
             output=folder / "out.mp4",
-            settings=RestorationSettings(sampler=SamplerSettings(steps=STEPS)),
+            look=Look(RestorationSettings(sampler=SamplerSettings(steps=STEPS))),
             device="cpu",
             drawn=(DrawnFace((40, 20, 110, 110), 0, FRAMES - 1), DrawnFace((5, 5, 35, 45), 10, 20)),
         )

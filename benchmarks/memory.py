@@ -29,6 +29,7 @@ def peak_megabytes(frames: int) -> float:
     from flair_core.enhancers.base import Unchanged
     from flair_core.faces.track import Track
     from flair_core.frames import Frame, VideoInfo
+    from flair_core.look import Look
     from flair_core.recipe import Models
     from flair_core.restore import open_output, restore
     from flair_core.schedule import NoiseSchedule
@@ -58,7 +59,9 @@ def peak_megabytes(frames: int) -> float:
             track = Track.fixed((500, 200, 700, 460), 0, frames)
             span = range(len(source))
             with open_output(Path(folder) / "out.mp4", source, settings, span) as sink:
-                for _ in restore(source, sink, tracks=[track], settings=settings, models=models, span=span):
+                for _ in restore(
+                    source, sink, tracks=[track], look=Look(settings), load=lambda _: models, span=span
+                ):
                     pass
                 sink.commit()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -19,6 +19,7 @@ import torch
 from flair_core import devices, video
 from flair_core.demo import SETTINGS, make_demo
 from flair_core.denoisers.base import Condition
+from flair_core.look import Look
 from flair_core.restore import find_tracks, load_models, preview
 from flair_core.settings import RestorationSettings, SamplerSettings
 
@@ -38,7 +39,7 @@ def main() -> None:
         first, last = [], []
         for index in range(arguments.repeats + 1):
             begun = time.perf_counter()
-            states = preview(source, index, tracks=tracks, settings=settings, models=models)
+            states = preview(source, index, tracks=tracks, look=Look(settings), load=lambda _: models)
             next(states)
             first.append(time.perf_counter() - begun)
             list(states)

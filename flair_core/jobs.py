@@ -20,7 +20,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from flair_core.errors import FlairError, JobError
-from flair_core.settings import RestorationSettings
+from flair_core.look import Look
 
 FORMAT = 1
 """Of the table; a later program may need another."""
@@ -72,7 +72,7 @@ class Request:
 
     source: Path
     output: Path
-    settings: RestorationSettings
+    look: Look
     span: range | None = None
     """Frames to restore; None for all."""
     codec: str | None = None
@@ -92,7 +92,7 @@ class Request:
         data = {
             "source": str(self.source),
             "output": str(self.output),
-            "settings": json.loads(self.settings.to_json()),
+            "settings": self.look.to_dict(),
             "span": _ends(self.span),
             "searched": _ends(self.searched),
             "codec": self.codec,
@@ -111,7 +111,7 @@ class Request:
         return cls(
             source=Path(data["source"]),
             output=Path(data["output"]),
-            settings=RestorationSettings.from_json(json.dumps(data["settings"])),
+            look=Look.from_json(json.dumps(data["settings"])),
             span=None if data["span"] is None else range(*data["span"]),
             searched=None if data["searched"] is None else range(*data["searched"]),
             codec=data["codec"],

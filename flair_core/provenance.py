@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flair_core.faces.track import Track
-    from flair_core.settings import RestorationSettings
+    from flair_core.look import Look
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av")
 """Their versions may change pixels."""
@@ -93,7 +93,7 @@ def record(
     source: Path,
     output: Path,
     span: range,
-    settings: RestorationSettings,
+    look: Look,
     networks: Mapping[str, str],
     device: str,
     tracks: Sequence[Track],
@@ -113,7 +113,7 @@ def record(
         "source": _described(source),
         "output": _described(output),
         "frames": {"first": span.start, "last": span.stop - 1},
-        "settings": json.loads(settings.to_json()),
+        "settings": look.to_dict(),
         "weights": dict(networks),
         "faces": [{"id": face.id, "first": face.first, "frames": len(face)} for face in tracks],
         "residual": {str(index): float(f"{value:.4g}") for index, value in residual.items()},

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from flair_core.cache import Cache
     from flair_core.jobs import Job, Jobs, Request
+    from flair_core.recipe import Models
+    from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
 NO_FACE = "No face was found; the clip is copied unchanged. If the whole frame is one face, call it aligned."
@@ -51,19 +53,27 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
 
     The outputs appear when all is done, or not at all.
     """
-    settings, span = request.settings, _span(request, source)
+    look, span = request.look, _span(request, source)
     clip = provenance.fingerprint(source.path)
     notes: list[str] = []
     residual: dict[int, float] = {}
     with _there(source.path), ExitStack() as opened:
-        out = restore.open_output(request.output, source, settings, span, request.codec)
+        out = restore.open_output(request.output, source, look.settings, span, request.codec)
         sink = opened.enter_context(out)
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         device = devices.pick(request.device)
-        models = restore.load_models(settings, device)
+        networks: dict[str, str] = {}
+
+        def load(settings: RestorationSettings) -> Models:
+            models = restore.load_models(settings, device)
+            networks.update(models.weights)
+            return models
+
+        for needed in look.turns(span):
+            load(needed)  # what is missing is missed now, not in the middle
         tracks = yield from _tracks(request, source, span, cache)
         for progress in restore.restore(
-            source, sink, tracks=tracks, settings=settings, models=models, span=span, cache=cache, matte=matte
+            source, sink, tracks=tracks, look=look, load=load, span=span, cache=cache, matte=matte
         ):
             residual[progress.index] = progress.residual
             notes += progress.notes
@@ -74,7 +84,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         sink.commit()
         if matte:
             matte.commit()
-    late = (*([] if tracks or settings.faces.aligned else [NO_FACE]), *source.notes, *sink.notes)
+    late = (*([] if tracks or look.settings.faces.aligned else [NO_FACE]), *source.notes, *sink.notes)
     if request.sidecar:
         provenance.write_sidecar(
             request.output,
@@ -82,8 +92,8 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
                 source=source.path,
                 output=request.output,
                 span=span,
-                settings=settings,
-                networks=models.weights,
+                look=look,
+                networks=networks,
                 device=devices.describe(device),
                 tracks=tracks,
                 residual=residual,
@@ -120,7 +130,7 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     assert request.matte is not None
     if request.matte == request.output:
         raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
-    width, height = restore.output_size(source, request.settings)
+    width, height = restore.output_size(source, request.look.settings)
     codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
     return video.open_sink(request.matte, like=source.info, width=width, height=height, codec=codec)
 
@@ -133,7 +143,9 @@ def _tracks(
         Track.fixed(face.box, face.first, face.last - face.first + 1, id=-1 - at)
         for at, face in enumerate(request.drawn)
     ]
-    for found in restore.find_tracks(source, request.settings, span=request.searched or span, cache=cache):
+    for found in restore.find_tracks(
+        source, request.look.settings, span=request.searched or span, cache=cache
+    ):
         if isinstance(found, Progress):
             yield found
         else:

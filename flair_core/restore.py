@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,10 +25,10 @@ from flair_core.faces import align, match, paste
 from flair_core.faces.parse import Parser
 from flair_core.frames import to_float, to_uint8
 from flair_core.progress import Progress
-from flair_core.recipe import Models, operator
-from flair_core.restored import Face, FaceRestorer, Restored
+from flair_core.recipe import Estimate, Models, operator
+from flair_core.restored import Face, FaceRestorer, Load, Restored
 from flair_core.search import find_tracks
-from flair_core.windows import windows
+from flair_core.windows import Window, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from flair_core.cache import Cache
     from flair_core.faces.track import Track
     from flair_core.frames import Frame
+    from flair_core.look import Look
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
@@ -76,6 +77,8 @@ class Preview:
     """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
     residual_map: NDArray[np.float32]
     """(H, W) the same of each pixel, as coarse as y; 0 where the restoration does not show."""
+    window: range
+    """The frames that it was made of: what they look like and their settings decide the picture."""
 
 
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
@@ -85,13 +88,18 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     return _models(settings.sampler.model, enhancer, settings.faces.mask, device)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _models(model: str, enhancer: str, mask: str, device: torch.device) -> Models:
-    denoiser, restorer = load_denoiser(model, device), load_enhancer(enhancer, device)
-    parser = None if mask == "landmarks" else Parser(mask, device=device)
+    denoiser, restorer = _denoiser(model, device), _enhancer(enhancer, device)
+    parser = None if mask == "landmarks" else _parser(mask, device=device)
     hashes = {name: provenance.weights_hash(name) for name in (model, enhancer)}
     known = {name: found for name, found in hashes.items() if found}
     return Models(denoiser, restorer, device, known, parser)
+
+
+_denoiser = lru_cache(maxsize=2)(load_denoiser)
+_enhancer = lru_cache(maxsize=2)(load_enhancer)
+_parser = lru_cache(maxsize=1)(Parser)
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:
@@ -105,33 +113,34 @@ def restore(
     sink: FrameSink,
     *,
     tracks: Sequence[Track],
-    settings: RestorationSettings,
-    models: Models,
+    look: Look,
+    load: Load,
     span: range,
     cache: Cache | None = None,
     matte: FrameSink | None = None,
 ) -> Iterator[Progress]:
     """Restore frames of `span` into `sink` (the caller commits it); holds one window of frames in memory.
 
+    load: gives the networks for some settings.
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
     """
     notes: list[str] = []
-    restorer = FaceRestorer(settings, models, cache, notes)
+    restorer = FaceRestorer(load, cache, notes)
     incoming = source.frames(span.start, span.stop)
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
-    for window in windows(span.start, span.stop, models.denoiser.window, _overlap(models)):
+    for window in _windows(span, look, load):
         before = frames[len(frames) - window.overlap :]
         frames = before + list(islice(incoming, window.last - window.fresh))
         if len(frames) == len(before):
             return
-        faces = _faces(frames, tracks, settings, models)
+        faces = _faces(frames, window, tracks, look, load)
         results = [(face, restorer.restored(face, _previous(face, results))) for face in faces]
         for frame in frames[len(before) :]:
-            rgb = _composite(frame, results, settings)
+            rgb = _composite(frame, results, look.settings)
             sink.write(replace(frame, rgb=rgb))
             if matte:
-                shown = _shown(frame, results, settings, rgb.shape[:2])
+                shown = _shown(frame, results, look.settings, rgb.shape[:2])
                 matte.write(replace(frame, rgb=_grey(shown)))
             done, residual = frame.index - span.start + 1, _residual(frame, results)
             yield Progress(done, len(span), frame.index, rgb, residual, notes=tuple(notes))
@@ -143,8 +152,8 @@ def preview(
     index: int,
     *,
     tracks: Sequence[Track],
-    settings: RestorationSettings,
-    models: Models,
+    look: Look,
+    load: Load,
     cache: Cache | None = None,
 ) -> Iterator[Preview]:
     """Restore one frame, step by step. Its window is the one in which `restore` over the whole clip has it.
@@ -152,33 +161,44 @@ def preview(
     What is in the cache comes at once, as the last step and without stages. Windows of a video network also lean
     on the frames of the window before; here they do not, since that would mean to restore the clip up to there.
     """
-    every = windows(0, len(source), models.denoiser.window, _overlap(models))
+    shot, length = look.shot_at(index), len(source)
+    every = _windows(range(shot.start, min(shot.stop, length)), look, load)
     window = next(window for window in every if index < window.last)
     frames = list(source.frames(window.first, window.last))
     frame = frames[index - window.first]
-    width, height = output_size(source, settings)
+    width, height = output_size(source, look.settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
-    faces = [face for face in _faces(frames, tracks, settings, models) if index in face.span]
+    faces = [face for face in _faces(frames, window, tracks, look, load) if index in face.span]
 
     def after(step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, torch.Tensor]) -> Preview:
         results = list(zip(faces, made, strict=True))
         first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
-        rgb = _composite(frame, results, settings)
-        shown = _shown(frame, results, settings, (height, width))
-        wrong = _residual_map(frame, results, settings, models, (height, width))
-        return Preview(step, steps, observed, rgb, shown, first_face, _residual(frame, results), wrong)
+        rgb = _composite(frame, results, look.settings)
+        shown = _shown(frame, results, look.settings, (height, width))
+        wrong = _residual_map(frame, results, look.settings, load, (height, width))
+        residual, seen = _residual(frame, results), range(window.first, window.last)
+        return Preview(step, steps, observed, rgb, shown, first_face, residual, wrong, seen)
 
-    restorer = FaceRestorer(settings, models, cache, [])
+    restorer = FaceRestorer(load, cache, [])
     known = [found for found in map(restorer.known, faces) if found is not None]
+    steps = max((face.settings.sampler.steps * face.settings.sampler.samples for face in faces), default=1)
     if len(known) == len(faces):
-        steps = settings.sampler.steps * settings.sampler.samples if faces else 1
         yield after(steps, steps, known, {})
         return
-    for states in zip(*map(restorer.steps, faces), strict=True):
-        last = states[0].step == states[0].steps
-        make = restorer.keep if last else restorer.seen
+    states: list[Estimate] = []
+    for step, latest in enumerate(zip_longest(*map(restorer.steps, faces)), 1):
+        # A face with fewer steps waits for the others.
+        states = [new or old for new, old in zip_longest(latest, states)]
+        make = restorer.keep if step == steps else restorer.seen
         made = [make(face, state) for face, state in zip(faces, states, strict=True)]
-        yield after(states[0].step, states[0].steps, made, states[0].stages)
+        yield after(step, steps, made, states[0].stages)
+
+
+def _windows(span: range, look: Look, load: Load) -> Iterator[Window]:
+    """The windows of a span; none reaches from one shot into the next."""
+    for part in look.parts(span):
+        models = load(look.resolve(part.start))
+        yield from windows(part.start, part.stop, models.denoiser.window, _overlap(models))
 
 
 def _overlap(models: Models) -> int:
@@ -195,25 +215,28 @@ def _previous(face: Face, results: Sequence[tuple[Face, Restored]]) -> torch.Ten
 
 
 def _faces(
-    frames: Sequence[Frame], tracks: Sequence[Track], settings: RestorationSettings, models: Models
+    frames: Sequence[Frame], window: Window, tracks: Sequence[Track], look: Look, load: Load
 ) -> list[Face]:
-    """The faces of a window and what is observed of them."""
-    scale = settings.degradation.scale
-    if settings.faces.aligned:
-        y = torch.stack([to_float(frame.rgb) for frame in frames])
-        return [Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None)]
-    side = models.denoiser.size
+    """The faces of a window, what is observed of them, and their settings: those of the middle new frame."""
+    middle = (window.fresh + window.last - 1) // 2
+    if look.settings.faces.aligned:
+        settings = look.resolve(middle)
+        y, scale = torch.stack([to_float(frame.rgb) for frame in frames]), settings.degradation.scale
+        return [Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None, settings)]
     faces = []
     for track in tracks:
         seen = [frame for frame in frames if track.covers(frame.index)]
         if not seen:
             continue
+        settings = look.resolve(middle, track.id)
+        side, scale = load(settings).denoiser.size, settings.degradation.scale
         landmarks = [track.at(frame.index) for frame in seen]
         small = [align.similarity(points, side // scale) for points in landmarks]
         crops = [align.crop(frame.rgb, to_y, side // scale) for frame, to_y in zip(seen, small, strict=True)]
         matrices = [align.similarity(points, side) for points in landmarks]
         inside = np.stack([align.transform(*pair) for pair in zip(matrices, landmarks, strict=True)])
-        faces.append(Face(seen[0].index, torch.stack(crops), (side, side), matrices, track.id, inside))
+        y, size = torch.stack(crops), (side, side)
+        faces.append(Face(seen[0].index, y, size, matrices, settings, track.id, inside))
     return faces
 
 
@@ -229,14 +252,14 @@ def _composite(
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            x0 = _matched(restored.x0[at], frame, face, settings)
+            x0 = _matched(restored.x0[at], frame, face)
             paste.paste_into(canvas, rgb, x0, face.matrices[at], restored.mask[at])
     return canvas
 
 
-def _matched(x0: torch.Tensor, frame: Frame, face: Face, settings: RestorationSettings) -> torch.Tensor:
+def _matched(x0: torch.Tensor, frame: Frame, face: Face) -> torch.Tensor:
     """A restored face (3, S, S) with the colour and grain of the frame, as far as that is wanted."""
-    faces = settings.faces
+    faces = face.settings.faces
     if face.matrices is None or not (faces.match_colour or faces.grain > 0):
         return x0
     matrix = face.matrices[frame.index - face.first]
@@ -245,7 +268,7 @@ def _matched(x0: torch.Tensor, frame: Frame, face: Face, settings: RestorationSe
         x0 = match.with_colour_of(x0, observed)
     if faces.grain > 0:
         # Of its own for every frame and face, whenever and in whatever part of the clip it is made.
-        drawn = np.random.SeedSequence([settings.sampler.seed, frame.index, (face.track or 0) % 2**32])
+        drawn = np.random.SeedSequence([face.settings.sampler.seed, frame.index, (face.track or 0) % 2**32])
         rng = torch.Generator().manual_seed(int(drawn.generate_state(1)[0]))
         x0 = match.with_grain_of(x0, observed, align.zoom(matrix), faces.grain, rng)
     return x0
@@ -294,15 +317,16 @@ def _residual_map(
     frame: Frame,
     results: Sequence[tuple[Face, Restored]],
     settings: RestorationSettings,
-    models: Models,
+    load: Load,
     size: tuple[int, int],
 ) -> NDArray[np.float32]:
     """Root mean square over the colours of A x̂ − y, (H, W) = size, in 8-bit levels."""
     wrong = np.zeros(size, np.float32)
     for face, made in results:
         at = slice(frame.index - face.first, frame.index - face.first + 1)
-        A = operator(settings, face.size, models.device)
-        error = A.forward(made.x0[at].to(models.device)) - face.y[at].to(models.device)
+        device = load(face.settings).device
+        A = operator(face.settings, face.size, device)
+        error = A.forward(made.x0[at].to(device)) - face.y[at].to(device)
         levels = 127.5 * error[0].square().mean(0).sqrt().float().cpu().numpy()
         coarse = cv2.resize(levels, face.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
         if face.matrices is None:

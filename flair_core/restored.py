@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from flair_core.faces import align
 from flair_core.frames import to_float, to_uint16
 from flair_core.masks import Masks
 from flair_core.recipe import Estimate, Models, estimate
+from flair_core.settings import RestorationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.cache import Arrays, Cache
-    from flair_core.settings import RestorationSettings
 
+Load = Callable[[RestorationSettings], Models]
+"""The networks for some settings."""
 SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """How PyTorch's allocators say it where there is no exception of its own."""
 
@@ -43,6 +45,7 @@ class Face:
     """(H, W) of x."""
     matrices: Sequence[align.Points] | None
     """From frame to face; None when the frame is the face."""
+    settings: RestorationSettings
     track: int | None = None
     """Of which track it is; None when the frame is the face."""
     landmarks: NDArray[np.float64] | None = None
@@ -57,7 +60,8 @@ class Face:
         """The face in some consecutive frames of the window."""
         matrices = None if self.matrices is None else self.matrices[frames]
         landmarks = None if self.landmarks is None else self.landmarks[frames]
-        return Face(self.first + frames.start, self.y[frames], self.size, matrices, self.track, landmarks)
+        first = self.first + frames.start
+        return replace(self, first=first, y=self.y[frames], matrices=matrices, landmarks=landmarks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +77,13 @@ class Restored:
 
 
 class FaceRestorer:
-    """Restores the faces of one run. `notes` hears what a person should know, one sentence each."""
+    """Restores the faces of one run, each with its settings and the networks that `load` has for them.
 
-    def __init__(
-        self, settings: RestorationSettings, models: Models, kept: Cache | None, notes: list[str]
-    ) -> None:
-        self._settings, self._models, self._kept, self._notes = settings, models, kept, notes
+    `notes` hears what a person should know, one sentence each.
+    """
+
+    def __init__(self, load: Load, kept: Cache | None, notes: list[str]) -> None:
+        self._load, self._kept, self._notes = load, kept, notes
         self._most: int | None = None
         """Frames that memory has room for, once it was too short."""
 
@@ -109,11 +114,9 @@ class FaceRestorer:
 
     def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""
-        masks = self._masks(face)
+        models, masks = self._load(face.settings), self._masks(face)
         mask = None if masks is None else masks.weight
-        run = estimate(
-            face.y, face.size, self._settings, self._models, mask, first=face.first, previous=previous
-        )
+        run = estimate(face.y, face.size, face.settings, models, mask, first=face.first, previous=previous)
         try:
             yield from run
         except (RuntimeError, MemoryError) as error:
@@ -122,11 +125,11 @@ class FaceRestorer:
         else:
             return
         # Only here, outside of `except`, the failed step's tensors are free.
-        if self._models.device.type == "cuda":
+        if models.device.type == "cuda":
             torch.cuda.empty_cache()
         height, width = face.size
         raise OutOfMemory(
-            f"The memory of device {self._models.device.type} does not suffice for {len(face.y)} faces of "
+            f"The memory of device {models.device.type} does not suffice for {len(face.y)} faces of "
             f"{width} × {height} pixels. Close other programs, or choose the device cpu."
         )
 
@@ -159,7 +162,7 @@ class FaceRestorer:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
             return Restored(x0, error, masks.replaced(x0))
-        entry = cache.key(of=key, **self._mask_parts(masks))
+        entry = cache.key(of=key, **self._mask_parts(face, masks))
         kept = self._kept.get(entry)
         if kept is None:
             kept = {"mask": masks.replaced(x0)}
@@ -168,30 +171,32 @@ class FaceRestorer:
 
     def _masks(self, face: Face) -> Masks | None:
         """None when G works everywhere, and the face is not put into a frame."""
+        parser = self._load(face.settings).parser
         if face.landmarks is not None:
-            return Masks(face.landmarks, self._settings, self._models.parser)
-        sampler, (height, width) = self._settings.sampler, face.size
-        everywhere = self._models.parser is None and sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1
+            return Masks(face.landmarks, face.settings, parser)
+        sampler, (height, width) = face.settings.sampler, face.size
+        everywhere = parser is None and sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1
         if everywhere or height != width:
             return None
-        return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), self._settings, self._models.parser)
+        return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), face.settings, parser)
 
-    def _mask_parts(self, masks: Masks | None) -> dict[str, object]:
+    def _mask_parts(self, face: Face, masks: Masks | None) -> dict[str, object]:
         """All that masks depend on, beside x0; for a key."""
         if masks is None:
             return {"mask": None}
-        faces = self._settings.faces
+        faces = face.settings.faces
         mask = {name: getattr(faces, name) for name in ("feather", "hair", "neck", "glasses", "occluders")}
-        mask["parser"] = None if masks.parser is None else self._identity(faces.mask, masks.parser)
+        models = self._load(face.settings)
+        mask["parser"] = None if masks.parser is None else _identity(models, faces.mask, masks.parser)
         return {"landmarks": masks.landmarks, "mask": mask}
 
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on. Without enhancement that is neither the enhancer nor the mask."""
-        sampler = asdict(self._settings.sampler)
-        networks = {"model": self._identity(sampler.pop("model"), self._models.denoiser)}
+        models, sampler = self._load(face.settings), asdict(face.settings.sampler)
+        networks = {"model": _identity(models, sampler.pop("model"), models.denoiser)}
         masks = None
         if sampler["w_tau"] > 0:
-            networks["enhancer"] = self._identity(sampler["enhancer"], self._models.enhancer)
+            networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)
             masks = self._masks(face)
         else:
             for name in ("enhancer", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
@@ -200,19 +205,20 @@ class FaceRestorer:
             y=face.y.numpy(),
             size=face.size,
             # Noise of their own makes the results of video networks depend on where a frame stands.
-            first=face.first if self._models.denoiser.window > 1 else None,
+            first=face.first if models.denoiser.window > 1 else None,
             previous=None if previous is None else previous.numpy(),
             aligned=face.matrices is None,
-            degradation=asdict(self._settings.degradation),
+            degradation=asdict(face.settings.degradation),
             sampler=sampler,
             networks=networks,
-            **self._mask_parts(masks),
-            device=devices.describe(self._models.device),
+            **self._mask_parts(face, masks),
+            device=devices.describe(models.device),
             code=provenance.code_version(),
         )
 
-    def _identity(self, name: str, network: object) -> str:
-        return f"{type(network).__qualname__} {self._models.weights.get(name, name)}"
+
+def _identity(models: Models, name: str, network: object) -> str:
+    return f"{type(network).__qualname__} {models.weights.get(name, name)}"
 
 
 def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:

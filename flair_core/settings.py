@@ -18,7 +18,6 @@ from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 PRESET_VERSION = 1
 EIGHT_BIT = 255.0
@@ -293,6 +292,12 @@ class FaceSettings(Checked):
     ] = 0.0
 
 
+GROUPS: Mapping[str, type] = types.MappingProxyType(
+    {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
+)
+"""The groups of settings by name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorationSettings:
     """Everything that decides what a restored frame looks like; its JSON form is a preset."""
@@ -326,36 +331,27 @@ class RestorationSettings:
             raise SettingsError(
                 f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
             )
-        groups = {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
-        return cls(**{name: _build(groups, name, value) for name, value in data.items()})
+        return cls(**{name: _build(name, value) for name, value in data.items()})
 
 
-def _build(groups: Mapping[str, type], name: str, value: Any) -> Any:
-    if name not in groups:
-        raise SettingsError(f"The preset has an unknown group {name!r}; it may hold {', '.join(groups)}.")
+def _build(name: str, value: Any) -> Any:
+    if name not in GROUPS:
+        raise SettingsError(f"The preset has an unknown group {name!r}; it may hold {', '.join(GROUPS)}.")
     if not isinstance(value, dict):
         raise SettingsError(f"The preset's {name} must be an object, but got {value!r}.")
-    known = fields(groups[name])
+    known = fields(GROUPS[name])
     for key in value:
         if key not in known:
             raise SettingsError(
                 f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}."
             )
-    return groups[name](**value)
+    return GROUPS[name](**value)
 
 
 def bundled(model: str | None) -> RestorationSettings:
     """What a model was made for: the preset that ships for it, or the defaults."""
     preset = resources.files("resources") / "presets" / f"{model}.json"
     return RestorationSettings.from_json(preset.read_text()) if preset.is_file() else RestorationSettings()
-
-
-def read_preset(path: Path) -> RestorationSettings:
-    """Read a preset file. Raises SettingsError naming the file."""
-    try:
-        return RestorationSettings.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The preset {path} can't be read: {error}.") from None
 
 
 Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings)

@@ -113,9 +113,10 @@ class FakeCore:
         steps = settings.sampler.steps
         return Schedules((settings.sampler.gamma,) * steps, (settings.sampler.w_tau,) * steps)
 
-    def preview(self, source, index, *, tracks, settings, again):
+    def preview(self, source, index, *, tracks, look, again):
         if self.error:
             raise self.error
+        settings = look.resolve(index, tracks[0].id if tracks else None)
         steps, factor = settings.sampler.steps, settings.magnification
         observed = cv2.resize(source[index].rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
         mask = np.zeros(observed.shape[:2], np.float32)
@@ -137,6 +138,7 @@ class FakeCore:
                 stages=stages if tracks else {},
                 residual=1.0 + settings.sampler.w_tau,
                 residual_map=mask * 8,
+                window=range(index, index + 1),
             )
 
     @staticmethod

@@ -57,7 +57,7 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
         Request(
             source=project.clip,
             output=output,
-            settings=project.settings,
+            look=project.look,
             span=range(5, 7),
             searched=window.session.searched,
             codec="ffv1",

@@ -182,7 +182,7 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     dialog._format.setCurrentIndex(dialog._format.findText("mkv", Qt.MatchFlag.MatchContains))
     dialog._matte.setChecked(True)
     request = dialog.request("cpu")
-    assert (request.span, request.left_out, request.settings.sampler.steps) == (range(2, 6), {0}, 9)
+    assert (request.span, request.left_out, request.look.settings.sampler.steps) == (range(2, 6), {0}, 9)
     assert request.searched == range(LENGTH)
     assert request.output == tmp_path / "a.mkv"
     assert request.matte == tmp_path / "a-matte.mkv"
@@ -382,7 +382,7 @@ def test_a_moved_clip_can_be_found_again(qtbot, opened, tmp_path, clip, monkeypa
 def test_unsaved_work_survives_a_crash(qtbot, opened, config):
     opened.session.edit_setting("sampler", "steps", 9, "K")
     opened.files.autosave()
-    assert read(config / "recovery.flair").settings.sampler.steps == 9
+    assert read(config / "recovery.flair").look.settings.sampler.steps == 9
     opened.session.undo.setClean()
     opened.files.offer_recovery()
     opened.banner._buttons[0].click()

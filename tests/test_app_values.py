@@ -19,6 +19,7 @@ from app.mailbox import Mailbox
 from app.project import Project, ProjectError
 from flair_core.errors import SettingsError
 from flair_core.jobs import DrawnFace
+from flair_core.look import Look
 from flair_core.settings import RestorationSettings, SamplerSettings
 
 
@@ -50,7 +51,7 @@ def example(folder: Path) -> Project:
     return Project(
         clip=folder / "film" / "clip.mp4",
         span=(3, 9),
-        settings=RestorationSettings(sampler=SamplerSettings(steps=7, w_tau=0.4)),
+        look=Look(RestorationSettings(sampler=SamplerSettings(steps=7, w_tau=0.4))),
         drawn=(DrawnFace((1.0, 2.0, 3.5, 4.0), 0, 12),),
         left_out=frozenset({2}),
     )

@@ -28,6 +28,7 @@ from app.widgets.parameters import Parameters
 from app.widgets.timeline import LEAST_SHOWN, Timeline
 from flair_core import video
 from flair_core.frames import VideoInfo
+from flair_core.look import Look
 from flair_core.settings import (
     DegradationSettings,
     FaceSettings,
@@ -418,9 +419,11 @@ def test_a_larger_version_of_the_picture_stays_where_it_was(qtbot, dressed):
 
 def result(index, seed=0, side=100, stages=()):
     settings = RestorationSettings(sampler=SamplerSettings(seed=seed))
-    request = PreviewRequest(Path("a.mp4"), index, (), (), settings)
+    request = PreviewRequest(Path("a.mp4"), index, (), (), Look(settings))
     rgb, mask = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.float32)
-    preview = SimpleNamespace(step=1, steps=1, observed=rgb, frame=rgb, mask=mask, residual=0.5)
+    preview = SimpleNamespace(
+        step=1, steps=1, observed=rgb, frame=rgb, mask=mask, residual=0.5, window=range(index, index + 1)
+    )
     return PreviewResult(request, preview, stages, (), Schedules((), ()), 0.1)
 
 

@@ -8,6 +8,7 @@ from app_fakes import FakeTrack
 from app.tasks import Prerender, PreviewRequest
 from app.worker import Outcome, Worker
 from flair_core.errors import MediaError
+from flair_core.look import Look
 from flair_core.settings import RestorationSettings, SamplerSettings
 
 FACE = FakeTrack(0, 0, 24)
@@ -25,7 +26,7 @@ def worker(qtbot, core):
 
 def request(clip, index=0, steps=4):
     settings = RestorationSettings(sampler=SamplerSettings(steps=steps))
-    return PreviewRequest(clip, index, (FACE,), (), settings)
+    return PreviewRequest(clip, index, (FACE,), (), Look(settings))
 
 
 class Steps:

@@ -30,6 +30,7 @@ from flair_core import cache as cache_module
 from flair_core import provenance, video
 from flair_core.cache import Cache, key
 from flair_core.errors import DeviceError
+from flair_core.look import Look
 from flair_core.restore import open_output, preview, restore
 
 ARRAYS = {"x0": np.arange(24, dtype=np.uint16).reshape(2, 3, 4), "none": np.zeros((0, 5))}
@@ -183,7 +184,13 @@ def run(film, out, kept, settings, *, tracks=TRACKS, weights=None, denoiser=None
     with video.open_source(film) as source, open_output(out, source, settings, range(FRAMES), "h264") as sink:
         made_by, notes = models(denoiser, **(weights or {})), []
         for progress in restore(
-            source, sink, tracks=tracks, settings=settings, models=made_by, span=range(FRAMES), cache=kept
+            source,
+            sink,
+            tracks=tracks,
+            look=Look(settings),
+            load=lambda _: made_by,
+            span=range(FRAMES),
+            cache=kept,
         ):
             notes += progress.notes
             if progress.done == stop:
@@ -262,7 +269,8 @@ def test_only_windows_whose_frames_changed_are_restored_again(film, tmp_path, ke
 def test_preview_and_export_share_what_they_restore(film, tmp_path, kept):
     settings, counting = SETTINGS, Counting()
     with video.open_source(film) as source:
-        args = {"tracks": TRACKS[:1], "settings": settings, "models": models(counting), "cache": kept}
+        made_by = models(counting)
+        args = {"tracks": TRACKS[:1], "look": Look(settings), "load": lambda _: made_by, "cache": kept}
         steps = list(preview(source, 2, **args))
         (known,) = preview(source, 3, **args)  # of the same window
     assert counting.windows == 1

@@ -20,12 +20,13 @@ from flair_core import render, restore, video
 from flair_core.cache import Cache
 from flair_core.errors import JobError, MediaError, SettingsError
 from flair_core.jobs import INTERRUPTED, DrawnFace, Jobs, Request, State
+from flair_core.look import Look
 
 DRAWN = tuple(DrawnFace(*face) for face in BOXES)
 
 
 def request(output, source="in.mp4", **values):
-    values = {"settings": SETTINGS, "device": "cpu", "drawn": DRAWN} | values
+    values = {"look": Look(SETTINGS), "device": "cpu", "drawn": DRAWN} | values
     return Request(source=Path(source), output=Path(output), **values)
 
 

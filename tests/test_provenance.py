@@ -12,6 +12,7 @@ from flair_core import provenance, render, restore, video
 from flair_core.cache import Cache
 from flair_core.errors import MediaError
 from flair_core.jobs import DrawnFace, Request
+from flair_core.look import Look
 from flair_core.settings import RestorationSettings
 
 
@@ -23,7 +24,7 @@ def rendered(film, tmp_path, monkeypatch):
 
     def do(output="out.mp4", source=film, **values):
         values = {
-            "settings": SETTINGS,
+            "look": Look(SETTINGS),
             "device": "cpu",
             "drawn": tuple(DrawnFace(*face) for face in BOXES),
         } | values
@@ -89,7 +90,7 @@ def test_a_record_that_can_not_be_written_leaves_no_half_of_it(rendered, tmp_pat
 
 
 def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path):
-    rendered("out.mkv", codec="lossless", matte=tmp_path / "matte.mkv", settings=faces(upscale=2))
+    rendered("out.mkv", codec="lossless", matte=tmp_path / "matte.mkv", look=Look(faces(upscale=2)))
     with (
         video.open_source(film) as before,
         video.open_source(tmp_path / "out.mkv") as after,

@@ -13,6 +13,7 @@ from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
 from flair_core.enhancers.base import Unchanged
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo
+from flair_core.look import Look
 from flair_core.recipe import Models
 from flair_core.restore import Preview, find_tracks, open_output, preview, restore
 from flair_core.schedule import NoiseSchedule
@@ -66,7 +67,8 @@ def run(clip, out, settings, tracks=(), span=None, models=MODELS):
     with video.open_source(clip) as source:
         span = span or range(len(source))
         with open_output(out, source, settings, span, codec="lossless") as sink:
-            done = list(restore(source, sink, tracks=tracks, settings=settings, models=models, span=span))
+            look = settings if isinstance(settings, Look) else Look(settings)
+            done = list(restore(source, sink, tracks=tracks, look=look, load=lambda _: models, span=span))
             sink.commit()
     with video.open_source(out) as result:
         return done, [frame.rgb for frame in result.frames()]
@@ -74,7 +76,8 @@ def run(clip, out, settings, tracks=(), span=None, models=MODELS):
 
 def shown(clip, index, settings, tracks=(), models=MODELS) -> list[Preview]:
     with video.open_source(clip) as source:
-        return list(preview(source, index, tracks=tracks, settings=settings, models=models))
+        look = settings if isinstance(settings, Look) else Look(settings)
+        return list(preview(source, index, tracks=tracks, look=look, load=lambda _: models))
 
 
 def test_a_clip_without_faces_is_copied_pixel_for_pixel(clip, tmp_path):
@@ -151,7 +154,8 @@ def test_a_range_gives_the_same_frames_as_the_whole(clip, tmp_path):
 def test_stopping_early_leaves_nothing(clip, tmp_path):
     out = tmp_path / "out.mkv"
     with video.open_source(clip) as source, open_output(out, source, chosen(), range(FRAMES)) as sink:
-        next(restore(source, sink, tracks=[], settings=chosen(), models=MODELS, span=range(FRAMES)))
+        look = Look(chosen())
+        next(restore(source, sink, tracks=[], look=look, load=lambda _: MODELS, span=range(FRAMES)))
     assert sorted(tmp_path.iterdir()) == [clip]
 
 

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from flair_core.cli import main, options
-from flair_core.cli.restore import settings_of
+from flair_core.cli.restore import look_of
 from flair_core.errors import SettingsError
+from flair_core.look import Look
 from flair_core.settings import (
     Choice,
     DegradationSettings,
@@ -88,25 +89,26 @@ def arguments(*argv):
 def test_options_win_over_the_preset_and_the_side_car_fills_the_rest(tmp_path):
     preset = tmp_path / "look.json"
     preset.write_text(json.dumps({"sampler": {"steps": 12, "gamma": 0.5}}))
-    settings = settings_of(
-        arguments("--preset", str(preset), "--steps", "3", "--blur-sigma", "2", "--aligned")
-    )
+    look = look_of(arguments("--preset", str(preset), "--steps", "3", "--blur-sigma", "2", "--aligned"))
+    settings = look.settings
     assert (settings.sampler.steps, settings.sampler.gamma) == (3, 0.5)
     assert (settings.degradation.kernel, settings.degradation.blur_sigma) == ("gaussian", 2.0)
     assert settings.faces.aligned
-    assert settings_of(arguments("--motion", "9,30")).degradation == DegradationSettings(
+    assert look_of(arguments("--motion", "9,30")).settings.degradation == DegradationSettings(
         kernel="motion", motion_length=9.0, angle=30.0
     )
 
 
 def test_a_released_model_comes_with_its_own_settings():
     """Demo values of the released program: its w = 0.85 weighs the face that is not enhanced."""
-    settings = settings_of(arguments("--model", "flair-x8", "--steps", "2"))
+    settings = look_of(arguments("--model", "flair-x8", "--steps", "2")).settings
     assert (settings.sampler.policy, settings.sampler.steps, settings.sampler.tau) == ("released", 2, 5)
     assert settings.sampler.w_tau == pytest.approx(1 - 0.85)
     assert settings.degradation.scale == 8
-    assert settings_of(arguments("--model", "flair-jpeg")).degradation.noise == pytest.approx(12.75 / 255)
-    assert settings_of(arguments()) == RestorationSettings()
+    assert look_of(arguments("--model", "flair-jpeg")).settings.degradation.noise == pytest.approx(
+        12.75 / 255
+    )
+    assert look_of(arguments()) == Look()
 
 
 @pytest.mark.parametrize(

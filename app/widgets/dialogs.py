@@ -109,7 +109,7 @@ class ExportDialog(QDialog):
         return Request(
             source=self._clip.path,
             output=output,
-            settings=session.settings,
+            look=session.project.look,
             span=span,
             codec=self._format.currentData()[0],
             device=device,

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 
 from flair_core.cli import degrade, options
 from flair_core.errors import JobError
-from flair_core.settings import (
-    DegradationSettings,
-    FaceSettings,
-    RestorationSettings,
-    SamplerSettings,
-    bundled,
-    read_preset,
-)
+from flair_core.look import GROUP_OF, Look, read_look
+from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, bundled
 
 if TYPE_CHECKING:
     from flair_core.jobs import Job, Jobs
@@ -54,20 +48,28 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
-def settings_of(arguments: argparse.Namespace) -> RestorationSettings:
-    """The preset, or else the model's own and the side-car of `flair degrade`; then the options."""
+def look_of(arguments: argparse.Namespace) -> Look:
+    """The preset, or else the model's own and the side-car of `flair degrade`; then the options, everywhere."""
     from flair_core.degrade import read_sidecar  # noqa: PLC0415
 
     if arguments.preset:
-        base = read_preset(arguments.preset)
+        look = read_look(arguments.preset)
     else:
         base = bundled(arguments.model)
-        base = replace(base, degradation=read_sidecar(arguments.input) or base.degradation)
-    return RestorationSettings(
-        degradation=degrade.degradation(arguments, base.degradation),
-        sampler=options.apply(base.sampler, arguments),
-        faces=options.apply(base.faces, arguments),
-    )
+        look = Look(settings=replace(base, degradation=read_sidecar(arguments.input) or base.degradation))
+    settings = look.settings
+    groups = {
+        "degradation": degrade.degradation(arguments, settings.degradation),
+        "sampler": options.apply(settings.sampler, arguments),
+        "faces": options.apply(settings.faces, arguments),
+    }
+    values = {name: getattr(groups[group], name) for name, group in GROUP_OF.items()}
+    asked = {
+        name: value
+        for name, value in values.items()
+        if getattr(arguments, name) is not None or value != getattr(getattr(settings, GROUP_OF[name]), name)
+    }
+    return look.everywhere(**asked)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -75,13 +77,13 @@ def run(arguments: argparse.Namespace) -> None:
     from flair_core import video  # noqa: PLC0415
     from flair_core.jobs import Jobs, Request  # noqa: PLC0415
 
-    settings = settings_of(arguments)
+    look = look_of(arguments)
     with video.open_source(arguments.input) as source:
         span = None if arguments.range == ":" else options.span(arguments.range, len(source))
     request = Request(
         source=arguments.input.resolve(),
         output=arguments.output.resolve(),
-        settings=settings,
+        look=look,
         span=span,
         codec=arguments.codec,
         device=arguments.device,
