@@ -6,7 +6,6 @@ has been heard tells the time: the picture may drop frames, but sound and pictur
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -247,8 +246,6 @@ class _Decoder(QThread):
 
     def run(self) -> None:
         """Serve until closed."""
-        with contextlib.suppress(ImportError):  # whoever plays will hear of it
-            import PySide6.QtMultimedia  # noqa: F401, PLC0415 - here, so that the window need not wait
         while (stream := self._wanted.wait()).path is not None:
             try:
                 for block in _blocks(stream):
