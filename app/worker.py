@@ -269,13 +269,11 @@ class RestorationCore:
         from flair_core.faces import detect, parse  # noqa: PLC0415
 
         here = {status.checkpoint.name for status in weights.listing() if status.path}
-        detectors = [name for name, one in detect.NETWORKS.items() if (weights.folder() / one.file).is_file()]
-        parsers = [name for name, one in parse.NETWORKS.items() if (weights.folder() / one.file).is_file()]
         choices = {
             "model": (weights.SHIPPED, *(name for name in released.NETWORKS if name in here)),
             "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
-            "detector": ("embedded", *detectors),
-            "mask": ("landmarks", *parsers),
+            "detector": ("embedded", *(name for name in detect.NETWORKS if name in here)),
+            "mask": ("landmarks", *(name for name in parse.NETWORKS if name in here)),
         }
         return Offer(self._devices.describe(self._device), choices)
 

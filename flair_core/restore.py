@@ -92,7 +92,7 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
 def _models(model: str, enhancer: str, mask: str, device: torch.device) -> Models:
     denoiser, restorer = _denoiser(model, device), _enhancer(enhancer, device)
     parser = None if mask == "landmarks" else _parser(mask, device=device)
-    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer)}
+    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer, mask)}
     known = {name: found for name, found in hashes.items() if found}
     return Models(denoiser, restorer, device, known, parser)
 

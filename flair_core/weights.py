@@ -1,13 +1,14 @@
 """Checkpoints that others publish: which there are, where to get them, how they come into the data folder.
 
-Nothing is downloaded here. A file that the user fetched is read without running code from it, checked key by
-key against its network, and kept as safetensors.
+Nothing is downloaded that was not asked for. A file that was fetched is read without running code from it,
+checked key by key against its network, and kept as safetensors.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import platformdirs
 from flair_core.errors import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -41,6 +42,8 @@ class Checkpoint:
     """In bytes, as published; None when it is not known for sure."""
     sha256: str | None = None
     """As published; None when it is not known for sure."""
+    url: str | None = None
+    """What `download` fetches; None when a person has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,20 @@ def _flair(name: str, file: str, purpose: str) -> Checkpoint:
     )
 
 
+def _released(name: str, url: str, size: int, sha256: str, *, purpose: str, licence: str) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        purpose=purpose,
+        licence=licence,
+        file=url.rpartition("/")[2],
+        source=f"run “flair models get {name}”, or download {url}",
+        size=size,
+        sha256=sha256,
+        url=url,
+    )
+
+
+_FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 SHIPPED = "starter"
 """Comes with the application."""
 _ALL = (
@@ -79,23 +96,21 @@ _ALL = (
     _flair("flair-x16", "flair_x16_bicubic.pt", "×16 bicubic super-resolution"),
     _flair("flair-gaussian", "flair_gaussian.pt", "×4 with blur and noise"),
     _flair("flair-jpeg", "flair_jpeg.pt", "×4 with blur and JPEG"),
-    Checkpoint(
-        name="codeformer",
+    _released(
+        "codeformer",
+        "https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth",
+        376_637_898,
+        "1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
         purpose="enhancer with a fidelity weight; needs spandrel-extra-arches",
         licence="S-Lab License 1.0, non-commercial use only",
-        file="codeformer.pth",
-        source="download https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth",
-        size=376_637_898,
-        sha256="1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
     ),
-    Checkpoint(
-        name="gfpgan",
+    _released(
+        "gfpgan",
+        "https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/GFPGANv1.4.pth",
+        348_632_874,
+        "e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
         purpose="enhancer with a generative prior",
         licence="Apache-2.0",
-        file="GFPGANv1.4.pth",
-        source="download https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/GFPGANv1.4.pth",
-        size=348_632_874,
-        sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
     ),
     Checkpoint(
         name="restoreformer",
@@ -119,6 +134,38 @@ _ALL = (
         file="VQFR_v2.pth",
         source="open https://github.com/TencentARC/VQFR, choose Releases, and download VQFR_v2.pth",
     ),
+    _released(
+        "yunet",
+        "https://huggingface.co/opencv/face_detection_yunet/resolve/main/face_detection_yunet_2023mar.onnx",
+        232_589,
+        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        purpose="face detector: YuNet, small and fast",
+        licence="MIT",
+    ),
+    _released(
+        "retinaface",
+        f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",
+        109_497_761,
+        "6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d",
+        purpose="face detector: RetinaFace with a ResNet-50, the most thorough",
+        licence="MIT, that of facexlib",
+    ),
+    _released(
+        "parsenet",
+        f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth",
+        85_331_193,
+        "3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
+        purpose="face parser for masks: ParseNet, that of the released program",
+        licence="MIT, that of facexlib",
+    ),
+    _released(
+        "bisenet",
+        f"{_FACEXLIB}/v0.2.0/parsing_bisenet.pth",
+        53_289_463,
+        "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
+        purpose="face parser for masks: BiSeNet, faster",
+        licence="MIT, that of facexlib",
+    ),
     Checkpoint(
         name="amt",
         purpose="frames between frames: AMT-G",
@@ -128,6 +175,10 @@ _ALL = (
         "under “Pretrained Models”, and there the download arrow at the top right",
     ),
 )
+CHUNK = 1 << 18
+"""Bytes of a download that are taken at a time."""
+ONNX = ".onnx"
+"""Files of this kind hold no tensors by key, and are kept as they are."""
 CHECKPOINTS: Mapping[str, Checkpoint] = MappingProxyType({entry.name: entry for entry in _ALL})
 
 
@@ -160,7 +211,7 @@ def _place(name: str) -> Path:
         raise WeightsError(f"There is no model {name!r}; there are {', '.join(CHECKPOINTS)}.")
     if name == SHIPPED:
         return Path(str(resources.files("resources") / CHECKPOINTS[name].file))
-    return folder() / f"{name}.safetensors"
+    return folder() / f"{name}{ONNX if CHECKPOINTS[name].file.endswith(ONNX) else '.safetensors'}"
 
 
 def listing() -> list[Status]:
@@ -174,7 +225,65 @@ def _status(name: str) -> Status:
         return Status(entry, None)
     if entry.sha256 is None:
         return Status(entry, file)
-    return Status(entry, file, _metadata(file).get("source_sha256") == entry.sha256)
+    origin = _sha256(file) if file.suffix == ONNX else _metadata(file).get("source_sha256")
+    return Status(entry, file, origin == entry.sha256)
+
+
+def download(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Fetch a published file, check its size and SHA-256, and import it; returns where it lies.
+
+    progress: hears how many bytes of how many are here; what it raises ends the download.
+    Raises WeightsError when nobody knows its checksum, the network fails, or something else arrives.
+    """
+    import pooch  # noqa: PLC0415
+    import requests  # noqa: PLC0415
+
+    _place(name)
+    entry = CHECKPOINTS[name]
+    if entry.url is None or entry.size is None:
+        raise WeightsError(f"The model {name} can't be downloaded from here. To get it, {entry.source}.")
+    fetch = pooch.HTTPDownloader(progressbar=_Meter(entry, progress), chunk_size=CHUNK, timeout=30)
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+            pooch.get_logger().setLevel("ERROR")
+            known_hash = f"sha256:{entry.sha256}"
+            file = pooch.retrieve(entry.url, known_hash, fname=entry.file, path=scratch, downloader=fetch)
+            return import_checkpoint(Path(file), name)
+    except requests.RequestException as error:
+        reason = f"{entry.url} can't be reached ({type(error).__name__})"
+        raise WeightsError(f"{reason}. Check the network, or fetch it elsewhere and import it.") from None
+    except ValueError:  # pooch's word for another checksum
+        raise WeightsError(
+            f"{entry.url} holds another file than the {entry.file} that was published. Nothing was kept."
+        ) from None
+    except OSError as error:
+        raise WeightsError(
+            f"{folder()} can't be written ({error}). Free some space or allow writing."
+        ) from None
+
+
+class _Meter:
+    """What pooch takes for a progress bar; stops what grows larger than what was published."""
+
+    def __init__(self, entry: Checkpoint, progress: Callable[[int, int], None] | None) -> None:
+        self._entry, self._progress, self._here = entry, progress, 0
+        self.total = 0
+
+    def update(self, count: int) -> None:
+        assert self._entry.size is not None
+        self._here += count
+        if self._here >= self._entry.size + CHUNK:  # pooch counts whole chunks
+            raise WeightsError(f"{self._entry.url} holds more than {self._entry.file}. Nothing was kept.")
+        if self._progress:
+            self._progress(min(self._here, self._entry.size), self._entry.size)
+
+    def reset(self) -> None:
+        """At the end pooch counts to the total once more."""
+        self._here = 0
+
+    def close(self) -> None:
+        """Nothing to put away."""
 
 
 def import_checkpoint(file: Path, name: str | None = None) -> Path:
@@ -190,12 +299,15 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
     if name == SHIPPED:
         raise WeightsError(f"The model {name} comes with the application and can't be replaced.")
     tensors = {key: value.contiguous() for key, value in _fitting(name, file).items()}
-    metadata = {"source": file.name, "source_sha256": _sha256(file), "digest": _digest(tensors)}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             fresh = Path(scratch) / target.name
-            save_file(tensors, fresh, metadata)
+            if target.suffix == ONNX:
+                shutil.copyfile(file, fresh)
+            else:
+                metadata = {"source": file.name, "source_sha256": _sha256(file), "digest": _digest(tensors)}
+                save_file(tensors, fresh, metadata)
             os.replace(fresh, target)  # noqa: PTH105 - whole or not at all
     except OSError as error:
         raise WeightsError(
@@ -213,12 +325,19 @@ def _by_file_name(file: Path) -> str:
 
 
 def _fitting(name: str, file: Path) -> dict[str, Tensor]:
-    """The tensors of the file, under the keys that its network is loaded with."""
+    """The tensors of the file, under the keys that its network is loaded with; none of an ONNX file."""
     import torch  # noqa: PLC0415
 
     from flair_core.denoisers import importer, released  # noqa: PLC0415
+    from flair_core.faces import detect, parse  # noqa: PLC0415
 
+    if name in detect.NETWORKS:
+        detect.load_detector(name, file)
+        return {} if CHECKPOINTS[name].file.endswith(ONNX) else read(file)
     state = read(file)
+    if name in parse.NETWORKS:
+        parse.Parser(name, file)
+        return state
     if name in released.NETWORKS:
         with torch.device("meta"):
             network = released.NETWORKS[name].network_class()
@@ -286,6 +405,9 @@ def load(name: str) -> dict[str, Tensor]:
 def verify(name: str) -> Status:
     """Check that a checkpoint holds what was imported. Raises WeightsError when it does not."""
     file = path(name)
+    if file.suffix == ONNX:
+        _fitting(name, file)
+        return _status(name)
     tensors = read(file)
     if name != SHIPPED and _digest(tensors) != _metadata(file).get("digest"):
         original = CHECKPOINTS[name].file

@@ -46,3 +46,24 @@ def test_a_file_that_fits_is_kept_and_verified_until_it_changes(folder, tmp_path
 def test_what_is_missing_is_said_in_one_sentence(folder, argv, capsys):
     assert main(["models", *argv]) == 2
     assert capsys.readouterr().err.startswith("flair models: ")
+
+
+def test_the_licence_is_shown_before_a_download(folder, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
+    monkeypatch.setattr(weights, "download", lambda *_: pytest.fail("nobody agreed"))
+    assert main(["models", "get", "codeformer"]) == 2
+    told = capsys.readouterr().err
+    entry = weights.CHECKPOINTS["codeformer"]
+    for part in (entry.licence, entry.sha256, entry.url, f"{entry.size:,}"):
+        assert part in told
+    assert len(asked) == 1
+
+
+def test_a_download_goes_on_when_one_agrees(folder, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "download", lambda name, progress: progress(10, 20) or folder / name)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert main(["models", "get", "yunet"]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "yunet")
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("was agreed to"))
+    assert main(["models", "get", "yunet", "--yes"]) == 0

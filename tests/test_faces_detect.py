@@ -88,9 +88,9 @@ def test_unknown_names_are_refused():
 )
 def test_a_missing_file_says_what_to_fetch_and_where_to_put_it(load, name, file, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    with pytest.raises(WeightsError, match=rf"{file}.*https://.*put it there"):
+    with pytest.raises(WeightsError, match=rf"flair models get {name}.*https://.*{file}.* Or choose the"):
         load(name)
-    with pytest.raises(WeightsError, match=r"there is no .*absent"):
+    with pytest.raises(WeightsError, match=r"(?i)there is no file .*absent"):
         load(name, tmp_path / "absent.pth")
 
 

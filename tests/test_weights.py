@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import http.server
 import pickle
 import re
+import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +34,7 @@ SMALL_BLUR = UNetConfig(
     channels=(32, 64), blocks=1, embedding=64, out_channels=6, attention=(1,), window=3, head_channels=32
 )
 CPU = torch.device("cpu")
+YUNET = Path(__file__).parents[2] / "shared" / "models" / "yunet_n_640_640.onnx"
 
 
 @pytest.fixture(autouse=True)
@@ -275,3 +281,87 @@ def test_frames_that_do_not_fit_are_refused():
     frames = torch.zeros(2, 3, 32, 33)
     with pytest.raises(ShapeError, match="33×32"):
         denoiser.predict_noise(frames, 10, Condition(frames))
+
+
+class Published(http.server.SimpleHTTPRequestHandler):
+    """A site that publishes one file."""
+
+    content = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(self.content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """`site(content, published)`: serves `content` where the registry says YuNet is, with that checksum."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Published)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def publish(content, published):
+        Published.content = content
+        entry = replace(
+            weights.CHECKPOINTS["yunet"],
+            url=f"http://127.0.0.1:{server.server_port}/yunet.onnx",
+            size=len(published),
+            sha256=hashlib.sha256(published).hexdigest(),
+        )
+        monkeypatch.setattr(weights, "CHECKPOINTS", {**weights.CHECKPOINTS, "yunet": entry})
+
+    yield publish
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_download_is_checked_and_kept(site, data_folder):
+    if not YUNET.is_file():
+        pytest.skip(f"no YuNet file at {YUNET}")
+    site(YUNET.read_bytes(), YUNET.read_bytes())
+    heard = []
+    kept = weights.download("yunet", lambda here, total: heard.append((here, total)))
+    assert kept == data_folder / "yunet.onnx"
+    assert kept.read_bytes() == YUNET.read_bytes()
+    assert heard[-1] == (YUNET.stat().st_size, YUNET.stat().st_size)
+    assert weights.verify("yunet").as_published
+    assert [path.name for path in data_folder.iterdir()] == ["yunet.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"a login page", "another file"), (b"x" * (1 << 20), "more than"), (b"", "another file")],
+)
+def test_what_is_not_the_published_file_is_not_kept(content, reason, site, data_folder):
+    site(content, b"0123456789 the real one")
+    with pytest.raises(WeightsError, match=reason):
+        weights.download("yunet")
+    assert list(data_folder.iterdir()) == []
+
+
+def test_the_right_bytes_that_are_no_network_are_not_kept(site, data_folder):
+    site(b"no network", b"no network")
+    with pytest.raises(WeightsError, match="no YuNet model"):
+        weights.download("yunet")
+    assert list(data_folder.iterdir()) == []
+
+
+def test_without_a_network_one_hears_why(monkeypatch, data_folder):
+    gone = replace(weights.CHECKPOINTS["yunet"], url="http://127.0.0.1:9/yunet.onnx")
+    monkeypatch.setattr(weights, "CHECKPOINTS", {**weights.CHECKPOINTS, "yunet": gone})
+    with pytest.raises(WeightsError, match=r"can't be reached \(ConnectionError\)"):
+        weights.download("yunet")
+
+
+def test_what_nobody_knows_the_checksum_of_is_fetched_by_hand():
+    with pytest.raises(WeightsError, match="click “Google Drive”"):
+        weights.download("flair-x8")
+    with pytest.raises(WeightsError, match="There is no model"):
+        weights.download("flair-x32")

@@ -1,4 +1,4 @@
-"""`flair models`: the checkpoints that can be used, and bringing in files that others publish."""
+"""`flair models`: the checkpoints that can be used, and bringing in what others publish."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from flair_core.errors import WeightsError
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """list, import, verify."""
-    parser = commands.add_parser("models", help="list, import and verify checkpoints")
+    """list, get, import, verify."""
+    parser = commands.add_parser("models", help="list, download, import and verify checkpoints")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="what there is, under which licence, and where to get it").set_defaults(
         run=listed
     )
+    get = actions.add_parser("get", help="download a checkpoint, check it and keep it")
+    get.add_argument("name")
+    get.add_argument("--yes", action="store_true", help="agree to its licence without being asked")
+    get.set_defaults(run=got)
     fetch = actions.add_parser("import", help="check a fetched file against its network and keep it")
     fetch.add_argument("file", type=Path)
     fetch.add_argument("--name", help="which model it is, when the file's name does not tell")
@@ -39,6 +43,32 @@ def listed(_: argparse.Namespace) -> None:
         )
         print(f"  {here}")
     print(f"Imported models lie in {weights.folder()}.")
+
+
+def got(arguments: argparse.Namespace) -> int:
+    """Tell what it is, ask, download; print where the model lies now. 2 when the user declines."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from flair_core import weights  # noqa: PLC0415
+
+    entry = weights.CHECKPOINTS.get(arguments.name)
+    if entry is not None and entry.url and not arguments.yes:
+        print(f"{entry.name}: {entry.purpose}\nlicence: {entry.licence}", file=sys.stderr)
+        print(f"{entry.size:,} bytes, SHA-256 {entry.sha256}\nfrom {entry.url}", file=sys.stderr)
+        try:
+            agreed = input("Download it under this licence? [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            agreed = False
+        if not agreed:
+            print("flair models: nothing was downloaded.", file=sys.stderr)
+            return 2
+    with tqdm(unit="B", unit_scale=True, total=entry.size if entry else None) as bar:
+
+        def progress(here: int, _: int) -> None:
+            bar.update(here - bar.n)
+
+        print(weights.download(arguments.name, progress))
+    return 0
 
 
 def imported(arguments: argparse.Namespace) -> None:

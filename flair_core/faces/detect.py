@@ -5,18 +5,19 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 
+from flair_core import weights
 from flair_core.errors import SettingsError, WeightsError
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
-from flair_core.weights import folder, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -47,21 +48,21 @@ class Detector(Protocol):
 def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
     """The detector called `name`: embedded, retinaface or yunet.
 
-    file: weights of retinaface or yunet; None looks for them in the user's data folder.
+    file: weights of retinaface or yunet; None takes those that were imported.
     Raises WeightsError when they are missing or don't fit, SettingsError for an unknown name.
     """
     if name == "embedded":
         return CascadeDetector()
     if name not in NETWORKS:
         raise SettingsError(f"There is no detector {name!r}; choose {', '.join(['embedded', *NETWORKS])}.")
-    network = NETWORKS[name]
-    file = file or folder() / network.file
+    if file is None:
+        try:
+            file = weights.path(name)
+        except WeightsError as error:
+            raise WeightsError(f"{error} Or choose the embedded detector.") from None
     if not file.is_file():
-        raise WeightsError(
-            f"The detector {name} needs {network.file}, but there is no {file}. Download it from "
-            f"{network.source} and put it there, or choose the embedded detector."
-        )
-    return network.build(file)
+        raise WeightsError(f"The detector {name} can't be loaded: there is no file {file}. Check its path.")
+    return NETWORKS[name](file)
 
 
 # Landmarks of an upright face in the unit square of a cascade's box: medians over aligned photographs.
@@ -174,7 +175,7 @@ class YuNetDetector:
             self._network: Any = cv2.FaceDetectorYN.create(str(file), "", (320, 320), 0.6, 0.3, 5000)
         except cv2.error as error:
             raise WeightsError(
-                f"{file} is no YuNet model ({error.err}). Download {NETWORKS['yunet'].file}."
+                f"{file} is no YuNet model ({error.err}). Fetch {weights.CHECKPOINTS['yunet'].file}."
             ) from None
 
     def detect(self, rgb: Pixels) -> list[Detection]:
@@ -198,12 +199,12 @@ class RetinaFaceDetector:
         with warnings.catch_warnings(action="ignore"):  # its way of asking torchvision for a network is old
             self._network: Any = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
         # facexlib's own loader would download; this reads nothing but the user's file.
-        weights = {key.removeprefix("module."): value for key, value in read(file).items()}
+        state = {key.removeprefix("module."): value for key, value in weights.read(file).items()}
         try:
-            self._network.load_state_dict(weights)
+            self._network.load_state_dict(state)
         except RuntimeError:
-            wanted = NETWORKS["retinaface"].file
-            raise WeightsError(f"{file} holds another network than RetinaFace. Download {wanted}.") from None
+            wanted = weights.CHECKPOINTS["retinaface"].file
+            raise WeightsError(f"{file} holds another network than RetinaFace. Fetch {wanted}.") from None
         self._network.eval()
         self._inference_mode = torch.inference_mode
 
@@ -215,24 +216,7 @@ class RetinaFaceDetector:
         return [Detection(row[:4], row[5:15].reshape(5, 2), float(row[4])) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A detector that needs a file of the user's."""
-
-    file: str
-    source: str
-    build: type[YuNetDetector] | type[RetinaFaceDetector]
-
-
-NETWORKS = {
-    "yunet": Network(
-        "face_detection_yunet_2023mar.onnx",
-        "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
-        YuNetDetector,
-    ),
-    "retinaface": Network(
-        "detection_Resnet50_Final.pth",
-        "https://github.com/xinntao/facexlib/releases/tag/v0.1.0",
-        RetinaFaceDetector,
-    ),
-}
+NETWORKS: Mapping[str, type[YuNetDetector | RetinaFaceDetector]] = MappingProxyType(
+    {"yunet": YuNetDetector, "retinaface": RetinaFaceDetector}
+)
+"""Detectors that need a file, by the name of its checkpoint."""

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from flair_core import weights
 from flair_core.errors import SettingsError, WeightsError
-from flair_core.weights import folder, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,15 +22,12 @@ if TYPE_CHECKING:
 
 SIZE = 512
 """Side of the faces that both parsers were trained on."""
-RELEASED = "https://github.com/xinntao/facexlib/releases/download/"
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A parser that facexlib has, and what its labels mean."""
 
-    file: str
-    source: str
     mean: tuple[float, float, float]
     """Of its input on the [0, 1] scale."""
     std: tuple[float, float, float]
@@ -44,8 +41,6 @@ class Network:
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {
         "parsenet": Network(
-            "parsing_parsenet.pth",
-            RELEASED + "v0.2.2/parsing_parsenet.pth",
             (0.5, 0.5, 0.5),
             (0.5, 0.5, 0.5),
             {
@@ -58,8 +53,6 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
             },
         ),
         "bisenet": Network(
-            "parsing_bisenet.pth",
-            RELEASED + "v0.2.0/parsing_bisenet.pth",
             (0.485, 0.456, 0.406),
             (0.229, 0.224, 0.225),
             {
@@ -79,7 +72,7 @@ class Parser:
     """Labels every pixel of aligned faces; `classes` says which labels are face, glasses, hair and so on."""
 
     def __init__(self, name: str, file: Path | None = None, device: torch.device | None = None) -> None:
-        """The parser called parsenet or bisenet; None looks for its file in the user's data folder.
+        """The parser called parsenet or bisenet; None takes the file that was imported.
 
         device: where it computes; None is the CPU.
 
@@ -88,12 +81,11 @@ class Parser:
         if name not in NETWORKS:
             raise SettingsError(f"There is no face parser {name!r}; choose {', '.join(NETWORKS)}.")
         network = NETWORKS[name]
-        file = file or folder() / network.file
-        if not file.is_file():
-            raise WeightsError(
-                f"The parser {name} needs {network.file}, but there is no {file}. Download it from "
-                f"{network.source} and put it there, or use a mask that needs no parser."
-            )
+        if file is None:
+            try:
+                file = weights.path(name)
+            except WeightsError as error:
+                raise WeightsError(f"{error} Or choose the mask “landmarks”.") from None
         from facexlib import parsing  # noqa: PLC0415 - slow to import
 
         self.classes = network.classes
@@ -103,11 +95,10 @@ class Parser:
             else parsing.BiSeNet(num_class=19)
         )
         try:
-            self._network.load_state_dict(read(file))
+            self._network.load_state_dict(weights.read(file))
         except RuntimeError:
-            raise WeightsError(
-                f"{file} holds another network than {name}. Download {network.source}."
-            ) from None
+            wanted = weights.CHECKPOINTS[name].file
+            raise WeightsError(f"{file} holds another network than {name}. Fetch {wanted}.") from None
         self._device = device or torch.device("cpu")
         self._network.eval().to(self._device)
         self._mean = torch.tensor(network.mean, device=self._device).view(3, 1, 1)
