@@ -43,7 +43,7 @@ class Waiting:
     """Predicts that the clean image is the condition, takes its time, and tells of every window it begins."""
 
     schedule = NoiseSchedule.log_spaced(100, 0.01, 0.5)
-    size, window = 64, 6
+    size, window, own_noise = 64, 6, True
 
     def __init__(self, log: Path) -> None:
         self._log, self._calls = log, 0

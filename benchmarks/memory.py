@@ -39,7 +39,7 @@ def peak_megabytes(frames: int) -> float:
         """Predicts that the clean image is the condition."""
 
         schedule = NoiseSchedule.log_spaced(1000, 0.01, 0.5)
-        size, window = 256, 1
+        size, window, own_noise = 256, 1, False
 
         def predict_noise(self, x_t, t, condition):
             return self.schedule.predict_eps(x_t, condition.c, t)

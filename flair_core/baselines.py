@@ -76,7 +76,7 @@ class Job:
         noise = SeededNoise(
             self.settings.sampler.seed,
             self.models.device,
-            self.first if self.models.denoiser.window > 1 else None,
+            self.first if self.models.denoiser.own_noise else None,
         )
         if self.previous is not None:
             refiners = {**refiners, "joined": Anchor.blend(self.previous)}

@@ -97,7 +97,7 @@ def estimate(
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
         noise = SeededNoise(
-            sampler.seed + number, models.device, first if models.denoiser.window > 1 else None
+            sampler.seed + number, models.device, first if models.denoiser.own_noise else None
         )
         x_T = start(condition.c, schedule, noise)
         states = sample(

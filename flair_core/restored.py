@@ -204,8 +204,8 @@ class FaceRestorer:
         return cache.key(
             y=face.y.numpy(),
             size=face.size,
-            # Noise of their own makes the results of video networks depend on where a frame stands.
-            first=face.first if models.denoiser.window > 1 else None,
+            # Noise of its own makes a frame's result depend on where it stands.
+            first=face.first if models.denoiser.own_noise else None,
             previous=None if previous is None else previous.numpy(),
             aligned=face.matrices is None,
             degradation=asdict(face.settings.degradation),

@@ -48,9 +48,9 @@ class StepState:
 class SeededNoise:
     """Noise that depends on the seed, the step and the size of a frame only, or on the frame's index, too.
 
-    For a network that sees single frames, all frames share it: noise that stays put in aligned faces does not
-    flicker. Video networks were trained with noise of its own for each frame: `first` is then the index of
-    the window's first one. Either way a frame gets the same noise in whichever window it stands. It is drawn
+    Our networks get the same for all frames: noise that stays put in aligned faces does not flicker. The released
+    video networks were trained with noise of its own for each frame: `first` is then the index of the window's
+    first one. Either way a frame gets the same noise in whichever window it stands. It is drawn
     on the CPU, so that all devices agree.
     """
 

@@ -51,7 +51,7 @@ class Counting:
     """Takes the condition for the clean image, counts the windows that it begins, and has room for some frames."""
 
     schedule = NoiseSchedule.log_spaced(100, 0.01, 0.5)
-    size, window = 64, 2
+    size, window, own_noise = 64, 2, True
 
     def __init__(self, room=99, error=None):
         self.windows, self._room = 0, room

@@ -1,6 +1,7 @@
 """The compact network: its parametrisation, any frame size, and its file."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from flair_core.errors import WeightsError
 from flair_core.settings import DegradationSettings
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+VIDEO = CompactConfig(channels=(32, 32, 32, 32), blocks=(1, 1, 1, 1), embedding=32, chain=50, window=5)
 CPU = torch.device("cpu")
 
 
@@ -99,6 +101,51 @@ def test_low_precision_stays_near_single():
         assert 0 < off.mean() < 0.1
 
 
+def lively(config: CompactConfig) -> CompactNetwork:
+    """A network whose every layer has an effect."""
+    torch.manual_seed(0)
+    network = CompactNetwork(config)
+    for parameter in network.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def without_time(network: CompactNetwork) -> CompactNetwork:
+    image = CompactNetwork(replace(network.config, window=1))
+    image.load_state_dict(network.state_dict(), strict=False)
+    return image
+
+
+def test_untrained_temporal_layers_change_nothing():
+    torch.manual_seed(0)
+    network = CompactNetwork(VIDEO)
+    torch.nn.init.normal_(network.last.weight, std=0.1)
+    c, x_t = noise(4, 3, 64, 64), noise(4, 3, 64, 64, seed=1)
+    video, image = (
+        Compact(net, CPU).predict_noise(x_t, 30, Condition(c)) for net in (network, without_time(network))
+    )
+    assert_close(video, image)
+
+
+def test_a_single_frame_passes_a_video_model_as_an_image_model():
+    network = lively(VIDEO)
+    c, x_t = noise(1, 3, 40, 64), noise(1, 3, 40, 64, seed=1)
+    video, image = (
+        Compact(net, CPU).predict_noise(x_t, 30, Condition(c)) for net in (network, without_time(network))
+    )
+    assert torch.equal(video, image)
+
+
+def test_frames_of_a_window_see_each_other_and_other_windows_not():
+    model = Compact(lively(VIDEO), CPU)
+    c, x_t = noise(4, 3, 40, 64), noise(4, 3, 40, 64, seed=1)
+    whole = model.predict_noise(x_t, 30, Condition(c))
+    part = model.predict_noise(x_t[:2], 30, Condition(c[:2]))
+    assert (whole[:2] - part).abs().max() > 1e-2
+    assert torch.equal(whole, model.predict_noise(x_t, 30, Condition(c)))
+
+
 def test_different_degradations_are_told_apart():
     told = [
         describe(None),
@@ -126,6 +173,12 @@ def test_weights_survive_the_file(tmp_path):
     for name, value in network.state_dict().items():
         found = loaded.network.state_dict()[name]
         assert_close(found, value.half().to(found.dtype), rtol=0, atol=0)
+
+
+def test_the_file_says_whether_there_are_temporal_layers(tmp_path):
+    for config in (SMALL, VIDEO):
+        save_file(CompactNetwork(config).state_dict(), tmp_path / "w.safetensors", metadata(config))
+        assert load(tmp_path / "w.safetensors", CPU).window == config.window
 
 
 @pytest.mark.parametrize("damage", ["text", "missing key", "no config"])

@@ -18,7 +18,7 @@ class GaussianPrior:
     """x_0 ~ N(c, s²) for each pixel: its exact noise predictor is linear in x_t."""
 
     schedule = NoiseSchedule.log_spaced(100, 0.01, 1.0)
-    size, window, std = 64, 1, 0.1
+    size, window, own_noise, std = 64, 1, False, 0.1
 
     def predict_noise(self, x_t, t, condition):
         alpha_bar = float(self.schedule.alpha_bar[t])

@@ -26,14 +26,14 @@ class Plain:
     """Takes the condition for the clean image."""
 
     schedule = NoiseSchedule.log_spaced(100, 0.01, 0.5)
-    size, window = 64, 1
+    size, window, own_noise = 64, 1, False
 
     def predict_noise(self, x_t, t, condition):
         return self.schedule.predict_eps(x_t, condition.c, t)
 
 
 class Windowed(Plain):
-    window = 3
+    window, own_noise = 3, True
 
 
 MODELS = Models(Plain(), Unchanged(), torch.device("cpu"))
@@ -106,7 +106,7 @@ def test_windows_of_a_video_network_are_joined(clip, tmp_path):
     """Each window's estimate tells its length: frames that overlap are written once, by the first that has them."""
 
     class Counting(Plain):
-        window = 5
+        window, own_noise = 5, True
 
         def predict_noise(self, x_t, t, condition):
             level = 0.1 * len(condition.c) * torch.ones_like(condition.c)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import conv2d, scaled_dot_product_attention
+from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, scaled_dot_product_attention
 
 from flair_core.denoisers.flow import Flows, SPyNet, warp
 from flair_core.denoisers.layers import ResidualBlock, WindowNorm, cos_sin
-from flair_core.denoisers.temporal import DeformableAlignment, Gate, RecurrentRefinement, TemporalAttention
+from flair_core.denoisers.temporal import (
+    DeformableAlignment,
+    Gate,
+    PatchAlignment,
+    RecurrentRefinement,
+    TemporalAttention,
+)
 
 C, H, W = 32, 10, 12
 
@@ -103,6 +109,13 @@ def test_alignment_departs_from_the_flow_only_so_far():
     assert felt[:4, :4].any()
     assert not felt[4:].any()
     assert not felt[:, 4:].any()
+
+
+def test_features_of_patches_follow_motion_of_single_pixels():
+    pixels, flow = torch.randn(1, 2, 4 * H, 4 * W), torch.full((1, 2, 4 * H, 4 * W), 3.0)
+    carried = pixel_unshuffle(pixels, 4)
+    aligned = PatchAlignment(4).bring(carried, carried, carried, flow, None)
+    torch.testing.assert_close(pixel_shuffle(aligned, 4)[..., :-3, :-3], pixels[..., 3:, 3:])
 
 
 def test_weight_zero_forgets_other_frames_and_weight_one_does_not():

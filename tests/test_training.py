@@ -3,19 +3,25 @@
 import csv
 import io
 import tarfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from clips import Clip, make
+from safetensors.torch import save_file
 
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig
 from flair_core.errors import MediaError, WeightsError
 from flair_core.schedule import NoiseSchedule
-from flair_core.training.data import load_faces
-from flair_core.training.image import ImageTraining, loss_of, train
-from flair_core.training.synthesis import draw, draw_batch
+from flair_core.training import temporal
+from flair_core.training.data import load_clips, load_faces
+from flair_core.training.image import ImageTraining, loss_of, missed, train
+from flair_core.training.movement import moving
+from flair_core.training.synthesis import draw, draw_batch, draw_windows
+from flair_core.training.temporal import TemporalTraining, related
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 
@@ -41,6 +47,17 @@ def faces(tmp_path):
         writer = csv.DictWriter(file, ["file", "source"])
         writer.writeheader()
         writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A folder of two sharp clips and a soft one."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a", "b"):
+        make(folder / f"{name}.mp4", Clip(frames=6))
+    make(folder / "soft.mp4", Clip(frames=6, options={"crf": "51"}, size=(512, 512)))
     return folder
 
 
@@ -120,3 +137,77 @@ def test_every_family_of_degradations_is_drawn_within_the_papers_ranges():
     assert {d.kernel for d in drawn} == {"bicubic", "gaussian", "motion"}
     assert max(d.noise for d in drawn) * 255 <= 25
     assert {d.jpeg is None for d in drawn} == {True, False}
+
+
+@pytest.fixture
+def theta(tmp_path):
+    """Weights of an image network that has an effect."""
+    config = replace(SMALL, channels=(32, 32, 32, 32))
+    torch.manual_seed(1)
+    network = compact.CompactNetwork(config)
+    torch.nn.init.normal_(network.last.weight, std=0.02)
+    save_file(network.state_dict(), tmp_path / "theta.safetensors", compact.metadata(config))
+    return tmp_path / "theta.safetensors"
+
+
+def temporal_run(faces, clips, theta, out, **changes):
+    values = {"steps": 6, "windows": 2, "frames": 3, "crop": 32, "save_steps": 1000} | changes
+    return TemporalTraining(data=faces, clips=clips, init=theta, out=out, **values)
+
+
+def test_the_temporal_stage_trains_phi_alone_and_resumes_exactly(faces, clips, theta, tmp_path):
+    whole = [logged.loss for logged in temporal.train(temporal_run(faces, clips, theta, tmp_path / "a"))]
+    for logged in temporal.train(temporal_run(faces, clips, theta, tmp_path / "b", save_steps=3)):
+        if logged.step == 4:
+            break
+    rest = [logged.loss for logged in temporal.train(temporal_run(faces, clips, theta, tmp_path / "b"))]
+    assert whole[3:] == rest
+    start = compact.read(theta).state_dict()
+    trained = compact.read(tmp_path / "a" / "weights.safetensors")
+    assert trained.config.window > 1
+    for name, value in trained.state_dict().items():
+        if name in start:
+            assert torch.equal(value, start[name].half().float()), name
+    assert trained.temporal.recurrent.out.weight.abs().max() > 0
+
+
+def test_the_temporal_stage_learns_from_neighbours(faces, clips, theta, tmp_path):
+    """Its loss on windows that it has not seen is below that of θ alone."""
+    list(temporal.train(temporal_run(faces, clips, theta, tmp_path / "a", steps=40, learning_rate=5e-3)))
+    trained = compact.read(tmp_path / "a" / "weights.safetensors")
+    generator = torch.Generator().manual_seed(0)
+    x0, c, description, motion = draw_windows(
+        load_faces(faces), load_clips(clips), 8, 3, 32, np.random.default_rng(99)
+    )
+    noise = related(8, x0.shape, generator)
+    sigma = torch.full((len(x0),), 0.3)
+    with torch.no_grad():
+        losses = [
+            missed(trained(c, x0 + 0.3 * noise, sigma, description, told), x0) for told in (motion, None)
+        ]
+    assert losses[0] < losses[1]
+
+
+def test_soft_clips_teach_nothing(clips):
+    assert [clip.shape for clip in load_clips(clips)] == [(6, 64, 64, 3)] * 2
+    with pytest.raises(MediaError, match="no sharp clips"):
+        load_clips(clips / "nowhere")
+
+
+def test_noise_of_related_frames_is_standard_normal_and_partly_shared():
+    noise = related(400, torch.Size((800, 3, 8, 8)), torch.Generator().manual_seed(0)).view(400, 2, -1)
+    assert noise.std().item() == pytest.approx(1, abs=0.01)
+    shared = (noise[:, 0] * noise[:, 1]).mean(1)
+    assert shared.mean().item() == pytest.approx(0.5, abs=0.05)
+    assert shared.std() > 0.2
+
+
+def test_stills_move_smoothly_around_the_picture_itself():
+    still = cv2.GaussianBlur(
+        np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8), (0, 0), 3
+    )
+    moves = [moving(still, np.array([20, 8]), 5, 64, np.random.default_rng(seed)) for seed in range(6)]
+    for cut in moves:
+        assert np.array_equal(cut[2], still[8:72, 20:84])
+        steps = np.abs(np.diff(cut.astype(float), axis=0)).mean((1, 2, 3))
+        assert steps.max() < 2 * steps.min() + 1

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flair_core.training.loop import Logged, Run
+
+Told = TypeVar("Told", bound=Any)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -11,38 +20,69 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("train", help="train the compact model on aligned faces")
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     image = stages.add_parser("image", help="the image stage: single faces, eq. (6)")
-    image.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
-    image.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; a run that is there goes on"
-    )
-    image.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
-    image.add_argument("--steps", type=int, default=20_000, help="the learning rate reaches zero here")
-    image.add_argument("--cooldown", type=float, default=0.2, help="share of the steps over which it falls")
+    _common(image)
     image.add_argument("--batch", type=int, default=16)
     image.add_argument("--group", type=int, default=4, help="crops that share one degradation")
-    image.add_argument("--crop", type=int, default=128, help="side of the crops, a multiple of 32")
-    image.add_argument("--learning-rate", type=float, default=4e-4)
-    image.add_argument("--seed", type=int, default=0)
-    image.add_argument("--init", type=Path, help="safetensors to start a new run from")
-    image.add_argument(
+    image.set_defaults(run=run_image)
+    temporal = stages.add_parser("temporal", help="the temporal stage: windows of frames, θ frozen")
+    _common(temporal)
+    temporal.add_argument("--clips", type=Path, required=True, help="folder of .mp4 clips of faces")
+    temporal.add_argument("--frames", type=int, default=5, help="of a window in training")
+    temporal.add_argument("--windows", type=int, default=4, help="in a batch")
+    temporal.set_defaults(run=run_temporal)
+
+
+def _common(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
+    stage.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; a run that is there goes on"
+    )
+    stage.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
+    stage.add_argument("--steps", type=int, default=20_000, help="the learning rate reaches zero here")
+    stage.add_argument("--cooldown", type=float, default=0.2, help="share of the steps over which it falls")
+    stage.add_argument("--crop", type=int, default=128, help="side of the crops, a multiple of 32")
+    stage.add_argument("--learning-rate", type=float, default=4e-4)
+    stage.add_argument("--seed", type=int, default=0)
+    stage.add_argument(
+        "--init", type=Path, help="safetensors to start a new run from; θ of the temporal stage"
+    )
+    stage.add_argument(
         "--max-minutes", type=float, help="save and stop after this long; the same command goes on"
     )
-    image.set_defaults(run=run_image)
 
 
 def run_image(arguments: argparse.Namespace) -> None:
-    """Train, with a progress bar; prints the last mean loss."""
-    import dataclasses  # noqa: PLC0415
+    """Train θ, with a progress bar."""
+    from flair_core.training.image import ImageTraining, train  # noqa: PLC0415
 
+    run = _told(ImageTraining, arguments)
+    _follow(run, train(run))
+
+
+def run_temporal(arguments: argparse.Namespace) -> None:
+    """Train φ, with a progress bar."""
+    from flair_core.training.temporal import TemporalTraining, train  # noqa: PLC0415
+
+    run = _told(TemporalTraining, arguments)
+    _follow(run, train(run))
+
+
+def _told(kind: type[Told], arguments: argparse.Namespace) -> Told:
+    names = {field.name for field in dataclasses.fields(kind)}
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    told: Told = kind(**{name: value for name, value in given.items() if name in names})
+    return told
+
+
+def _follow(run: Run, steps: Iterator[Logged]) -> None:
+    """Show what training tells; prints where the weights are."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core.training.image import ImageTraining, Log, train  # noqa: PLC0415
+    from flair_core.training.loop import Log  # noqa: PLC0415
 
-    names = {field.name for field in dataclasses.fields(ImageTraining)}
-    run = ImageTraining(**{name: value for name, value in vars(arguments).items() if name in names})
     log = Log(run.out / "log.csv")
     with tqdm(total=run.steps, unit="step", smoothing=0.05) as bar:
-        for logged in train(run):
+        for logged in steps:
             bar.update(logged.step - bar.n)
             if (mean := log.add(logged)) is not None:
                 bar.set_postfix(loss=f"{mean:.4f}")

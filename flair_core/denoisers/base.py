@@ -37,6 +37,8 @@ class Denoiser(Protocol):
     """Side of the face that the network was made for, in pixels."""
     window: int
     """Frames looked at together; 1 for a network without temporal layers."""
+    own_noise: bool
+    """Whether each frame of a window starts from noise of its own, or all from the same."""
 
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
         """The noise in x_t, (N, 3, H, W); `t` is a step of the base schedule, 0 the least noisy."""

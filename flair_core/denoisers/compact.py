@@ -3,6 +3,9 @@
 The condition c and the noisy image x_t are two observations of x_0: c with error variance s_c², x_t/√ᾱ with variance
 σ² = (1 − ᾱ)/ᾱ. Their optimal linear combination m has error variance w = 1/(1/s_c² + 1/σ²), and the network F predicts
 only what m misses, in units of its own uncertainty: x0 = m + √w · F. So it need not learn to copy c first.
+
+θ sees every frame on its own. Where the file has temporal layers φ (`flair_core.denoisers.compact_temporal`), frames
+of a window look at each other; a single frame passes as without them.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core import threads
+from flair_core.denoisers.compact_temporal import Motion, TemporalLayers, estimated_flows, face
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from flair_core.denoisers.base import Condition
@@ -48,6 +53,13 @@ class CompactConfig:
     chain: int = 1000
     sigma_min: float = 0.015
     sigma_max: float = 0.6
+    window: int = 1
+    """Frames looked at together; above 1 the network has temporal layers."""
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> CompactConfig:
+        """From what `asdict` gave, perhaps through JSON; what an older file does not know has its default."""
+        return cls(**dict(values) | {name: tuple(values[name]) for name in ("channels", "blocks")})
 
 
 def describe(degradation: DegradationSettings | None) -> Tensor:
@@ -188,26 +200,46 @@ class CompactNetwork(nn.Module):
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
+        self.temporal: TemporalLayers | None = None
+        if config.window > 1:
+            self.temporal = TemporalLayers(ch, emb, 6 * PATCH**2, window=config.window, patch=PATCH)
 
-    def forward(self, c: Tensor, observed: Tensor, sigma: Tensor, description: Tensor) -> Guess:
+    def forward(
+        self,
+        c: Tensor,
+        observed: Tensor,
+        sigma: Tensor,
+        description: Tensor,
+        motion: Motion | None = None,
+    ) -> Guess:
         """What the network makes of c and `observed` = x_t/√ᾱ, (N, 3, H, W) with H and W multiples of 32.
 
         sigma: (N,) or (1,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES) or (1, FEATURES).
+        motion: that of the windows which the N frames are, one after the other; None leaves φ out.
         """
+        frames = 1 if motion is None else motion.flows.forward.shape[1] + 1
+
+        def across(level: int, x: Tensor) -> Tensor:
+            return x if frames == 1 or self.temporal is None else self.temporal.mix(level, x, emb, frames)
+
         with torch.autocast(c.device.type, enabled=False):
             log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
             level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
             emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
         mean, std, excess = combine(c, observed, log_variance.detach().exp(), sigma[:, None, None, None])
-        x = self.first(patches(torch.cat((c, excess), 1), self.first.weight.dtype))
-        skips = []
+        seen = patches(torch.cat((c, excess), 1), self.first.weight.dtype)
+        x = self.first(seen)
+        skips: list[Tensor] = []
         for stage, shrink in zip(self.down, self.shrink, strict=False):
             skips.append(stage(x, emb))
             x = shrink(skips[-1])
         x = self.attention[0](self.down[-1](x, emb))
-        x = self.attention[1](self.up[-1](x, emb))
-        for stage, grow in reversed(list(zip(self.up, self.grow, strict=False))):
-            x = stage(functional.pixel_shuffle(grow(x), 2) + skips.pop(), emb)
+        x = across(len(self.up) - 1, self.attention[1](self.up[-1](x, emb)))
+        for at, skip in reversed(list(enumerate(skips))):
+            x = functional.pixel_shuffle(self.grow[at](x), 2) + skip
+            x = across(at, self.up[at](x, emb))
+        if self.temporal is not None and motion is not None and frames > 1:
+            x = self.temporal.refine(x, seen, motion)
         f = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
         return Guess(f, mean, std, log_variance)
 
@@ -246,15 +278,17 @@ class Compact:
     """The compact network as a Denoiser."""
 
     size = 256
-    window = 1
+    own_noise = False
 
     def __init__(self, network: CompactNetwork, device: torch.device) -> None:
         config = network.config
         self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+        self.window = config.window
         self.device = device
         self.dtype = fast_dtype(device)
         self.network = network.eval().requires_grad_(False).to(device).lowered(self.dtype)
-        self.network.to(memory_format=torch.channels_last)
+        channels_last(self.network)
+        self._motion: tuple[Condition, Motion] | None = None
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
@@ -267,10 +301,24 @@ class Compact:
         )
         sigma = x_t.new_full((1,), (1 / alpha_bar - 1) ** 0.5)
         description = describe(condition.degradation).to(x_t.device)[None]
+        motion = self._seen(condition, c) if self.window > 1 and len(x_t) > 1 else None
         with threads.narrow():
-            guess: Guess = self.network(c, observed, sigma, description)
+            guess: Guess = self.network(c, observed, sigma, description, motion)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
+
+    def _seen(self, condition: Condition, c: Tensor) -> Motion:
+        """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
+        if self._motion is None or self._motion[0] is not condition:
+            self._motion = condition, Motion(estimated_flows(c), face(c))
+        return self._motion[1]
+
+
+def channels_last(network: CompactNetwork) -> None:
+    """Arrange the weights as processors multiply them fastest; those of convolutions in time stay as they are."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -282,23 +330,26 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def load(path: Path, device: torch.device) -> Compact:
-    """Read safetensors written by `flair train`. Raises WeightsError on anything else."""
+def read(path: Path) -> CompactNetwork:
+    """The network in safetensors written by `flair train`, in single precision. Raises WeightsError on others."""
     try:
         with safe_open(path, framework="pt") as file:
-            config: dict[str, Any] = json.loads((file.metadata() or {})["config"])
+            config = CompactConfig.from_plain(json.loads((file.metadata() or {})["config"]))
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-        network = CompactNetwork(
-            CompactConfig(**config | {name: tuple(config[name]) for name in ("channels", "blocks")})
-        )
+        network = CompactNetwork(config)
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(
             f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application."
         ) from None
-    return Compact(network, device)
+    return network
+
+
+def load(path: Path, device: torch.device) -> Compact:
+    """The network in safetensors as a Denoiser. Raises WeightsError, see `read`."""
+    return Compact(read(path), device)
 
 
 def metadata(config: CompactConfig) -> dict[str, str]:
-    """What `load` needs to know beside the weights."""
+    """What `read` needs to know beside the weights."""
     return {"config": json.dumps(asdict(config))}

@@ -29,6 +29,7 @@ class Released(ABC):
 
     size = 512
     window = 10
+    own_noise = True
     schedule: NoiseSchedule
     network_class: ClassVar[type[BicubicNetwork | BlurNetwork]]
 

@@ -7,6 +7,9 @@ before.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -75,6 +78,20 @@ class TemporalAttention(nn.Module):
         return x.view(*x.shape[:-1], self.heads, -1)
 
 
+class Alignment(Protocol):
+    """A way to move carried features to now."""
+
+    @abstractmethod
+    def bring(
+        self, carried: Tensor, before: Tensor, now: Tensor, flow: Tensor, earlier: Tensor | None
+    ) -> Tensor:
+        """The features carried last, seen from now: (N, C, h, w).
+
+        carried, before: those carried from one and from two frames ago; now: the frame's own; all (N, C, h, w).
+        flow: leads from now to one frame ago, earlier: from there to two frames ago, None when that was never seen.
+        """
+
+
 class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
     """Flow-guided second-order deformable convolution of BasicVSR++: moves carried features to now.
 
@@ -116,6 +133,40 @@ class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
             aligned: Tensor = super().forward(carried.float(), offset.float(), mask.sigmoid().float())
         return aligned
 
+    def bring(
+        self, carried: Tensor, before: Tensor, now: Tensor, flow: Tensor, earlier: Tensor | None
+    ) -> Tensor:
+        """See Alignment."""
+        # The frame before the first was never seen: no flow leads there.
+        flow2 = torch.zeros_like(flow) if earlier is None else flow + warp(earlier, flow)
+        hints = torch.cat((warp(carried, flow), now, warp(before, flow2)), 1)
+        aligned: Tensor = self(torch.cat((carried, before), 1), hints, flow, flow2)
+        return aligned
+
+
+class PatchAlignment(nn.Module):
+    """Moves features that stand for patches of pixels along a flow in pixels.
+
+    The C channels of a patch are taken as C/p² channels of its p×p pixels, so that a motion of a fraction of a patch
+    is followed, too. It has no parameters and needs no kernel that processors lack in half precision.
+    """
+
+    def __init__(self, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+
+    def bring(
+        self,
+        carried: Tensor,
+        before: Tensor,  # noqa: ARG002 - the deformable way reads them
+        now: Tensor,  # noqa: ARG002
+        flow: Tensor,
+        earlier: Tensor | None,  # noqa: ARG002
+    ) -> Tensor:
+        """See Alignment."""
+        pixels = warp(functional.pixel_shuffle(carried, self.patch), flow)
+        return functional.pixel_unshuffle(pixels, self.patch).to(carried.dtype)
+
 
 class ConvolutionPair(nn.Module):
     """x + conv(relu(conv(x)))."""
@@ -141,15 +192,15 @@ def fusion(channels_in: int, channels: int) -> nn.Sequential:
 class Branch(nn.Module):
     """Carries features through a window in one direction of time, eq. (5)."""
 
-    def __init__(self, sources: int, channels: int, max_offset: float) -> None:
+    def __init__(self, sources: int, channels: int, align: DeformableAlignment | PatchAlignment) -> None:
         super().__init__()
-        self.align = DeformableAlignment(channels, max_offset)
+        self.align = align
         self.fuse = fusion((sources + 1) * channels, channels)
 
     def forward(self, sources: list[Tensor], flows: Tensor, weight: Tensor) -> Tensor:
         """Features carried to each frame, (B, T, C, h, w), in the direction in which frames are given.
 
-        sources: each (B, T, C, h, w), the first the features themselves.  flows: (B, T − 1, 2, h, w), entry
+        sources: each (B, T, C, h, w), the first the features themselves.  flows: (B, T − 1, 2, …), entry
         i leads from frame i + 1 to frame i.  weight: (B, T, 1, h, w) or broadcast to it: w̃(1 − m) + m.
         """
         carried = before = torch.zeros_like(sources[0][:, 0])
@@ -157,11 +208,8 @@ class Branch(nn.Module):
         for i in range(sources[0].shape[1]):
             aligned = carried
             if i > 0:
-                flow1 = flows[:, i - 1]
-                # The frame before the first was never seen: no flow leads there.
-                flow2 = flow1 + warp(flows[:, i - 2], flow1) if i > 1 else torch.zeros_like(flow1)
-                hints = torch.cat((warp(carried, flow1), sources[0][:, i], warp(before, flow2)), 1)
-                aligned = self.align(torch.cat((carried, before), 1), hints, flow1, flow2)
+                earlier = flows[:, i - 2] if i > 1 else None
+                aligned = self.align.bring(carried, before, sources[0][:, i], flows[:, i - 1], earlier)
             fused = self.fuse(torch.cat([*(source[:, i] for source in sources), aligned], 1))
             before, carried = carried, (aligned + fused) * weight[:, i]
             results.append(carried)
@@ -171,15 +219,27 @@ class Branch(nn.Module):
 class RecurrentRefinement(nn.Module):
     """Recurrent refinement, eq. (5): features are carried backward, then forward in time, and joined.
 
-    `max_offset` limits how far, in pixels, the alignment may depart from the optical flow.
+    `max_offset` limits how far, in pixels, the alignment may depart from the optical flow. With a `patch` the features
+    stand for patches of so many pixels a side, and follow the flow exactly.
     """
 
-    def __init__(self, channels: int, max_offset: float = 10) -> None:
+    def __init__(
+        self,
+        channels: int,
+        max_offset: float = 10,
+        *,
+        patch: int | None = None,
+        channels_out: int | None = None,
+    ) -> None:
         super().__init__()
-        self.backward_branch = Branch(1, channels, max_offset)
-        self.forward_branch = Branch(2, channels, max_offset)
+
+        def align() -> DeformableAlignment | PatchAlignment:
+            return PatchAlignment(patch) if patch else DeformableAlignment(channels, max_offset)
+
+        self.backward_branch = Branch(1, channels, align())
+        self.forward_branch = Branch(2, channels, align())
         self.reconstruct = fusion(3 * channels, channels)
-        self.out = zeroed(nn.Conv2d(channels, channels, 1))
+        self.out = zeroed(nn.Conv2d(channels, channels_out or channels, 1))
 
     def propagate(self, x: Tensor, flows: Flows, weight: Tensor | float) -> tuple[Tensor, Tensor]:
         """The features carried backward and forward in time to each frame, both like x."""
@@ -190,13 +250,18 @@ class RecurrentRefinement(nn.Module):
     def forward(self, x: Tensor, flows: Flows, weight: Tensor | float = 1.0) -> Tensor:
         """(B, T, C, h, w) → the same shape.
 
-        flows: of the same h and w.  weight: w̃(1 − m) + m, a number or a map (B, T, 1, H, W) of any H and W.
+        flows: of the same h and w, or of the pixels where there are patches.
+        weight: w̃(1 − m) + m, a number or a map (B, T, 1, H, W) of any H and W.
         """
+        return x + self.refinement(x, flows, weight)
+
+    def refinement(self, x: Tensor, flows: Flows, weight: Tensor | float = 1.0) -> Tensor:
+        """What `forward` adds to x: (B, T, channels_out, h, w)."""
         backward, forward = self.propagate(x, flows, weight)
         # Frame by frame: side by side for a whole window, they would be the largest tensor of the network.
         sources = zip(x.unbind(1), backward.unbind(1), forward.unbind(1), strict=True)
         refined = [self.out(self.reconstruct(torch.cat(source, 1))) for source in sources]
-        return x + torch.stack(refined, 1)
+        return torch.stack(refined, 1)
 
     @staticmethod
     def _annealing(x: Tensor, weight: Tensor | float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Aligned faces from uncompressed tar shards with an `index.csv`."""
+"""Aligned faces from uncompressed tar shards with an `index.csv`, and clips of faces."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
 
+from flair_core import video
 from flair_core.errors import MediaError
+from flair_core.frames import to_float, to_uint8
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +49,31 @@ def load_faces(folder: Path, sources: Collection[str] | None = None) -> NDArray[
     if not faces:
         raise MediaError(f"{folder} holds none of the faces that its index names.")
     return np.stack(faces)
+
+
+SOFT = 60.0
+"""Variance of the Laplacian below which a clip would teach blur."""
+
+
+def load_clips(folder: Path) -> list[NDArray[np.uint8]]:
+    """The sharp clips of a folder, each (T, H, W, 3) RGB and whole in memory, by file name.
+
+    Raises MediaError when there are none.
+    """
+    clips = []
+    for path in sorted(folder.glob("*.mp4")):
+        with video.open_source(path) as source:
+            frames = to_uint8(torch.stack([to_float(frame.rgb) for frame in source.frames(0, len(source))]))
+        if sharpness(frames[len(frames) // 2]) >= SOFT:
+            clips.append(frames)
+    if not clips:
+        raise MediaError(f"{folder} holds no sharp clips in .mp4 files.")
+    return clips
+
+
+def sharpness(frame: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of (H, W, 3), in squared 8-bit levels."""
+    return float(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
 def _decoded(encoded: bytes, name: str) -> NDArray[np.uint8]:

@@ -9,8 +9,11 @@ import torch
 
 from flair_core.degradations import degrade, upscale
 from flair_core.denoisers.compact import describe
+from flair_core.denoisers.compact_temporal import Motion, estimated_flows, face
+from flair_core.denoisers.flow import Flows
 from flair_core.frames import to_float
 from flair_core.settings import EIGHT_BIT, DegradationSettings
+from flair_core.training.movement import moving
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -65,6 +68,44 @@ def draw_batch(
         conditions.append(upscale(y, (side, side)))
         descriptions.append(describe(settings if told else None).expand(group, -1))
     return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions)
+
+
+def draw_windows(
+    faces: NDArray[np.uint8],
+    clips: list[NDArray[np.uint8]],
+    windows: int,
+    frames: int,
+    side: int,
+    rng: Generator,
+) -> tuple[Tensor, Tensor, Tensor, Motion]:
+    """Like `draw_batch`, for windows of frames, one after the other: (windows · frames, …); and their motion.
+
+    Half of them are cut from clips, half are stills in smooth motion. Frames of a window share one degradation.
+    """
+    x0, conditions, descriptions, flows, masks = [], [], [], [], []
+    for _ in range(windows):
+        moves = rng.random() < 0.5
+        source = faces[rng.integers(len(faces))] if moves else clips[rng.integers(len(clips))]
+        left, top = corner = rng.integers(source.shape[-2] - side + 1, size=2)
+        if moves:
+            cut = moving(source, corner, frames, side, rng)
+        else:
+            first, way = int(rng.integers(len(source) - frames + 1)), int(rng.choice((-1, 1)))
+            cut = source[first : first + frames, top : top + side, left : left + side][::way]
+        mask = face(torch.empty(source.shape[-3:-1]))[..., top : top + side, left : left + side]
+        x = to_float(np.ascontiguousarray(cut))
+        if rng.random() < 0.5:
+            x, mask = x.flip(-1), mask.flip(-1)
+        settings, told = draw(rng)
+        y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        x0.append(x)
+        conditions.append(upscale(y, (side, side)))
+        descriptions.append(describe(settings if told else None).expand(frames, -1))
+        flows.append(estimated_flows(conditions[-1]))
+        masks.append(mask)
+    forward, backward = (torch.cat(way) for way in zip(*flows, strict=True))
+    motion = Motion(Flows(forward, backward), torch.cat(masks))
+    return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions), motion
 
 
 def _crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:

@@ -1,0 +1,191 @@
+"""The loop that both stages of training share: schedule, moving average, exact resume, log."""
+
+from __future__ import annotations
+
+import csv
+import time
+from abc import abstractmethod
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+
+from flair_core.denoisers.compact import CompactConfig, CompactNetwork, channels_last, fast_dtype, metadata
+from flair_core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run of any stage is told; everything that its numbers depend on."""
+
+    out: Path
+    """Folder of the run: checkpoint.pt, log.csv, weights.safetensors."""
+    steps: int = 20_000
+    """The learning rate reaches zero here; a finished run goes on when this is raised."""
+    cooldown: float = 0.2
+    """Share of the steps over which the learning rate falls to zero."""
+    learning_rate: float = 4e-4
+    ema: float = 0.999
+    seed: int = 0
+    init: Path | None = None
+    """Start from these weights when the run is new."""
+    max_minutes: float | None = None
+    save_minutes: float = 5
+    save_steps: int = 2000
+
+    def rate_factor(self, step: int) -> float:
+        """Learning rate at a step relative to its peak: warm-up, constant, linear fall to zero."""
+        left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        return min(1.0, (step + 1) / 200, max(0.0, left))
+
+
+class Stage(Protocol):
+    """What a stage of training adds to the loop."""
+
+    network: CompactNetwork
+    """With the weights to start from; those parameters are trained that require a gradient."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Read the data. Called once, before the first loss."""
+
+    @abstractmethod
+    def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+        """The loss of `model`, which computes as `network` does, on a batch that depends on `rng` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What one step tells."""
+
+    step: int
+    loss: float
+    seconds: float
+    """Since this process began."""
+
+
+def fit(run: Run, stage: Stage) -> Iterator[Logged]:
+    """Train until `steps` or `max_minutes`, resuming what `out` holds; yields after every step.
+
+    Batches depend on (seed, step, process) only, so an interrupted run continues with the very losses that it would
+    have had. Checkpoints are published atomically. Raises WeightsError when `out` holds a run of another shape.
+    """
+    begun = saved = time.monotonic()
+    accelerator = Accelerator()
+    network = stage.network
+    optimizer = torch.optim.AdamW(
+        [parameter for parameter in network.parameters() if parameter.requires_grad],
+        lr=run.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=0.01,
+    )
+    average = {name: value.detach().clone() for name, value in _trained(network)}
+    step = _resume(run, network, optimizer, average)
+    channels_last(network)
+    model, optimizer = accelerator.prepare(network, optimizer)
+    average = {name: value.to(accelerator.device) for name, value in average.items()}
+    dtype = fast_dtype(accelerator.device)
+    stage.load()
+    model.train()
+    while step < run.steps:
+        rng = np.random.default_rng((run.seed, step, accelerator.process_index))
+        for group in optimizer.param_groups:
+            group["lr"] = run.learning_rate * run.rate_factor(step)
+        with torch.autocast(accelerator.device.type, dtype, enabled=dtype != torch.float32):
+            loss = stage.loss(model, rng, accelerator.device)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        _follow(average, network, min(run.ema, step / (step + 10)))
+        now = time.monotonic()
+        stop = run.max_minutes is not None and now - begun > 60 * run.max_minutes
+        due = now - saved > 60 * run.save_minutes or step % run.save_steps == 0
+        if accelerator.is_main_process and (stop or due or step == run.steps):
+            _save(run, step, network, optimizer, average)
+            saved = now
+        yield Logged(step, float(loss.detach()), now - begun)
+        if stop:
+            return
+
+
+def _trained(network: CompactNetwork) -> Iterator[tuple[str, Tensor]]:
+    return ((name, value) for name, value in network.named_parameters() if value.requires_grad)
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], network: CompactNetwork, decay: float) -> None:
+    state = dict(_trained(network))
+    torch._foreach_lerp_(list(average.values()), [state[name] for name in average], 1 - decay)
+
+
+def _resume(
+    run: Run, network: CompactNetwork, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
+) -> int:
+    path = run.out / "checkpoint.pt"
+    if not path.exists():
+        return 0
+    saved = torch.load(path, weights_only=True)
+    if (
+        CompactConfig.from_plain(saved["config"]) != network.config
+        or saved["average"].keys() != average.keys()
+    ):
+        raise WeightsError(
+            f"{path} belongs to a network of another shape. Choose another folder for this run."
+        )
+    network.load_state_dict(saved["network"])
+    optimizer.load_state_dict(saved["optimizer"])
+    average.update(saved["average"])
+    return int(saved["step"])
+
+
+def _save(run: Run, step: int, network: CompactNetwork, optimizer: Any, average: dict[str, Tensor]) -> None:
+    run.out.mkdir(parents=True, exist_ok=True)
+    state = {
+        "step": step,
+        "config": asdict(network.config),
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average,
+    }
+    partial = run.out / "checkpoint.partial"
+    torch.save(state, partial)
+    partial.replace(run.out / "checkpoint.pt")
+    export(network.state_dict() | average, network.config, run.out / "weights.safetensors")
+
+
+def export(state: dict[str, Tensor], config: CompactConfig, path: Path) -> None:
+    """Write weights in half precision, the form in which a model ships."""
+    partial = path.with_suffix(".partial")
+    halves = {key: value.detach().cpu().half().contiguous() for key, value in state.items()}
+    save_file(halves, partial, metadata(config))
+    partial.replace(path)
+
+
+class Log:
+    """log.csv of a run: one line for every `every` steps, with the mean loss over them; appended to on resume."""
+
+    def __init__(self, path: Path, every: int = 50) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._every, self._losses = path, every, list[float]()
+
+    def add(self, logged: Logged) -> float | None:
+        """The mean loss when a line was written."""
+        self._losses.append(logged.loss)
+        if len(self._losses) < self._every:
+            return None
+        mean = sum(self._losses) / len(self._losses)
+        self._losses.clear()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow((logged.step, f"{mean:.6f}", f"{logged.seconds:.1f}"))
+        return mean

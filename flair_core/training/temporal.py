@@ -1,0 +1,99 @@
+"""The temporal stage: φ of the compact network, eq. (6) on windows of frames, θ frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from flair_core import weights
+from flair_core.denoisers import compact
+from flair_core.denoisers.compact import CompactNetwork, Guess
+from flair_core.denoisers.compact_temporal import Motion
+from flair_core.denoisers.flow import Flows
+from flair_core.schedule import NoiseSchedule
+from flair_core.training.data import load_clips, load_faces
+from flair_core.training.image import missed, noise_level
+from flair_core.training.loop import Logged, Run, fit
+from flair_core.training.synthesis import draw_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from torch import Tensor
+
+WINDOW = 7
+"""Frames that a new video network looks at together when it restores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalTraining(Run):
+    """One run of the temporal stage. `init` holds θ; without it, that of the starter model is taken."""
+
+    data: Path
+    """Folder of faces: shards and index.csv."""
+    clips: Path
+    """Folder of clips."""
+    sources: tuple[str, ...] | None = None
+    """Tags of the faces."""
+    windows: int = 4
+    """In a batch."""
+    frames: int = 5
+    """Of a window in training."""
+    crop: int = 128
+
+
+class TemporalStage:
+    """Windows cut from clips and stills in motion, degraded at random; φ alone is trained."""
+
+    def __init__(self, run: TemporalTraining, network: CompactNetwork) -> None:
+        self._run, self.network = run, network
+        network.requires_grad_(False)
+        assert network.temporal is not None
+        network.temporal.requires_grad_(True)
+        config = network.config
+        self._schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+
+    def load(self) -> None:
+        """See Stage."""
+        self._faces = load_faces(self._run.data, self._run.sources)
+        self._clips = load_clips(self._run.clips)
+
+    def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+        """See Stage."""
+        run = self._run
+        x0, c, description, motion = draw_windows(
+            self._faces, self._clips, run.windows, run.frames, run.crop, rng
+        )
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        noise = related(run.windows, x0.shape, generator)
+        t = torch.randint(len(self._schedule), (run.windows,), generator=generator)
+        x0, c, description, noise, t = (part.to(device) for part in (x0, c, description, noise, t))
+        motion = Motion(Flows(*(flow.to(device) for flow in motion.flows)), motion.mask.to(device))
+        sigma = noise_level(self._schedule, t).repeat_interleave(run.frames)
+        guess: Guess = model(c, x0 + sigma[:, None, None, None] * noise, sigma, description, motion)
+        return missed(guess, x0)
+
+
+def related(windows: int, shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Standard normal noise for windows of frames, (N, …), of which each has its own share in common.
+
+    Sampling gives all frames the same noise, which flickers less. Trained with nothing else, the network would
+    learn that differences between frames are free of noise, and keep those of the blurred observation.
+    """
+    common = torch.randn(windows, 1, *shape[1:], generator=generator)
+    own = torch.randn(windows, shape[0] // windows, *shape[1:], generator=generator)
+    share = torch.rand(windows, 1, 1, 1, 1, generator=generator)
+    return (share.sqrt() * common + (1 - share).sqrt() * own).flatten(0, 1)
+
+
+def train(run: TemporalTraining, window: int = WINDOW) -> Iterator[Logged]:
+    """See `fit`. Temporal layers that `init` has are trained further, others begin without effect."""
+    torch.manual_seed(run.seed)
+    start = compact.read(run.init or weights.path(weights.SHIPPED))
+    network = CompactNetwork(replace(start.config, window=max(start.config.window, window)))
+    network.load_state_dict(start.state_dict(), strict=False)
+    yield from fit(run, TemporalStage(run, network))
