@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import torch
 
 from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
-from flair_core.degradations.jpeg import JpegDegradation
+from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Denoiser
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
@@ -150,4 +151,6 @@ def plan_for(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradat
     if settings.sampler.policy == "released":
         zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands
         return policies.released(schedule, settings.sampler, degradation.noise, zeta)
-    return policies.paper(schedule, settings.sampler, degradation.sigma_e * A.noise_gain)
+    # What compression took away is noise in y, too: A⁺ amplifies it like e, and x̂ should not follow it.
+    coding = 0.0 if degradation.jpeg is None else 2 * coding_noise(degradation.jpeg)
+    return policies.paper(schedule, settings.sampler, math.hypot(degradation.sigma_e, coding) * A.noise_gain)

@@ -1,6 +1,7 @@
 """From an observed window to its restoration, with networks that need no training."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.testing import assert_close
 from flair_core.degradations import ReleasedBlur, build
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import SettingsError
-from flair_core.recipe import STAGES, Models, estimate, operator
+from flair_core.recipe import STAGES, Models, estimate, operator, plan_for
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
@@ -141,10 +142,26 @@ def test_the_null_space_lock_keeps_the_enhancer_to_what_the_footage_hides():
 
 def test_cropped_faces_know_no_jpeg_grid():
     """JPEG blocks do not survive the resampling of a crop, so only whole frames are re-encoded."""
-    y = observed()
-    cropped = restored(y, settings(degradation={"jpeg": 30}, aligned=False))
-    assert cropped.residual.abs().mean() < 1e-3
-    assert restored(y, settings(degradation={"jpeg": 30})).residual.abs().mean() > 1e-3
+    x = torch.linspace(-1, 1, 3 * 48 * 64).view(1, 3, 48, 64).sin()
+    cropped, whole, plain = (
+        operator(chosen, (48, 64), torch.device("cpu")).forward(x)
+        for chosen in (
+            settings(degradation={"jpeg": 30}, aligned=False),
+            settings(degradation={"jpeg": 30}),
+            settings(),
+        )
+    )
+    assert_close(cropped, plain)
+    assert (whole - plain).abs().mean() > 1e-3
+
+
+def test_what_jpeg_took_away_counts_as_noise():
+    """Coarse steps are trusted less; without compression and noise y is followed to the last step."""
+    schedule = MODELS.denoiser.schedule.respaced(4)
+    A = operator(settings(), (48, 64), torch.device("cpu"))
+    gammas = [plan_for(settings(degradation={"jpeg": q}), schedule, A).gamma for q in (None, 95, 60, 20)]
+    assert (gammas[0] == 1).all()
+    assert all((a >= b).all() and a.sum() > b.sum() for a, b in pairwise(gammas))
 
 
 def test_the_previous_windows_frames_are_copied_or_faded_in():
