@@ -84,7 +84,8 @@ class Files(QObject):
             self._session.load(project, path)
             return
         self._pending = (project, path)
-        self._loader.open(project.clip, project.span[0] if project.span else 0)
+        first = project.span[0] if project.span else 0
+        self._loader.open(project.clip, first, project.look.settings.footage)
 
     @property
     def opening(self) -> bool:
@@ -93,6 +94,7 @@ class Files(QObject):
 
     def _opened(self, clip: Clip) -> None:
         if self._pending is None or self._pending[0].clip != clip.path:
+            self._session.clip_read_anew(clip)
             return
         (project, path), self._pending = self._pending, None
         self._session.load(project, path)

@@ -12,6 +12,7 @@ from app.imaging import to_qimage
 from app.mailbox import Mailbox
 from app.session import Clip
 from flair_core.errors import FlairError
+from flair_core.settings import FootageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
     from flair_core.frames import Frame
     from flair_core.video import FrameSource
 
-    OpenSource = Callable[[Path], AbstractContextManager[FrameSource]]
+    OpenSource = Callable[[Path, FootageSettings], AbstractContextManager[FrameSource]]
 
 READ_AHEAD = 4
 """Frames decoded before anyone asks, so that playing and stepping find them."""
 THUMBNAIL_HEIGHT = 72
+AS_IT_IS = FootageSettings()
 
 
-def open_source(path: Path) -> AbstractContextManager[FrameSource]:
+def open_source(path: Path, footage: FootageSettings) -> AbstractContextManager[FrameSource]:
     """A reader of a clip."""
     from flair_core import video  # noqa: PLC0415 - slow to import: left to the threads
 
-    return video.open_source(path)
+    return video.open_source(path, footage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class _Wanted:
     path: Path | None
     """None asks the thread to end."""
     index: int = 0
+    footage: FootageSettings = AS_IT_IS
     anew: bool = False
     """Whether to open the file even if it is open already."""
 
@@ -60,13 +63,13 @@ class FrameLoader(QThread):
         self._open_source = open_source
         self._wanted: Mailbox[_Wanted] = Mailbox()
 
-    def open(self, path: Path, index: int) -> None:
+    def open(self, path: Path, index: int, footage: FootageSettings) -> None:
         """Open a clip, and decode this frame of it; `opened` or `failed` answers."""
-        self._wanted.put(_Wanted(path, index, anew=True))
+        self._wanted.put(_Wanted(path, index, footage, anew=True))
 
-    def load(self, path: Path, index: int) -> None:
-        """Decode this frame next; opens the clip first when it is another one."""
-        self._wanted.put(_Wanted(path, index))
+    def load(self, path: Path, index: int, footage: FootageSettings) -> None:
+        """Decode this frame next; opens the clip first when it is another one, or to be read in another way."""
+        self._wanted.put(_Wanted(path, index, footage))
 
     def close(self) -> None:
         """End the thread and wait for it."""
@@ -75,15 +78,15 @@ class FrameLoader(QThread):
 
     def run(self) -> None:
         """Serve until closed."""
-        path = None
+        path, footage = None, AS_IT_IS
         with contextlib.ExitStack() as reading:
             source = None
             while (wanted := self._wanted.wait()).path is not None:
                 try:
-                    if source is None or wanted.anew or wanted.path != path:
+                    if source is None or wanted.anew or (wanted.path, wanted.footage) != (path, footage):
                         reading.close()
-                        source, path = None, wanted.path
-                        source = reading.enter_context(self._open_source(path))
+                        source, path, footage = None, wanted.path, wanted.footage
+                        source = reading.enter_context(self._open_source(path, footage))
                         length = len(source)
                         info = replace(source.info, length=length)
                         self.opened.emit(Clip(path, info, source.notes, source.pts))
@@ -136,7 +139,7 @@ class Thumbnailer(QThread):
                     if source is None or path != open_path:
                         reading.close()
                         source, open_path = None, path
-                        source = reading.enter_context(self._open_source(path))
+                        source = reading.enter_context(self._open_source(path, AS_IT_IS))
                     self._serve(source, path, indices)
 
     def _serve(self, source: FrameSource, path: Path, indices: tuple[int, ...]) -> None:

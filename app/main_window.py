@@ -247,7 +247,8 @@ class MainWindow(QMainWindow):
 
     def _load_frame(self) -> None:
         if self.session.clip is not None and not self.files.opening:
-            self.loader.load(self.session.clip.path, self.session.index)
+            footage = self.session.project.look.settings.footage
+            self.loader.load(self.session.clip.path, self.session.index, footage)
 
     def _take_frame(self) -> None:
         arrived = self.loader.frames.take()

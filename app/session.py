@@ -118,6 +118,12 @@ class Session(QObject):
         self.clip_changed.emit()
         self.seek(self.span.start)
 
+    def clip_read_anew(self, clip: Clip) -> None:
+        """The same clip, read in another way: deinterlaced, or at another rate."""
+        if self.clip is not None and clip.path == self.clip.path and clip != self.clip:
+            self.clip = clip
+            self.clip_changed.emit()
+
     def edit(self, text: str, *, subject: str | None = None, **values: Any) -> None:
         """Change fields of the project, undoably; nothing happens when they have these values already."""
         after = dataclasses.replace(self.project, **values)
@@ -174,4 +180,5 @@ class Session(QObject):
 
 def _finder(project: Project) -> object:
     """What decides which faces are found."""
-    return project.clip, project.look.settings.faces.detector
+    settings = project.look.settings
+    return project.clip, settings.faces.detector, settings.footage

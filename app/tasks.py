@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.look import Look
     from flair_core.restore import Preview, Progress
-    from flair_core.settings import DegradationSettings, RestorationSettings
+    from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
     from flair_core.video import FrameSource
 
 MOST_STRIPS = 60
@@ -49,7 +49,7 @@ class Core(Protocol):
     def use_device(self, name: str) -> None:
         """Compute elsewhere from now on."""
 
-    def open_source(self, path: Path) -> AbstractContextManager[FrameSource]:
+    def open_source(self, path: Path, footage: FootageSettings) -> AbstractContextManager[FrameSource]:
         """A reader of a clip of its own."""
 
     def find_tracks(
@@ -248,7 +248,7 @@ class Estimate:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         request = self.request
-        with core.open_source(request.clip) as source:
+        with core.open_source(request.clip, request.look.settings.footage) as source:
             faces = request.faces(core, source)
             yield from core.estimate(source, request.index, tracks=faces, settings=request.settings)
 
@@ -264,7 +264,7 @@ class FindFaces:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        with core.open_source(self.clip) as source:
+        with core.open_source(self.clip, self.settings.footage) as source:
             yield from core.find_tracks(source, self.settings, span=self.span)
 
 
@@ -277,7 +277,7 @@ class Prerender:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        with core.open_source(self.requests[0].clip) as source:
+        with core.open_source(self.requests[0].clip, self.requests[0].look.settings.footage) as source:
             for request in self.requests:
                 for result in request.run(core, source):
                     yield replace(result, stages=()) if result.complete else None
@@ -296,7 +296,7 @@ class Explore:
         """See Task."""
         now = self.request.settings.sampler
         grid = [(steps, w_tau) for steps in self.steps for w_tau in self.w_taus]
-        with core.open_source(self.request.clip) as source:
+        with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
             for steps, w_tau in dict.fromkeys(
                 [(now.steps, now.w_tau), *grid]
             ):  # where one stands comes first
@@ -339,7 +339,7 @@ class Doubt:
         """See Task."""
         seed = self.request.settings.sampler.seed
         mean, total = np.float32(0), np.float32(0)
-        with core.open_source(self.request.clip) as source:
+        with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
             for count in range(1, self.seeds + 1):
                 request = replace(self.request, look=self.request.look.everywhere(seed=seed + count - 1))
                 frame = np.float32(0)

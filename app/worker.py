@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flair_core.look import Look
     from flair_core.recipe import Models
     from flair_core.restore import Preview, Progress
-    from flair_core.settings import DegradationSettings, RestorationSettings
+    from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
     from flair_core.video import FrameSource
 
 SHOT_REACH = 7
@@ -213,7 +213,7 @@ class _Previewer:
         self._core = core
         self._request: PreviewRequest | None = None
         self._steps: Iterator[PreviewResult] = iter(())
-        self._path: Path | None = None
+        self._opened: tuple[Path, FootageSettings] | None = None
         self._open = contextlib.ExitStack()
         self._source: FrameSource | None = None
 
@@ -221,20 +221,22 @@ class _Previewer:
         """One more step of the request; None after the last."""
         if request is not self._request:
             self._request, self._steps = None, iter(())
-            self._steps = request.run(self._core, self._reader(request.clip), again=True)
+            self._steps = request.run(
+                self._core, self._reader(request.clip, request.look.settings.footage), again=True
+            )
             self._request = request
         return next(self._steps, None)
 
-    def _reader(self, path: Path) -> FrameSource:
-        if self._source is None or path != self._path:
+    def _reader(self, path: Path, footage: FootageSettings) -> FrameSource:
+        if self._source is None or (path, footage) != self._opened:
             self.close()
-            self._source = self._open.enter_context(self._core.open_source(path))
-            self._path = path
+            self._source = self._open.enter_context(self._core.open_source(path, footage))
+            self._opened = path, footage
         return self._source
 
     def close(self) -> None:
         """Let the clip go."""
-        self._steps, self._source, self._path = iter(()), None, None
+        self._steps, self._source, self._opened = iter(()), None, None
         self._open.close()
 
 

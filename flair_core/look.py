@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 KEYFRAMED = ("w_tau", "gamma", "rho", "noise")
 """Settings that may move over time."""
-OF_THE_CLIP = ("aligned", "detector", "upscale")
-"""Settings that can't differ from shot to shot: they decide the size of the frames and which faces are found."""
+OF_THE_CLIP = ("aligned", "detector", "upscale", "deinterlace", "rate")
+"""Settings that can't differ from shot to shot: they decide the frames, their size and which faces are found."""
 OF_THE_SHOT = (*OF_THE_CLIP, "model")
 """Settings that can't differ from face to face; the model, because it decides how frames are grouped."""
 GROUP_OF = {name: group for group, kind in GROUPS.items() for name in fields(kind)}

@@ -35,7 +35,8 @@ def run(jobs: Jobs, job: Job, cache: Cache) -> Iterator[Progress]:
     it. Done again, it goes on where it was. Raises FlairError, which is noted too.
     """
     noted, notes = 0.0, list[str]()
-    with jobs.working_on(job.id), video.open_source(job.request.source) as source:
+    footage = job.request.look.settings.footage
+    with jobs.working_on(job.id), video.open_source(job.request.source, footage) as source:
         for progress in render(job.request, source, cache):
             yield progress
             notes += progress.notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def find_tracks(
         yield []
         return
     name, clip = settings.faces.detector, provenance.fingerprint(source.path)
-    entry = _entry(name, clip=clip, frames=(span.start, span.stop))
+    entry = _entry(name, clip=clip, frames=(span.start, span.stop), footage=asdict(settings.footage))
     if cache and (known := cache.get(entry)) is not None:
         yield _unpacked(known)
         return

@@ -115,6 +115,23 @@ def check(field: Field, value: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FootageSettings(Checked):
+    """How a clip is read, before anything is done to it."""
+
+    deinterlace: Annotated[
+        bool,
+        Help(
+            "Deinterlace", "", "Make whole frames of the fields of interlaced footage: takes out the combs."
+        ),
+    ] = False
+    rate: Annotated[
+        float | None,
+        Range(1, 240, 0.001),
+        Help("Image rate", "fps", "Frames a second of a folder of images, which has no clock. Off: 25."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DegradationSettings(Checked):
     """What happened to the footage, eq. (10): y = E((h * x)↓s + e)."""
 
@@ -293,7 +310,12 @@ class FaceSettings(Checked):
 
 
 GROUPS: Mapping[str, type] = types.MappingProxyType(
-    {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
+    {
+        "degradation": DegradationSettings,
+        "sampler": SamplerSettings,
+        "faces": FaceSettings,
+        "footage": FootageSettings,
+    }
 )
 """The groups of settings by name."""
 
@@ -305,6 +327,7 @@ class RestorationSettings:
     degradation: DegradationSettings = DegradationSettings()
     sampler: SamplerSettings = SamplerSettings()
     faces: FaceSettings = FaceSettings()
+    footage: FootageSettings = FootageSettings()
 
     @property
     def magnification(self) -> int:
@@ -354,7 +377,7 @@ def bundled(model: str | None) -> RestorationSettings:
     return RestorationSettings.from_json(preset.read_text()) if preset.is_file() else RestorationSettings()
 
 
-Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings)
+Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings, FootageSettings)
 
 
 def changed(group: Group, **values: Any) -> Group:

@@ -20,11 +20,11 @@ WIDTH, HEIGHT, LENGTH = 96, 72, 24
 class FakeSource:
     """Frames that tell their number: a bright square moves over a grey ground."""
 
-    def __init__(self, path, length=LENGTH):
+    def __init__(self, path, length=LENGTH, interlaced=False):
         if not path.exists():
             raise MediaError(f"{path.name} does not exist. Choose another file.")
         self.path, self.notes = path, ()
-        self.info = VideoInfo(WIDTH, HEIGHT, Fraction(24), Fraction(1, 24), length)
+        self.info = VideoInfo(WIDTH, HEIGHT, Fraction(24), Fraction(1, 24), length, interlaced=interlaced)
 
     def __len__(self):
         return self.info.length
@@ -98,8 +98,8 @@ class FakeCore:
             raise WeightsError(f"{file.name} is no checkpoint. Choose another file.")
         self.models = (*self.models, name)
 
-    def open_source(self, path):
-        return FakeSource(path)
+    def open_source(self, path, footage):
+        return FakeSource(path, interlaced=not footage.deinterlace)
 
     def find_tracks(self, source, settings, *, span):
         for done, index in enumerate(span, 1):

@@ -60,7 +60,7 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
             look=project.look,
             span=range(5, 7),
             searched=window.session.searched,
-            codec="ffv1",
+            codec="ffv1-rgb",
         )
     )
     qtbot.waitUntil(output.exists, timeout=60_000)

@@ -188,6 +188,19 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     assert request.matte == tmp_path / "a-matte.mkv"
 
 
+def test_deinterlacing_reads_the_clip_anew_and_stays_at_the_frame(qtbot, opened):
+    session = opened.session
+    session.seek(5)
+    assert session.clip.info.interlaced
+    session.edit_setting("footage", "deinterlace", True, "Deinterlace")
+    qtbot.waitUntil(lambda: not session.clip.info.interlaced)
+    qtbot.waitUntil(lambda: preview_is(opened) and len(session.tracks) == 1)
+    assert session.index == 5
+    assert opened.previews.result.request.settings.footage.deinterlace
+    session.undo.undo()
+    qtbot.waitUntil(lambda: session.clip.info.interlaced)
+
+
 def test_jobs_are_paused_reordered_and_go_on(qtbot, opened, core, tmp_path):
     core.gate.clear()
     first, second, third = (export(opened, tmp_path / f"{name}.mp4") for name in "abc")

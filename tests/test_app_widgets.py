@@ -32,6 +32,7 @@ from flair_core.look import Look
 from flair_core.settings import (
     DegradationSettings,
     FaceSettings,
+    FootageSettings,
     Range,
     RestorationSettings,
     SamplerSettings,
@@ -39,7 +40,12 @@ from flair_core.settings import (
     fields,
 )
 
-GROUPS = {"degradation": DegradationSettings, "sampler": SamplerSettings, "faces": FaceSettings}
+GROUPS = {
+    "degradation": DegradationSettings,
+    "sampler": SamplerSettings,
+    "faces": FaceSettings,
+    "footage": FootageSettings,
+}
 NUMBERS = [
     field for group in GROUPS.values() for field in fields(group).values() if isinstance(field.limit, Range)
 ]

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from cheap import FRAMES, Counting, make_film, models
+from clips import KINDS, make
 
 from flair_core import restore, video
 from flair_core.cli import main
@@ -86,6 +89,30 @@ def test_a_part_of_a_folder(film, tmp_path, capsys, counting):
         "000003.png",
         "000004.png",
     ]
+
+
+def test_images_have_the_rate_that_they_are_given(tmp_path, capsys, counting):
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(4):
+        cv2.imwrite(str(images / f"{index}.png"), np.full((64, 96, 3), 60 * index, np.uint8))
+    out = tmp_path / "out.mp4"
+    assert flair(capsys, "restore", images, "-o", out, *ALIGNED, "--rate", 23.976)[0] == 0
+    with video.open_source(out) as result:
+        assert result.info.rate == Fraction(24000, 1001)
+        times = [frame.pts * result.info.time_base for frame in result.frames()]
+        assert times == [Fraction(1001 * index, 24000) for index in range(4)]
+
+
+def test_an_interlaced_clip_is_deinterlaced_on_request(tmp_path, capsys, counting):
+    path, out = make(tmp_path / "in.mp4", KINDS["h264 interlaced"]), tmp_path / "out.mp4"
+    code, _, err = flair(capsys, "restore", path, "-o", out, *ALIGNED, "--no-sidecar")
+    assert code == 0
+    assert any("interlaced" in line for line in err)
+    code, _, err = flair(capsys, "restore", path, "-o", out, *ALIGNED, "--deinterlace")
+    assert (code, err) == (0, [])
+    record = json.loads((tmp_path / "out.mp4.provenance.json").read_text())
+    assert record["settings"]["footage"]["deinterlace"]
 
 
 def test_text_that_is_called_a_video(tmp_path, capsys, counting):

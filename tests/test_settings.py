@@ -13,6 +13,7 @@ from flair_core.settings import (
     Choice,
     DegradationSettings,
     FaceSettings,
+    FootageSettings,
     Range,
     RestorationSettings,
     SamplerSettings,
@@ -20,7 +21,7 @@ from flair_core.settings import (
     fields,
 )
 
-GROUPS = (DegradationSettings, SamplerSettings, FaceSettings)
+GROUPS = (DegradationSettings, SamplerSettings, FaceSettings, FootageSettings)
 
 
 @pytest.mark.parametrize(("group", "name"), [(g, n) for g in GROUPS for n in fields(g)])

@@ -13,6 +13,7 @@ from clips import KINDS, Clip, make, number, picture
 
 from flair_core import video
 from flair_core.errors import MediaError
+from flair_core.settings import FootageSettings
 
 DELAYED = {".ts", ".flv", ".avi", ".mpg"}
 """Containers that can't start before 0 and so move every frame by the same delay."""
@@ -209,7 +210,10 @@ def test_deinterlacing_takes_the_combs_out_and_is_the_same_in_any_order(tmp_path
             frame.pts = i
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
-    with video.open_source(path) as woven, video.open_source(path, deinterlace=True) as source:
+    with (
+        video.open_source(path) as woven,
+        video.open_source(path, FootageSettings(deinterlace=True)) as source,
+    ):
         frames = list(source.frames())
         assert len(frames) == len(woven) == 16
         assert [frame.pts for frame in frames] == [frame.pts for frame in woven.frames()]

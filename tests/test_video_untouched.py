@@ -15,6 +15,7 @@ from cheap import SETTINGS, TRACKS, Counting, models
 from clips import KINDS, Clip, make, picture
 
 from flair_core import restore, video
+from flair_core.settings import FootageSettings
 from flair_core.video.color import Marked, completed, side_data
 from flair_core.video.untouched import planar
 
@@ -160,7 +161,7 @@ def test_fields_stay_fields_and_keep_their_order(tmp_path, codec, order):
     with video.open_source(path) as source:
         assert (source.info.interlaced, source.info.top_first) == (True, order == "tff")
         assert source[0].stored.interlaced_frame
-        with video.open_source(path, deinterlace=True) as whole:
+        with video.open_source(path, FootageSettings(deinterlace=True)) as whole:
             assert not whole.info.interlaced
     for suffix in (".mov",) if codec == "prores" else (".mkv", ".mp4"):
         assert rewrite(path, tmp_path / f"out{suffix}", codec) == []

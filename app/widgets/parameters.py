@@ -10,14 +10,25 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from app.widgets.controls import ChoiceControl, Control, control_for
 from app.widgets.estimator import Estimator
 from app.widgets.schedule_plot import SchedulePlot
-from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, fields
+from flair_core.settings import (
+    DegradationSettings,
+    FaceSettings,
+    FootageSettings,
+    SamplerSettings,
+    fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.session import Session
 
-GROUPS = {"sampler": SamplerSettings, "degradation": DegradationSettings, "faces": FaceSettings}
+GROUPS = {
+    "sampler": SamplerSettings,
+    "degradation": DegradationSettings,
+    "faces": FaceSettings,
+    "footage": FootageSettings,
+}
 OF_PARSERS = ("hair", "neck", "glasses", "occluders")
 SECTIONS = (
     ("Sampler", "sampler", ("model", "steps", "rho", "samples", "seed", "policy")),
@@ -37,6 +48,7 @@ SECTIONS = (
         "faces",
         ("aligned", "detector", "upscale", "feather", "mask", *OF_PARSERS, "match_colour", "grain"),
     ),
+    ("Footage", "footage", ("deinterlace", "rate")),
 )
 ONLY_WITH_KERNEL = {
     "blur_sigma": ("gaussian",),

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from flair_core.cli import degrade, options
 from flair_core.errors import JobError
 from flair_core.look import GROUP_OF, Look, read_look
-from flair_core.settings import DegradationSettings, FaceSettings, SamplerSettings, bundled
+from flair_core.settings import (
+    DegradationSettings,
+    FaceSettings,
+    FootageSettings,
+    SamplerSettings,
+    bundled,
+)
 
 if TYPE_CHECKING:
     from flair_core.jobs import Job, Jobs
@@ -43,7 +49,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="PATH",
         help="also write a video that is white where pixels were generated",
     )
-    for settings in (DegradationSettings, SamplerSettings, FaceSettings):
+    for settings in (FootageSettings, DegradationSettings, SamplerSettings, FaceSettings):
         options.add(parser, settings)
     parser.set_defaults(run=run)
 
@@ -62,6 +68,7 @@ def look_of(arguments: argparse.Namespace) -> Look:
         "degradation": degrade.degradation(arguments, settings.degradation),
         "sampler": options.apply(settings.sampler, arguments),
         "faces": options.apply(settings.faces, arguments),
+        "footage": options.apply(settings.footage, arguments),
     }
     values = {name: getattr(groups[group], name) for name, group in GROUP_OF.items()}
     asked = {
@@ -78,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
     from flair_core.jobs import Jobs, Request  # noqa: PLC0415
 
     look = look_of(arguments)
-    with video.open_source(arguments.input) as source:
+    with video.open_source(arguments.input, look.settings.footage) as source:
         span = None if arguments.range == ":" else options.span(arguments.range, len(source))
     request = Request(
         source=arguments.input.resolve(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
+from flair_core.settings import FootageSettings
 from flair_core.video import encoders, images
 from flair_core.video.encoders import CODECS, CONTAINERS
 from flair_core.video.reader import VideoSource
@@ -19,21 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "sound"]
 
+AS_IT_IS = FootageSettings()
 
-def open_source(path: Path, *, deinterlace: bool = False) -> FrameSource:
+
+def open_source(path: Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
     """Open a video file, an image or a folder of images (in natural order of their names).
 
-    `deinterlace` makes full frames from the fields of an interlaced video, as many as it has.
-    Raises MediaError when there is nothing to show.
+    Deinterlaced, a video has as many frames as before. Raises MediaError when there is nothing to show.
     """
     if path.is_dir():
         found = images.images_in(path)
         if not found:
             raise MediaError(f"{path} holds no images. Name a video, an image or a folder of images.")
-        return images.ImageSource(path, found)
+        return images.ImageSource(path, found, footage.rate)
     if path.suffix.lower() in images.SUFFIXES:
-        return images.ImageSource(path, [path])
-    return VideoSource(path, deinterlace=deinterlace)
+        return images.ImageSource(path, [path], footage.rate)
+    return VideoSource(path, deinterlace=footage.deinterlace)
 
 
 def open_sink(

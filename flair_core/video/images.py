@@ -28,7 +28,7 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
 )
 RATE = Fraction(25)
-"""Frames per second of a folder, which has no clock of its own."""
+"""Frames a second of a folder, which has no clock of its own, when nobody says another."""
 SRGB = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
 
 
@@ -57,6 +57,11 @@ def write_png(path: Path, rgb: Pixels) -> None:
     path.write_bytes(data.tobytes())
 
 
+def exact_rate(rate: float) -> Fraction:
+    """The rate that people mean: 23.976 is 24000/1001."""
+    return Fraction(rate) if (2 * rate).is_integer() else Fraction(round(1001 * rate), 1001)
+
+
 def images_in(folder: Path) -> list[Path]:
     """Images of a folder, hidden ones aside, numbers in their names counted as numbers."""
     found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
@@ -74,15 +79,16 @@ def _has_alpha(path: Path) -> bool:
 
 
 class ImageSource(FrameSource):
-    """Images of one size and depth, shown `RATE` a second; for one that can't be read another is held."""
+    """Images of one size and depth, shown `rate` a second; for one that can't be read another is held."""
 
-    def __init__(self, path: Path, images: list[Path]) -> None:
+    def __init__(self, path: Path, images: list[Path], rate: float | None = None) -> None:
         self.path, self._images = path, images
         self._lost: set[int] = set()
         first, rgb = self._read(0)
         height, width = rgb.shape[:2]
+        exact = RATE if rate is None else exact_rate(rate)
         self._info = VideoInfo(
-            width, height, RATE, 1 / RATE, len(images), bit_depth=8 * rgb.itemsize, color=SRGB
+            width, height, exact, 1 / exact, len(images), bit_depth=8 * rgb.itemsize, color=SRGB
         )
         self._transparent = _has_alpha(first)
 
