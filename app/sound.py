@@ -58,6 +58,7 @@ class _Device:
     """The computer's own loudspeaker, by QtMultimedia. Raises OSError or ImportError where there is none."""
 
     def __init__(self) -> None:
+        # Only in the window's thread: while it builds widgets, an import of Qt in another one may never end.
         from PySide6.QtMultimedia import (  # noqa: PLC0415 - slow to import, and it may lack system libraries
             QAudioFormat,
             QAudioSink,
