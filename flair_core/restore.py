@@ -28,6 +28,7 @@ from flair_core.progress import Progress
 from flair_core.recipe import Estimate, Models, operator
 from flair_core.restored import Face, FaceRestorer, Load, Restored
 from flair_core.search import find_tracks
+from flair_core.settings import WITH_FIDELITY
 from flair_core.windows import Window, windows
 
 if TYPE_CHECKING:
@@ -85,12 +86,13 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     """The networks that the settings name, kept for the next call. Raises WeightsError if one is missing."""
     # An enhancer that is never called need not be there.
     enhancer = settings.sampler.enhancer if settings.sampler.w_tau > 0 else "none"
-    return _models(settings.sampler.model, enhancer, settings.faces.mask, device)
+    fidelity = settings.sampler.fidelity if enhancer in WITH_FIDELITY else 1.0
+    return _models(settings.sampler.model, enhancer, fidelity, settings.faces.mask, device)
 
 
 @lru_cache(maxsize=8)
-def _models(model: str, enhancer: str, mask: str, device: torch.device) -> Models:
-    denoiser, restorer = _denoiser(model, device), _enhancer(enhancer, device)
+def _models(model: str, enhancer: str, fidelity: float, mask: str, device: torch.device) -> Models:
+    denoiser, restorer = _denoiser(model, device), load_enhancer(enhancer, device, fidelity=fidelity)
     parser = None if mask == "landmarks" else _parser(mask, device=device)
     hashes = {name: provenance.weights_hash(name) for name in (model, enhancer, mask)}
     known = {name: found for name, found in hashes.items() if found}
@@ -98,7 +100,6 @@ def _models(model: str, enhancer: str, mask: str, device: torch.device) -> Model
 
 
 _denoiser = lru_cache(maxsize=2)(load_denoiser)
-_enhancer = lru_cache(maxsize=2)(load_enhancer)
 _parser = lru_cache(maxsize=1)(Parser)
 
 

@@ -199,7 +199,7 @@ class FaceRestorer:
             networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)
             masks = self._masks(face)
         else:
-            for name in ("enhancer", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
+            for name in ("enhancer", "fidelity", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
                 del sampler[name]
         return cache.key(
             y=face.y.numpy(),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PRESET_VERSION = 1
 EIGHT_BIT = 255.0
+WITH_FIDELITY = ("codeformer", "vqfr")
+"""Enhancers that can be told how near to the input they shall stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,11 @@ class SamplerSettings(Checked):
     enhancer: Annotated[
         str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
     ] = "detail"
+    fidelity: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Fidelity", "w", "How near CodeFormer or VQFR stays to the face: 0 trusts its memory alone."),
+    ] = 1.0
     w_tau: Annotated[
         float,
         Range(0, 1, 0.01),

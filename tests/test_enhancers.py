@@ -287,7 +287,7 @@ def test_codeformer_without_its_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "spandrel_extra_arches", None)
     monkeypatch.setitem(sys.modules, "spandrel_extra_arches.architectures.CodeFormer", None)
     with pytest.raises(SettingsError, match=r"non-commercial.*flair-studio\[codeformer\]"):
-        adapters.codeformer({}, "codeformer.pth", CPU, fidelity=1.0)
+        adapters.codeformer({}, "codeformer.pth", CPU)
 
 
 class TestMonochromeLock:

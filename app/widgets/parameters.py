@@ -11,6 +11,7 @@ from app.widgets.controls import ChoiceControl, Control, control_for
 from app.widgets.estimator import Estimator
 from app.widgets.schedule_plot import SchedulePlot
 from flair_core.settings import (
+    WITH_FIDELITY,
     DegradationSettings,
     FaceSettings,
     FootageSettings,
@@ -36,7 +37,17 @@ SECTIONS = (
     (
         "Enhancement",
         "sampler",
-        ("enhancer", "w_tau", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock", "monochrome"),
+        (
+            "enhancer",
+            "fidelity",
+            "w_tau",
+            "tau",
+            "w_eyes",
+            "w_mouth",
+            "w_skin",
+            "null_space_lock",
+            "monochrome",
+        ),
     ),
     (
         "Degradation",
@@ -118,6 +129,7 @@ class Parameters(QFrame):
             control.set_value(getattr(getattr(settings, group), name))
         for name, kernels in ONLY_WITH_KERNEL.items():
             self.controls["degradation", name].setVisible(settings.degradation.kernel in kernels)
+        self.controls["sampler", "fidelity"].setVisible(settings.sampler.enhancer in WITH_FIDELITY)
         for name in OF_PARSERS:
             self.controls["faces", name].setVisible(settings.faces.mask != "landmarks")
         for name in ("detector", "upscale", "feather", "match_colour", "grain"):

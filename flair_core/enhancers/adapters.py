@@ -33,8 +33,10 @@ def restoreformer(state: Mapping[str, Tensor], source: str, device: torch.device
     return partial(_first, _load(RestoreFormerArch(), state, source, device))
 
 
-def codeformer(state: Mapping[str, Tensor], source: str, device: torch.device, fidelity: float) -> Network:
-    """CodeFormer (Zhou et al., 2022); `fidelity` is its w: 1 stays near the input, 0 trusts the codebook."""
+def codeformer(
+    state: Mapping[str, Tensor], source: str, device: torch.device
+) -> Callable[[Tensor, float], Tensor]:
+    """CodeFormer (Zhou et al., 2022), called with faces and its w: 1 stays near them, 0 trusts the codebook."""
     try:
         from spandrel_extra_arches.architectures.CodeFormer import CodeFormerArch  # noqa: PLC0415
     except ImportError:
@@ -42,7 +44,11 @@ def codeformer(state: Mapping[str, Tensor], source: str, device: torch.device, f
             "CodeFormer needs the package spandrel-extra-arches; its licence allows non-commercial use only. "
             'Install it with pip install "flair-studio[codeformer]", or choose another enhancer.'
         ) from None
-    return partial(_first, _load(CodeFormerArch(), state, source, device), weight=fidelity)
+    return partial(_by_fidelity, _load(CodeFormerArch(), state, source, device))
+
+
+def _by_fidelity(network: Callable[..., tuple[Tensor, ...]], faces: Tensor, fidelity: float) -> Tensor:
+    return _first(network, faces, weight=fidelity)
 
 
 def _first(network: Callable[..., tuple[Tensor, ...]], faces: Tensor, **options: Any) -> Tensor:

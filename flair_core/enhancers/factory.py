@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flair_core import weights
 from flair_core.enhancers.base import Enhancer, Resized, Unchanged
 from flair_core.enhancers.detail import Detail
 from flair_core.errors import SettingsError, WeightsError
+from flair_core.settings import WITH_FIDELITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,10 @@ def load_enhancer(
         case "detail":
             return Detail()
         case _ if name in NAMES:
-            return Resized(_network(name, path or _file(name), device, fidelity), SIZE)
+            network = _network(name, path or _file(name), device)
+            if name in WITH_FIDELITY:
+                return Resized(lambda faces: network(faces, fidelity), SIZE)
+            return Resized(network, SIZE)
     raise SettingsError(f"There is no enhancer {name!r}; choose one of {', '.join(NAMES)}.")
 
 
@@ -47,7 +51,9 @@ def _file(name: str) -> Path:
         raise WeightsError(f"{error} Or choose another enhancer, or set the enhancement w_τ to 0.") from None
 
 
-def _network(name: str, path: Path, device: torch.device, fidelity: float) -> Callable[[Tensor], Tensor]:
+@lru_cache(maxsize=2)
+def _network(name: str, path: Path, device: torch.device) -> Callable[..., Tensor]:
+    """What turns faces, and for some their fidelity, into better ones."""
     from flair_core.enhancers import adapters  # noqa: PLC0415 - loads spandrel
     from flair_core.enhancers.checkpoint import build, unwrap  # noqa: PLC0415
 
@@ -58,11 +64,11 @@ def _network(name: str, path: Path, device: torch.device, fidelity: float) -> Ca
         case "restoreformer":
             return adapters.restoreformer(state, source, device)
         case "codeformer":
-            return adapters.codeformer(state, source, device, fidelity)
+            return adapters.codeformer(state, source, device)
         case "vqfr":
             from flair_core.enhancers.vqfr import VQFR  # noqa: PLC0415
 
-            return partial(build(VQFR, state, source).to(device), fidelity=fidelity)
+            return build(VQFR, state, source).to(device)
         case _:
             from flair_core.enhancers.restoreformer import RestoreFormer, released_keys  # noqa: PLC0415
 

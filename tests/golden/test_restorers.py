@@ -175,14 +175,14 @@ def test_amt(load_npz, weights, manifest):
 def test_codeformer(read, weights):
     pytest.importorskip("spandrel_extra_arches", reason="spandrel-extra-arches is absent")
     arrays, faces = read("restorers_codeformer")
-    network = adapters.codeformer(weights("codeformer"), "codeformer", torch.device("cpu"), fidelity=1.0)
+    network = adapters.codeformer(weights("codeformer"), "codeformer", torch.device("cpu"))
     said = []
     network.args[0].register_forward_hook(lambda *call: said.append(call[-1]))
     for name in cases(
         arrays, r"codeformer_w([\d.]+)_adain1(?=_stride)"
     ):  # the library, like the script, has adain on
         with torch.inference_mode():
-            check(partial(network, weight=float(re.search(r"w([\d.]+)", name)[1]))(faces), arrays, name)
+            check(network(faces, float(re.search(r"w([\d.]+)", name)[1])), arrays, name)
     logits = said[-1][1]
     first = logits[:, : arrays["codeformer_logits_first4tok"].shape[1]]
     close(first.numpy(), arrays["codeformer_logits_first4tok"], STRIDED * float(first.abs().max()), "logits")
