@@ -44,8 +44,9 @@ class Run:
 
     def rate_factor(self, step: int) -> float:
         """Learning rate at a step relative to its peak: warm-up, constant, linear fall to zero."""
+        risen = (step + 1) / min(200.0, max(1.0, 0.1 * self.steps))
         left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
-        return min(1.0, (step + 1) / 200, max(0.0, left))
+        return min(1.0, risen, max(0.0, left))
 
 
 class Stage(Protocol):
