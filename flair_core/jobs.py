@@ -76,6 +76,14 @@ class Request:
     span: range | None = None
     """Frames to restore; None for all."""
     codec: str | None = None
+    bits: int | None = None
+    """Depth of the output; None for the source's."""
+    quality: int | None = None
+    """The encoder's constant-quality number, smaller is better; None for the usual one."""
+    hardware: bool = False
+    """Whether a graphics card may encode."""
+    credentials: bool = False
+    """Whether the output itself says that faces were restored, and how."""
     device: str = "auto"
     sidecar: bool = True
     """Whether the record of how the output was made is written beside it."""
@@ -96,6 +104,10 @@ class Request:
             "span": _ends(self.span),
             "searched": _ends(self.searched),
             "codec": self.codec,
+            "bits": self.bits,
+            "quality": self.quality,
+            "hardware": self.hardware,
+            "credentials": self.credentials,
             "device": self.device,
             "sidecar": self.sidecar,
             "matte": None if self.matte is None else str(self.matte),
@@ -115,6 +127,10 @@ class Request:
             span=None if data["span"] is None else range(*data["span"]),
             searched=None if data["searched"] is None else range(*data["searched"]),
             codec=data["codec"],
+            bits=data.get("bits"),
+            quality=data.get("quality"),
+            hardware=data.get("hardware", False),
+            credentials=data.get("credentials", False),
             device=data["device"],
             sidecar=data["sidecar"],
             matte=None if data["matte"] is None else Path(data["matte"]),

@@ -23,6 +23,8 @@ LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av")
 """Their versions may change pixels."""
 WITHOUT_PIXELS = ("cli", "training", "metrics", "experiments", "estimation")
 """Parts of the core that no restored pixel depends on."""
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""How the IPTC calls footage with generated parts."""
 ENDS = 1 << 20
 """Bytes of a file's start and end that tell it from another of the same size and time."""
 
@@ -119,6 +121,31 @@ def record(
         "residual": {str(index): float(f"{value:.4g}") for index, value in residual.items()},
         "notes": list(notes),
     }
+
+
+def statement(source: Path, span: range, look: Look, networks: Mapping[str, str]) -> str:
+    """What a file can say of itself, as JSON: which footage was edited by what, in C2PA's words but unsigned."""
+    program = f"FLAIR Studio {importlib.metadata.version('flair-studio')}"
+    edit = {
+        "action": "c2pa.edited",
+        "softwareAgent": program,
+        "digitalSourceType": GENERATED,
+        "description": "Faces were restored by a generative network.",
+        "parameters": {
+            "frames": {"first": span.start, "last": span.stop - 1},
+            "settings": look.to_dict(),
+            "weights": dict(networks),
+            "code": code_version(),
+        },
+    }
+    claim = {
+        "claim_generator": program,
+        "assertions": [
+            {"label": "c2pa.actions", "data": {"actions": [edit]}},
+            {"label": "c2pa.ingredient", "data": {"relationship": "parentOf", **_described(source)}},
+        ],
+    }
+    return json.dumps(claim, ensure_ascii=False)
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -59,9 +59,6 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
     notes: list[str] = []
     residual: dict[int, float] = {}
     with _there(source.path), ExitStack() as opened:
-        out = restore.open_output(request.output, source, look.settings, span, request.codec)
-        sink = opened.enter_context(out)
-        matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         device = devices.pick(request.device)
         networks: dict[str, str] = {}
 
@@ -72,6 +69,20 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
 
         for needed in look.turns(span):
             load(needed)  # what is missing is missed now, not in the middle
+        said = provenance.statement(source.path, span, look, networks) if request.credentials else ""
+        out = restore.open_output(
+            request.output,
+            source,
+            look.settings,
+            span,
+            request.codec,
+            bits=request.bits,
+            quality=request.quality,
+            hardware=request.hardware,
+            statement=said,
+        )
+        sink = opened.enter_context(out)
+        matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         tracks = yield from _tracks(request, source, span, cache)
         for progress in restore.restore(
             source, sink, tracks=tracks, look=look, load=load, span=span, cache=cache, matte=matte

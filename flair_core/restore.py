@@ -338,11 +338,16 @@ def _residual_map(
 
 
 def open_output(
-    path: Path, source: FrameSource, settings: RestorationSettings, span: range, codec: str | None = None
+    path: Path,
+    source: FrameSource,
+    settings: RestorationSettings,
+    span: range,
+    codec: str | None = None,
+    **how: Any,
 ) -> FrameSink:
-    """A sink for the restored clip, with the source's other tracks when the whole clip is written."""
+    """A sink for the restored clip, with the source's other tracks; `how` as for `video.open_sink`."""
     width, height = output_size(source, settings)
     copied = source.path if source.path.is_file() else None
     return video.open_sink(
-        path, like=source.info, width=width, height=height, codec=codec, copy_from=copied, span=span
+        path, like=source.info, width=width, height=height, codec=codec, copy_from=copied, span=span, **how
     )

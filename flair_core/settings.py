@@ -127,10 +127,10 @@ class FootageSettings(Checked):
         ),
     ] = False
     rate: Annotated[
-        float | None,
+        float,
         Range(1, 240, 0.001),
-        Help("Image rate", "fps", "Frames a second of a folder of images, which has no clock. Off: 25."),
-    ] = None
+        Help("Image rate", "", "Frames a second of a folder of images, which has no clock of its own."),
+    ] = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

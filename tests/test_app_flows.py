@@ -186,6 +186,27 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     assert request.searched == range(LENGTH)
     assert request.output == tmp_path / "a.mkv"
     assert request.matte == tmp_path / "a-matte.mkv"
+    assert (request.bits, request.quality, request.hardware, request.credentials) == (
+        None,
+        None,
+        False,
+        False,
+    )
+
+
+def test_the_export_dialog_offers_what_a_format_can_be_told(opened):
+    dialog = ExportDialog(opened.session, opened)
+    dialog._depth.setCurrentIndex(2)
+    dialog._quality.setValue(20)
+    for box in (dialog._hardware, dialog._credentials):
+        box.setChecked(True)
+    request = dialog.request("cpu")
+    assert (request.bits, request.quality, request.hardware, request.credentials) == (10, 20, True, True)
+    dialog._format.setCurrentIndex(dialog._format.findText("FFV1", Qt.MatchFlag.MatchContains))
+    request = dialog.request("cpu")
+    assert (request.bits, request.quality, request.hardware, request.credentials) == (None, None, False, True)
+    dialog._format.setCurrentIndex(dialog._format.count() - 1)
+    assert not dialog.request("cpu").credentials
 
 
 def test_deinterlacing_reads_the_clip_anew_and_stays_at_the_frame(qtbot, opened):

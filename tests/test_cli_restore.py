@@ -91,13 +91,36 @@ def test_a_part_of_a_folder(film, tmp_path, capsys, counting):
     ]
 
 
+def test_the_encoder_is_told_depth_and_quality(film, tmp_path, capsys, counting):
+    sizes = []
+    for quality in (10, 40):
+        out = tmp_path / f"{quality}.mp4"
+        arguments = ("--codec", "h265", "--bits", 10, "--quality", quality)
+        assert flair(capsys, "restore", film, "-o", out, *ALIGNED, *arguments)[0] == 0
+        with video.open_source(out) as result:
+            assert result.info.bit_depth == 10
+        sizes.append(out.stat().st_size)
+    assert sizes[0] > 1.5 * sizes[1]
+
+
+def test_without_a_graphics_card_the_processor_encodes_and_says_so(
+    film, tmp_path, capsys, counting, monkeypatch
+):
+    monkeypatch.setattr(video.encoders, "working_hardware", lambda *_: None)
+    code, _, err = flair(capsys, "restore", film, "-o", tmp_path / "out.mp4", *ALIGNED, "--hardware")
+    assert code == 0
+    assert any(
+        "No graphics card here encodes H.264 of 8 bits at 192 × 128; the processor did" in e for e in err
+    )
+
+
 def test_images_have_the_rate_that_they_are_given(tmp_path, capsys, counting):
     images = tmp_path / "images"
     images.mkdir()
     for index in range(4):
         cv2.imwrite(str(images / f"{index}.png"), np.full((64, 96, 3), 60 * index, np.uint8))
     out = tmp_path / "out.mp4"
-    assert flair(capsys, "restore", images, "-o", out, *ALIGNED, "--rate", 23.976)[0] == 0
+    assert flair(capsys, "restore", images, "-o", out, *ALIGNED, "--rate", 23.98)[0] == 0
     with video.open_source(out) as result:
         assert result.info.rate == Fraction(24000, 1001)
         times = [frame.pts * result.info.time_base for frame in result.frames()]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 
+import av
 import numpy as np
 import pytest
 from cheap import BOXES, FRAMES, HEIGHT, SETTINGS, WIDTH, Counting, faces, make_film, models
@@ -54,6 +55,29 @@ def test_the_record_tells_how_the_output_was_made(rendered, film, tmp_path):
     measured = {str(p.index): p.residual for p in done if p.stage == "restore"}
     assert record["residual"] == pytest.approx(measured, rel=1e-3)
     assert min(record["residual"].values()) > 0
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_the_file_itself_can_say_how_it_was_made(rendered, film, tmp_path, name):
+    rendered(name, credentials=True, span=range(1, 6))
+    with av.open(str(tmp_path / name)) as container:
+        metadata = {key.upper(): value for key, value in container.metadata.items()}
+    claim = json.loads(metadata["CONTENT_CREDENTIALS"])
+    actions, ingredient = claim["assertions"]
+    (edit,) = actions["data"]["actions"]
+    assert (edit["action"], edit["digitalSourceType"]) == ("c2pa.edited", provenance.GENERATED)
+    assert edit["parameters"]["weights"] == {"starter": "ab" * 32}
+    assert edit["parameters"]["frames"] == {"first": 1, "last": 5}
+    assert Look.from_json(json.dumps(edit["parameters"]["settings"])) == Look(SETTINGS)
+    assert ingredient["data"]["sha256"] == digest(film)
+    rendered("plain.mkv")
+    with av.open(str(tmp_path / "plain.mkv")) as container:
+        assert "CONTENT_CREDENTIALS" not in container.metadata
+
+
+def test_images_leave_the_statement_to_the_record(rendered, tmp_path):
+    done = rendered("out", credentials=True)
+    assert any("Images can't say" in note for note in done[-1].notes)
 
 
 def digest(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -14,6 +15,7 @@ from clips import KINDS, Clip, make, number, packets, picture
 from flair_core import video
 from flair_core.errors import MediaError
 from flair_core.frames import ColorTags, Frame, VideoInfo
+from flair_core.video import encoders
 from flair_core.video.color import stored_tags
 
 MILLISECONDS = {".mkv", ".webm"}
@@ -420,6 +422,33 @@ def test_a_missing_graphics_card_does_no_harm(tmp_path):
     write(tmp_path / "out.mp4", frames_of(), hardware=True)
     with video.open_source(tmp_path / "out.mp4") as source:
         assert len(source) == 6
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_a_graphics_card_is_tried_with_pictures_of_the_size_at_hand(monkeypatch, bits):
+    """The stand-in for its encoder is one that every build has, and it refuses small pictures."""
+    tried = []
+    real = encoders._encodes
+
+    def tries(encoder, depth, size):
+        tried.append((encoder, depth, size))
+        return encoder == "h264_qsv" and size[0] >= 128
+
+    monkeypatch.setattr(encoders, "_encodes", tries)
+    monkeypatch.setattr(encoders.av, "codecs_available", {"h264_nvenc", "h264_qsv", "libx264"})
+    encoders.working_hardware.cache_clear()
+    path = Path("out.mp4")
+    chosen = encoders.choose("h264", path, (640, 480), bits, None, hardware=True)
+    assert (chosen.encoder, chosen.note) == ("h264_qsv", "")
+    assert chosen.pixels == encoders.HARDWARE_PIXELS[bits]
+    assert tried == [("h264_nvenc", bits, (640, 480)), ("h264_qsv", bits, (640, 480))]
+    small = encoders.choose("h264", path, (64, 64), bits, None, hardware=True)
+    assert small.encoder == "libx264"
+    assert "No graphics card here encodes H.264" in small.note
+    odd = encoders.choose("h264", path, (641, 480), bits, None, hardware=True)
+    assert (odd.encoder, "444" in odd.pixels) == ("libx264", True)
+    encoders.working_hardware.cache_clear()
+    assert not real("no such encoder", 8, (64, 64))
 
 
 def test_tags_of_rgb_sources_become_those_of_usual_video():

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -40,6 +41,7 @@ FORMATS = (
     ("av1", ".mkv"),
     ("prores", ".mov"),
     ("ffv1", ".mkv"),
+    ("ffv1-rgb", ".mkv"),
     ("png", ""),
 )
 
@@ -72,6 +74,30 @@ class ExportDialog(QDialog):
             extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
         )
         sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
+        self._depth = QComboBox()
+        self._depth.addItem(self.tr("As the source · {0} bits").format(clip.info.bit_depth), None)
+        for bits in (8, 10):
+            self._depth.addItem(self.tr("{0} bits").format(bits), bits)
+        self._depth.setToolTip(
+            self.tr(
+                "Ten bits keep slow gradients smooth; into eight the result is dithered, so that none band"
+            )
+        )
+        self._quality = QSpinBox(minimum=-1, maximum=51, value=-1, specialValueText=self.tr("Usual"))
+        self._quality.setToolTip(
+            self.tr("The encoder's constant quality (CRF): smaller is better and larger")
+        )
+        self._quality.lineEdit().setTextMargins(6, 0, 0, 0)
+        self._hardware = QCheckBox(self.tr("Encode on the graphics card"))
+        self._hardware.setToolTip(
+            self.tr("Faster; where no card can, the processor does it and the job says so")
+        )
+        self._credentials = QCheckBox(self.tr("Say in the file that faces were restored"))
+        self._credentials.setToolTip(
+            self.tr(
+                "Program, settings, networks and the source's checksum, in the way of content credentials"
+            )
+        )
         self._record = QCheckBox(self.tr("Write how it was made beside it"), checked=True)
         self._record.setToolTip(self.tr("Settings, seed, networks and checksums, as a small JSON file"))
         self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
@@ -80,10 +106,14 @@ class ExportDialog(QDialog):
         form.setSpacing(10)
         for words, field in (
             (self.tr("Format"), self._format),
+            (self.tr("Depth"), self._depth),
+            (self.tr("Quality"), self._quality),
+            ("", self._hardware),
             (self.tr("Frames"), self._range),
             (self.tr("Size"), QLabel(f"{width} × {height}")),
             (self.tr("Sound"), QLabel(sound)),
             (self.tr("File"), where),
+            ("", self._credentials),
             ("", self._record),
             ("", self._matte),
         ):
@@ -97,7 +127,8 @@ class ExportDialog(QDialog):
         column = _column(self)
         column.addLayout(form)
         column.addWidget(buttons)
-        self._format.currentIndexChanged.connect(self._change_suffix)
+        self._format.currentIndexChanged.connect(self._change_format)
+        self._offer_encoder()
 
     def request(self, device: str) -> Request:
         """What was asked for, as a job."""
@@ -112,6 +143,12 @@ class ExportDialog(QDialog):
             look=session.project.look,
             span=span,
             codec=self._format.currentData()[0],
+            bits=self._depth.currentData() if self._depth.isEnabled() else None,
+            quality=self._quality.value()
+            if self._quality.isEnabled() and self._quality.value() >= 0
+            else None,
+            hardware=self._hardware.isEnabled() and self._hardware.isChecked(),
+            credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
             device=device,
             sidecar=self._record.isChecked(),
             matte=matte,
@@ -120,8 +157,19 @@ class ExportDialog(QDialog):
             drawn=session.project.drawn,
         )
 
-    def _change_suffix(self) -> None:
+    def _change_format(self) -> None:
         self._path.setText(str(Path(self._path.text()).with_suffix(self._format.currentData()[1])))
+        self._offer_encoder()
+
+    def _offer_encoder(self) -> None:
+        """Only what the format can be told."""
+        from flair_core.video import CODECS  # noqa: PLC0415 - loaded long since by the decode thread
+
+        codec = CODECS.get(self._format.currentData()[0])
+        self._depth.setEnabled(codec is not None and {8, 10} <= codec.formats.keys())
+        self._quality.setEnabled(codec is not None and codec.quality is not None)
+        self._hardware.setEnabled(codec is not None and bool(codec.hardware))
+        self._credentials.setEnabled(codec is not None)
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self._path.text())

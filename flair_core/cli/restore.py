@@ -35,7 +35,27 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--preset", type=Path, metavar="FILE", help="settings saved by the application")
     parser.add_argument("--range", metavar="A:B", default=":", help="frames to restore, both ends included")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--codec", default=None, help="how to encode; default: by the output's name")
+    parser.add_argument(
+        "--codec",
+        default=None,
+        help="h264, h265, av1, prores, ffv1 (as the source is stored), ffv1-rgb; default: by the output's name",
+    )
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 10), help="depth of the output; default: the source's"
+    )
+    parser.add_argument(
+        "--quality", type=int, metavar="N", help="the encoder's constant quality (CRF): smaller is better"
+    )
+    parser.add_argument(
+        "--hardware",
+        action="store_true",
+        help="encode on the graphics card, or without it where there is none",
+    )
+    parser.add_argument(
+        "--credentials",
+        action="store_true",
+        help="say in the file itself that faces were restored, and how (in the way of content credentials, unsigned)",
+    )
     parser.add_argument("--motion", type=degrade._motion, metavar="L,ANGLE", help="the footage's motion blur")
     parser.add_argument(
         "--sidecar",
@@ -93,6 +113,10 @@ def run(arguments: argparse.Namespace) -> None:
         look=look,
         span=span,
         codec=arguments.codec,
+        bits=arguments.bits,
+        quality=arguments.quality,
+        hardware=arguments.hardware,
+        credentials=arguments.credentials,
         device=arguments.device,
         sidecar=arguments.sidecar,
         matte=arguments.matte and arguments.matte.resolve(),

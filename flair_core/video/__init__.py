@@ -50,6 +50,7 @@ def open_sink(
     copy_from: Path | None = None,
     span: range | None = None,
     hardware: bool = False,
+    statement: str = "",
 ) -> FrameSink:
     """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
@@ -60,6 +61,7 @@ def open_sink(
     copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
     span: the part of the source that will be written, unless it is all; times then count from its start.
     hardware: encode on the graphics card when it can.
+    statement: what the file says of how it was made, in a free key of its metadata.
     Raises MediaError when the output can't be written there or so.
     """
     suffix = path.suffix.lower()
@@ -68,7 +70,7 @@ def open_sink(
             raise MediaError(
                 f"{path.name} can't be written. Name a file ending in {', '.join(CONTAINERS)}, or a folder."
             )
-        return ImageSink(path, width=width, height=height)
+        return ImageSink(path, width=width, height=height, statement=statement)
     if copy_from is not None and path.exists() and path.samefile(copy_from):
         raise MediaError(f"{path} is the source itself. Name another output.")
     name = codec or ("av1" if suffix == ".webm" else "h264")
@@ -84,5 +86,6 @@ def open_sink(
             name, path, (width, height), depth, quality, hardware=hardware, stored=like.pixels
         ),
         copy_from=copy_from,
+        statement=statement,
         seconds=None if whole or span is None else len(span) / like.rate,
     )

@@ -27,8 +27,8 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is t
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
 )
-RATE = Fraction(25)
-"""Frames a second of a folder, which has no clock of its own, when nobody says another."""
+NTSC = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
+"""Rates that people round when they say them."""
 SRGB = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
 
 
@@ -58,8 +58,9 @@ def write_png(path: Path, rgb: Pixels) -> None:
 
 
 def exact_rate(rate: float) -> Fraction:
-    """The rate that people mean: 23.976 is 24000/1001."""
-    return Fraction(rate) if (2 * rate).is_integer() else Fraction(round(1001 * rate), 1001)
+    """The rate that people mean: 23.98 is 24000/1001."""
+    known = next((ntsc for ntsc in NTSC if abs(rate - ntsc) < 0.005), None)
+    return known or Fraction(rate).limit_denominator(1000)
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -81,12 +82,12 @@ def _has_alpha(path: Path) -> bool:
 class ImageSource(FrameSource):
     """Images of one size and depth, shown `rate` a second; for one that can't be read another is held."""
 
-    def __init__(self, path: Path, images: list[Path], rate: float | None = None) -> None:
+    def __init__(self, path: Path, images: list[Path], rate: float) -> None:
         self.path, self._images = path, images
         self._lost: set[int] = set()
         first, rgb = self._read(0)
         height, width = rgb.shape[:2]
-        exact = RATE if rate is None else exact_rate(rate)
+        exact = exact_rate(rate)
         self._info = VideoInfo(
             width, height, exact, 1 / exact, len(images), bit_depth=8 * rgb.itemsize, color=SRGB
         )

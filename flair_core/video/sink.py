@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PARTIAL = ".partial"
 TOP_FIRST, BOTTOM_FIRST = 2, 3
 """Orders of fields, as libav numbers them."""
+STATEMENT = "CONTENT_CREDENTIALS"
+"""Key of what a file says of how it was made."""
 MAX_RATE = Fraction(240)
 """Encoders plan for at most so many frames a second; the frames' own times are kept all the same."""
 
@@ -74,8 +76,10 @@ class FrameSink(ABC):
 class ImageSink(FrameSink):
     """A folder of PNGs named after the frames' indices. It may replace a folder of such PNGs, no other."""
 
-    def __init__(self, path: Path, *, width: int, height: int) -> None:
+    def __init__(self, path: Path, *, width: int, height: int, statement: str = "") -> None:
         super().__init__(path)
+        if statement:
+            self.notes.append("Images can't say how they were made; the record beside them does.")
         self._shape = (height, width, 3)
         if path.exists() and not _only_numbered_pngs(path):
             raise MediaError(f"{path} exists and holds other things than numbered PNGs. Name a new folder.")
@@ -142,11 +146,12 @@ class VideoSink(FrameSink):
         height: int,
         encoding: Encoding,
         copy_from: Path | None,
+        statement: str,
         seconds: Fraction | None,
     ) -> None:
         super().__init__(path)
         self._like, self._shape, self._encoding = like, (height, width, 3), encoding
-        self._copy_from, self._seconds = copy_from, seconds
+        self._copy_from, self._seconds, self._statement = copy_from, seconds, statement
         pixels = av.VideoFormat(encoding.pixels)
         rgb = pixels.is_rgb
         self._tags = _tags(like.color, width, height, encoding, CONTAINERS[path.suffix.lower()], rgb=rgb)
@@ -173,7 +178,9 @@ class VideoSink(FrameSink):
                 options["fflags"] = "+bitexact"  # no random numbers: the same frames give the same file
             if container in ("mp4", "mov") and copy_from is not None:
                 options |= mp4_options(copy_from, self._unit)
-            elif container in ("matroska", "webm") and like.pixel_aspect != 1 and not encoding.tells_shape:
+            if container in ("mp4", "mov") and statement:
+                options["movflags"] = "use_metadata_tags"
+            if container in ("matroska", "webm") and like.pixel_aspect != 1 and not encoding.tells_shape:
                 self.notes.append(
                     f"{path.suffix} can't tell the shape of pixels ({like.pixel_aspect}) with this codec; "
                     "players will show them square."
@@ -239,6 +246,8 @@ class VideoSink(FrameSink):
             stream.metadata.update(self._tracks.picture_metadata)
             stream.disposition = self._tracks.picture_disposition
             self.notes += self._tracks.notes
+        if self._statement:
+            self._container.metadata[STATEMENT] = self._statement
 
     def _options(self) -> dict[str, str]:
         """For the encoder."""
