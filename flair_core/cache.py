@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ class Cache:
         self._limit = self._trim_above = limit
         self._keep_since = time.time() if keep_since is None else keep_since
         self._size: int | None = None
+        self._writing = threading.Lock()
         self._resting_until = 0.0
         """Of `time.monotonic`: nothing is written before, because it would fail."""
 
@@ -100,9 +102,11 @@ class Cache:
         if time.monotonic() < self._resting_until:
             return
         payload = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        data = hashlib.sha256(payload).digest() + payload
         try:
-            self._make_room(CHECKSUM + len(payload))
-            self._publish(self._path(key), hashlib.sha256(payload).digest() + payload)
+            with self._writing:
+                self._make_room(len(data))
+                self._publish(self._path(key), data)
         except OSError:
             self._resting_until = time.monotonic() + REST
             if FULL not in self.notes:

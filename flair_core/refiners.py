@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from flair_core import threads
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -43,7 +45,10 @@ class Consistency:
     def __call__(self, x0: Tensor, index: int) -> Tensor:
         """Move x0 towards the images that look like y once degraded."""
         gamma = float(self.gamma[index])
-        return x0 - gamma * self.A.correction(x0, self.y) if gamma > 0 else x0
+        if gamma <= 0:
+            return x0
+        with threads.narrow():
+            return x0 - gamma * self.A.correction(x0, self.y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from flair_core import provenance, video
+from flair_core import memory, provenance, threads, video
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, match, paste
@@ -26,7 +26,7 @@ from flair_core.faces.parse import Parser
 from flair_core.frames import to_float, to_uint8
 from flair_core.progress import Progress
 from flair_core.recipe import Estimate, Models, operator
-from flair_core.restored import Face, FaceRestorer, Load, Restored
+from flair_core.restored import Face, FaceRestorer, Load, OutOfMemory, Restored
 from flair_core.search import find_tracks
 from flair_core.settings import WITH_FIDELITY
 from flair_core.windows import Window, windows
@@ -59,6 +59,8 @@ __all__ = [
 
 
 OVERLAP = 3
+PER_FRAME = 400 << 20
+"""Bytes that one frame at work may take, with its features and the copies of a large picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ def restore(
     cache: Cache | None = None,
     matte: FrameSink | None = None,
 ) -> Iterator[Progress]:
-    """Restore frames of `span` into `sink` (the caller commits it); holds one window of frames in memory.
+    """Restore frames of `span` into `sink` (the caller commits it); holds a window of frames for each thread.
+
+    While the caller decodes and encodes, threads restore the next frames where the networks allow that.
 
     load: gives the networks for some settings.
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
@@ -128,6 +132,30 @@ def restore(
     notes: list[str] = []
     restorer = FaceRestorer(load, cache, notes)
     incoming = source.frames(span.start, span.stop)
+
+    def written(picture: _Picture) -> Progress:
+        frame = picture.frame
+        sink.write(frame)
+        if matte:
+            matte.write(replace(frame, rgb=_grey(picture.shown)))
+        said, notes[:] = tuple(notes), []
+        done = frame.index - span.start + 1
+        return Progress(done, len(span), frame.index, frame.rgb, picture.residual, notes=said)
+
+    if (workers := _workers(look, load, span)) > 1:
+
+        def picture(frame: Frame) -> _Picture:
+            window = Window(frame.index, frame.index, frame.index + 1)
+            faces = _faces([frame], window, tracks, look, load)
+            return _picture(frame, [(face, restorer.restored(face)) for face in faces], look.settings)
+
+        pictures = threads.ahead((partial(picture, frame) for frame in incoming), workers, OutOfMemory)
+        try:
+            yield from map(written, pictures)
+        finally:
+            restorer.stop()
+            pictures.close()
+        return
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
     for window in _windows(span, look, load):
@@ -138,14 +166,7 @@ def restore(
         faces = _faces(frames, window, tracks, look, load)
         results = [(face, restorer.restored(face, _previous(face, results))) for face in faces]
         for frame in frames[len(before) :]:
-            rgb = _composite(frame, results, look.settings)
-            sink.write(replace(frame, rgb=rgb))
-            if matte:
-                shown = _shown(frame, results, look.settings, rgb.shape[:2])
-                matte.write(replace(frame, rgb=_grey(shown)))
-            done, residual = frame.index - span.start + 1, _residual(frame, results)
-            yield Progress(done, len(span), frame.index, rgb, residual, notes=tuple(notes))
-            notes.clear()
+            yield written(_picture(frame, results, look.settings))
 
 
 def preview(
@@ -193,6 +214,36 @@ def preview(
         make = restorer.keep if step == steps else restorer.seen
         made = [make(face, state) for face, state in zip(faces, states, strict=True)]
         yield after(step, steps, made, states[0].stages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A finished frame."""
+
+    frame: Frame
+    shown: NDArray[np.float32]
+    """(H, W) in [0, 1]: where the restoration shows."""
+    residual: float
+
+
+def _picture(
+    frame: Frame, results: Sequence[tuple[Face, Restored]], settings: RestorationSettings
+) -> _Picture:
+    rgb = _composite(frame, results, settings)
+    shown = _shown(frame, results, settings, rgb.shape[:2])
+    return _Picture(replace(frame, rgb=rgb), shown, _residual(frame, results))
+
+
+def _workers(look: Look, load: Load, span: range) -> int:
+    """How many frames are restored side by side: several where each is restored on its own, by the processor.
+
+    Networks other than the compact one may give other last bits in one thread than in several; then a frame
+    would not look as it did in its preview.
+    """
+    needed = [load(look.resolve(part.start)) for part in look.parts(span)]
+    if all(models.side_by_side for models in needed):
+        return min(torch.get_num_threads(), memory.free(needed[0].device) // PER_FRAME, len(span))
+    return 1
 
 
 def _windows(span: range, look: Look, load: Load) -> Iterator[Window]:

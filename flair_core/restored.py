@@ -34,6 +34,10 @@ class OutOfMemory(DeviceError):  # noqa: N818 - the name that PyTorch and Python
     """The processor's memory does not hold so many faces at once."""
 
 
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """Nobody waits for the face any more."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One face in a window of frames: frames [first, first + len(y))."""
@@ -86,6 +90,11 @@ class FaceRestorer:
         self._load, self._kept, self._notes = load, kept, notes
         self._most: int | None = None
         """Frames that memory has room for, once it was too short."""
+        self._stopped = False
+
+    def stop(self) -> None:
+        """What is being restored in other threads ends after its current step, by raising Stopped."""
+        self._stopped = True
 
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
         """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
@@ -98,8 +107,7 @@ class FaceRestorer:
         frames = len(face.y)
         if self._most is None or frames <= self._most:
             try:
-                *_, last = self.steps(face, previous)
-                return self.keep(face, last, previous)
+                return self.keep(face, self._last(self.steps(face, previous)), previous)
             except OutOfMemory:
                 if frames == 1:
                     raise
@@ -111,6 +119,14 @@ class FaceRestorer:
         pieces = [slice(at, at + most) for at in range(0, frames, most)]
         leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
         return _joined([self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)])
+
+    def _last(self, states: Iterator[Estimate]) -> Estimate:
+        last = None
+        for last in states:  # noqa: B007 - the one that is left
+            if self._stopped:
+                raise Stopped
+        assert last is not None
+        return last
 
     def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""

@@ -8,14 +8,17 @@ preview, which has all threads for one frame, and an export, which has one for e
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+Result = TypeVar("Result")
 
 
 class _Local(threading.local):
@@ -56,12 +59,45 @@ def wide() -> Iterator[None]:
         torch.set_num_threads(1)
 
 
-def pool(workers: int) -> ThreadPoolExecutor:
+def ahead(tasks: Iterable[Callable[[], Result]], workers: int, again: type[Exception]) -> Generator[Result]:
+    """The results of tasks in order; `workers` more are at work, or waiting for that, while the caller has one.
+
+    `tasks` is walked by the caller. A task that raises `again` is repeated by the caller alone when those at work
+    have ended, and from then on half as many are begun. Closing drops what has not begun and waits for what has.
+    """
+    at_work: deque[tuple[Callable[[], Result], Future[Result]]] = deque()
+    most = workers
+
+    def next_result() -> Result:
+        nonlocal most
+        task, future = at_work.popleft()
+        try:
+            return future.result()
+        except again:
+            most = max(0, (most + 1) // 2 - 1)
+        wait([other for _, other in at_work])
+        return task()
+
+    with _pool(workers) as executor:
+        try:
+            for task in tasks:
+                at_work.append((task, executor.submit(task)))
+                while len(at_work) > most:
+                    yield next_result()
+            while at_work:
+                yield next_result()
+        finally:
+            for _, future in at_work:
+                future.cancel()
+
+
+def _pool(workers: int) -> ThreadPoolExecutor:
     """Threads in each of which PyTorch computes alone; the caller's number of threads stays."""
     threads = torch.get_num_threads()
     gate = threading.Barrier(workers + 1)
 
     def begin() -> None:
+        torch.get_num_threads()  # a thread takes over the common number when it first asks: so not later
         torch.set_num_threads(1)
         gate.wait()
 

@@ -1,5 +1,6 @@
 """A real encoded clip through the whole path, with a denoiser that costs nothing."""
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,7 +16,7 @@ from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo
 from flair_core.look import Look
 from flair_core.recipe import Models
-from flair_core.restore import Preview, find_tracks, open_output, preview, restore
+from flair_core.restore import Preview, find_tracks, load_models, open_output, preview, restore
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
@@ -149,6 +150,51 @@ def test_a_range_gives_the_same_frames_as_the_whole(clip, tmp_path):
     assert [p.index for p in done] == [2, 3, 4]
     for a, b in zip(whole[2:5], part, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_frames_side_by_side_are_those_of_one_after_the_other_and_of_the_preview(clip, tmp_path):
+    """The shipped network: its sums are large enough that several threads would share them."""
+    settings = replace(chosen(scale=16), degradation=DegradationSettings(scale=16))
+    models, track = load_models(settings, torch.device("cpu")), Track.fixed((20, 4, 70, 60), 1, 3)
+    before, written = torch.get_num_threads(), {}
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            out = tmp_path / f"{threads}.mkv"
+            _, written[threads] = run(clip, out, settings, [track], span=range(4), models=models)
+        last = shown(clip, 2, settings, [track], models)[-1]
+    finally:
+        torch.set_num_threads(before)
+    for alone, beside in zip(written[1], written[3], strict=True):
+        np.testing.assert_array_equal(alone, beside)
+    np.testing.assert_array_equal(last.frame, written[1][2])
+
+
+def test_stopping_ends_what_is_at_work_within_a_step(clip, tmp_path):
+    class Slow(Plain):
+        steps = 0
+
+        def predict_noise(self, x_t, t, condition):
+            Slow.steps += 1
+            time.sleep(0.001)
+            return super().predict_noise(x_t, t, condition)
+
+    settings, before = chosen(aligned=True, steps=100), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with (
+            video.open_source(clip) as source,
+            open_output(tmp_path / "out.mkv", source, settings, range(FRAMES)) as sink,
+        ):
+            models = replace(MODELS, denoiser=Slow())
+            going = restore(
+                source, sink, tracks=[], look=Look(settings), load=lambda _: models, span=range(FRAMES)
+            )
+            next(going)
+            going.close()
+            assert Slow.steps < 2.5 * 100
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_stopping_early_leaves_nothing(clip, tmp_path):
