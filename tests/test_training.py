@@ -2,8 +2,13 @@
 
 import csv
 import io
+import json
+import os
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -106,6 +111,51 @@ def test_it_learns(faces, tmp_path):
     fresh = compact.CompactNetwork(SMALL)
     with torch.no_grad():
         assert loss_of(trained, schedule, batch, noise, t) < 0.9 * loss_of(fresh, schedule, batch, noise, t)
+
+
+def test_validation_leaves_its_figures_and_a_sheet_and_the_losses_alone(faces, tmp_path):
+    plain = losses(run(faces, tmp_path / "a"))
+    assert losses(run(faces, tmp_path / "b", validate=faces, save_steps=3)) == plain
+    with (tmp_path / "b" / "validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3", "6"]
+    assert all(10 < float(row["psnr"]) < 60 and 0 < float(row["ssim"]) < 1 for row in rows)
+    assert cv2.imread(str(tmp_path / "b" / "sheet_000006.png")).shape == (3 * 64, 3 * 64, 3)
+
+
+LAUNCHED = """
+import sys
+from pathlib import Path
+from accelerate import debug_launcher
+from flair_core.denoisers.compact import CompactConfig
+from flair_core.training.image import ImageTraining, train
+config = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+out = Path(sys.argv[2])
+run = ImageTraining(data=Path(sys.argv[1]), out=out, steps=3, batch=2, group=2, crop=32, learning_rate=0.1)
+def main():
+    from accelerate import PartialState
+    losses = [logged.loss for logged in train(run, config)]
+    (out / f"{PartialState().process_index}.txt").write_text(str(losses))
+out.mkdir()
+debug_launcher(main, num_processes=2)
+"""
+
+
+def test_two_processes_train_one_network(faces, tmp_path):
+    """Each on its own batches; a single process goes on from what they left."""
+    (tmp_path / "launched.py").write_text(LAUNCHED)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "launched.py"), str(faces), str(tmp_path / "a")],
+        capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (json.loads((tmp_path / "a" / f"{rank}.txt").read_text()) for rank in (0, 1))
+    alone = losses(run(faces, tmp_path / "b", steps=3, batch=2, learning_rate=0.1))
+    assert first != second
+    assert first[0] == pytest.approx(alone[0], rel=1e-3)  # the first process begins as one alone does,
+    assert first[2] != pytest.approx(alone[2], rel=1e-3)  # and then learns from the other's batches, too
+    assert [logged.step for logged in train(run(faces, tmp_path / "a", steps=4, batch=2), SMALL)] == [4]
 
 
 def test_a_run_of_another_shape_is_refused(faces, tmp_path):
@@ -211,3 +261,11 @@ def test_stills_move_smoothly_around_the_picture_itself():
         assert np.array_equal(cut[2], still[8:72, 20:84])
         steps = np.abs(np.diff(cut.astype(float), axis=0)).mean((1, 2, 3))
         assert steps.max() < 2 * steps.min() + 1
+
+
+def test_the_temporal_stage_validates_on_clips(faces, clips, theta, tmp_path):
+    run = temporal_run(faces, clips, theta, tmp_path / "a", steps=1, validate=clips)
+    list(temporal.train(run))
+    with (tmp_path / "a" / "validation.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["warp"]) > 0

@@ -47,6 +47,9 @@ def _common(stage: argparse.ArgumentParser) -> None:
         "--init", type=Path, help="safetensors to start a new run from; θ of the temporal stage"
     )
     stage.add_argument(
+        "--validate", type=Path, help="folder like the training data's, measured at every checkpoint"
+    )
+    stage.add_argument(
         "--max-minutes", type=float, help="save and stop after this long; the same command goes on"
     )
 
@@ -78,15 +81,18 @@ def _follow(run: Run, steps: Iterator[Logged]) -> None:
     """Show what training tells; prints where the weights are."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core.training.loop import Log  # noqa: PLC0415
+    from flair_core.training.loop import Log, is_main  # noqa: PLC0415
 
     log = Log(run.out / "log.csv")
-    with tqdm(total=run.steps, unit="step", smoothing=0.05) as bar:
+    with tqdm(total=run.steps, unit="step", smoothing=0.05, disable=not is_main()) as bar:
         for logged in steps:
+            if not is_main():
+                continue
             bar.update(logged.step - bar.n)
             if (mean := log.add(logged)) is not None:
                 bar.set_postfix(loss=f"{mean:.4f}")
-    print(run.out / "weights.safetensors")
+    if is_main():
+        print(run.out / "weights.safetensors")
 
 
 def _tags(text: str) -> tuple[str, ...]:

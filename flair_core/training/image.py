@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
+
+
+VALIDATED = 8
+"""Faces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,11 @@ class ImageStage:
     def load(self) -> None:
         """See Stage."""
         self._faces = load_faces(self._run.data, self._run.sources)
+
+    def validation(self) -> list[NDArray[np.uint8]]:
+        """See Stage."""
+        assert self._run.validate is not None
+        return [load_faces(self._run.validate)[:VALIDATED]]
 
     def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
         """See Stage."""

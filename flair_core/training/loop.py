@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
 
 from flair_core.denoisers.compact import CompactConfig, CompactNetwork, channels_last, fast_dtype, metadata
 from flair_core.errors import WeightsError
+from flair_core.training.validation import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -28,7 +31,7 @@ class Run:
     """What a run of any stage is told; everything that its numbers depend on."""
 
     out: Path
-    """Folder of the run: checkpoint.pt, log.csv, weights.safetensors."""
+    """Folder of the run: checkpoint.pt, log.csv, weights.safetensors; validation.csv and contact sheets."""
     steps: int = 20_000
     """The learning rate reaches zero here; a finished run goes on when this is raised."""
     cooldown: float = 0.2
@@ -39,6 +42,8 @@ class Run:
     init: Path | None = None
     """Start from these weights when the run is new."""
     max_minutes: float | None = None
+    validate: Path | None = None
+    """Folder like that of the training pictures, measured at every checkpoint."""
     save_minutes: float = 5
     save_steps: int = 2000
 
@@ -60,6 +65,10 @@ class Stage(Protocol):
         """Read the data. Called once, before the first loss."""
 
     @abstractmethod
+    def validation(self) -> Sequence[NDArray[np.uint8]]:
+        """Windows (T, H, W, 3) from the folder `validate`."""
+
+    @abstractmethod
     def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
         """The loss of `model`, which computes as `network` does, on a batch that depends on `rng` only."""
 
@@ -76,6 +85,8 @@ class Logged:
 
 def fit(run: Run, stage: Stage) -> Iterator[Logged]:
     """Train until `steps` or `max_minutes`, resuming what `out` holds; yields after every step.
+
+    Under accelerate's launcher each process takes a batch of its own, and the first one writes.
 
     Batches depend on (seed, step, process) only, so an interrupted run continues with the very losses that it would
     have had. Checkpoints are published atomically. Raises WeightsError when `out` holds a run of another shape.
@@ -96,6 +107,7 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
     average = {name: value.to(accelerator.device) for name, value in average.items()}
     dtype = fast_dtype(accelerator.device)
     stage.load()
+    validation = Validation(stage.validation(), run.out) if run.validate else None
     model.train()
     while step < run.steps:
         rng = np.random.default_rng((run.seed, step, accelerator.process_index))
@@ -110,14 +122,30 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
         step += 1
         _follow(average, network, min(run.ema, step / (step + 10)))
         now = time.monotonic()
-        stop = run.max_minutes is not None and now - begun > 60 * run.max_minutes
+        stop = _agreed(accelerator, run.max_minutes is not None and now - begun > 60 * run.max_minutes)
         due = now - saved > 60 * run.save_minutes or step % run.save_steps == 0
         if accelerator.is_main_process and (stop or due or step == run.steps):
             _save(run, step, network, optimizer, average)
-            saved = now
+            if validation:
+                validation.measure(network, average, step)
+            saved = time.monotonic()
         yield Logged(step, float(loss.detach()), now - begun)
         if stop:
             return
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes, or the only one."""
+    return bool(PartialState().is_main_process)
+
+
+def _agreed(accelerator: Accelerator, stop: bool) -> bool:
+    """What the main process decides: clocks differ, and who goes on alone waits for ever."""
+    if accelerator.num_processes == 1:
+        return stop
+    told = [stop]
+    broadcast_object_list(told)
+    return told[0]
 
 
 def _trained(network: CompactNetwork) -> Iterator[tuple[str, Tensor]]:

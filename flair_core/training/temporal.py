@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import torch
 
 from flair_core import weights
@@ -22,11 +24,15 @@ from flair_core.training.synthesis import draw_windows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 WINDOW = 7
 """Frames that a new video network looks at together when it restores."""
+
+
+VALIDATED, SIDE = 3, 256
+"""Clips, and the side of their frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,14 @@ class TemporalStage:
         self._faces = load_faces(self._run.data, self._run.sources)
         self._clips = load_clips(self._run.clips)
 
+    def validation(self) -> list[NDArray[np.uint8]]:
+        """See Stage."""
+        run = self._run
+        assert run.validate is not None
+        clips = load_clips(run.validate)
+        spread = clips[:: -(-len(clips) // VALIDATED)]
+        return [np.stack([_small(frame) for frame in clip[: run.frames]]) for clip in spread]
+
     def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
         """See Stage."""
         run = self._run
@@ -76,6 +90,10 @@ class TemporalStage:
         sigma = noise_level(self._schedule, t).repeat_interleave(run.frames)
         guess: Guess = model(c, x0 + sigma[:, None, None, None] * noise, sigma, description, motion)
         return missed(guess, x0)
+
+
+def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def related(windows: int, shape: torch.Size, generator: torch.Generator) -> Tensor:
