@@ -56,6 +56,12 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("draw_face", "&Draw a face…", "F"),
         Entry("remove_face", "Re&move drawn face", "Del"),
         SEPARATOR,
+        Entry("paint_mask", "Pa&int the mask", "P", checkable=True, short="Paint"),
+        Entry("erase_mask", "&Erase from the mask", "E", checkable=True, short="Erase"),
+        Entry("reset_mask", "Undo all painting of this &face's mask", short="Reset"),
+        Entry("brush_smaller", "Sma&ller brush", "["),
+        Entry("brush_larger", "Lar&ger brush", "]"),
+        SEPARATOR,
         Entry("models", "M&odels…"),
         Entry("preferences", "Pre&ferences…", "Ctrl+,"),
     ),
@@ -97,7 +103,10 @@ MENUS: dict[str, tuple[Entry, ...]] = {
     "&Help": (Entry("shortcuts", "&Keyboard shortcuts", "F1"), Entry("about", "&About FLAIR Studio")),
 }
 EXCLUSIVE = ("side_by_side", "wipe", "difference", "residual", "uncertainty")
+BRUSHES = ("paint_mask", "erase_mask")
 NEEDS_CLIP = (
+    *BRUSHES,
+    *("reset_mask", "brush_smaller", "brush_larger"),
     *(
         "save",
         "save_as",
@@ -134,9 +143,14 @@ class Actions:
                 actions.append(action)
                 if entry.name == "open":
                     menu.addMenu(self.recent)
-        modes = QActionGroup(window)
-        for name in EXCLUSIVE:
-            modes.addAction(self[name])
+        for names, policy in (
+            (EXCLUSIVE, QActionGroup.ExclusionPolicy.Exclusive),
+            (BRUSHES, QActionGroup.ExclusionPolicy.ExclusiveOptional),
+        ):
+            group = QActionGroup(window)
+            group.setExclusionPolicy(policy)
+            for name in names:
+                group.addAction(self[name])
 
     def __getitem__(self, name: str) -> QAction:
         return self._by_name[name]

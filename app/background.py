@@ -186,8 +186,9 @@ class Background(QObject):
                 self.doubt_known.emit(event)
                 self.progressed.emit(self.tr("Comparing seeds"), event.seeds, task.seeds)
             case Estimate(), _ if task is self._estimate:
-                settings = replace(self._session.settings, degradation=event.settings)
-                self._session.edit(self.tr("Estimate the degradation"), settings=settings)
+                look = self._session.project.look
+                look = replace(look, settings=replace(look.settings, degradation=event.settings))
+                self._session.edit(self.tr("Estimate the degradation"), look=look)
                 self.estimated.emit(event)
             case MakeDemo(), (path, settings):
                 self.demo_made.emit(path, settings)

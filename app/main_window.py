@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize
+from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import preferences, theme
-from app.actions import Actions
+from app.actions import BRUSHES, Actions
 from app.background import Background
 from app.export_queue import ExportQueue
 from app.files import Files
@@ -31,6 +32,7 @@ from app.session import Session
 from app.sound import Sound
 from app.tasks import ImportModel, UseDevice
 from app.widgets.banner import Banner
+from app.widgets.brush import BrushTools
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, ShortcutsDialog
 from app.widgets.explorer import Explorer
 from app.widgets.faces import Faces
@@ -55,8 +57,10 @@ if TYPE_CHECKING:
 
     from app.frame_loader import OpenSource
     from app.tasks import Core, Offer, PreviewResult, Spread, Stages
+    from flair_core.faces.track import Track
     from flair_core.jobs import Job, Jobs
     from flair_core.settings import RestorationSettings
+    from flair_core.stroke import Stroke
 
 MARGIN = 8
 
@@ -105,6 +109,7 @@ class MainWindow(QMainWindow):
         self.steps = StepStrip()
         self.transport = Transport(self.session, self.player, named)
         self.faces, self.explorer = Faces(self.session), Explorer()
+        self.brush_tools = BrushTools(named)
         self.parameters = Parameters(self.session)
         self.timeline = Timeline(self.session, self.thumbnailer)
         self.status = Status()
@@ -118,6 +123,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(10, 10, 10, 10)
         column.setSpacing(12)
         column.addWidget(self.faces)
+        column.addWidget(self.brush_tools)
         column.addWidget(self.explorer, 1)
         centre = QVBoxLayout()
         centre.setSpacing(6)
@@ -204,6 +210,8 @@ class MainWindow(QMainWindow):
         self.stage_view.zoomed.connect(self._show_zoom)
         self.viewer.face_clicked.connect(session.select)
         self.viewer.face_drawn.connect(self._add_face)
+        self.viewer.stroke_painted.connect(self._add_stroke)
+        self.brush_tools.resized.connect(self.viewer.resize_brush)
         self.faces.draw_wanted.connect(self.on_draw_face)
         self.timeline.face_clicked.connect(session.select)
         self.timeline.span_dragged.connect(self._set_span)
@@ -324,15 +332,18 @@ class MainWindow(QMainWindow):
                 left_out = track.id in session.project.left_out
                 name = self.tr("face {0} · left out") if left_out else self.tr("face {0} · tracked")
                 box = QRectF(left, top, right - left, bottom - top)
-                boxes.append(
-                    FaceBox(track.id, box, name.format(track.id + 1), track.id == session.selected, left_out)
-                )
+                selected, to_face = track.id == session.selected, _to_face(track, session.index, larger)
+                boxes.append(FaceBox(track.id, box, name.format(track.id + 1), selected, left_out, to_face))
+        result = self.previews.result
+        known = {track.id: track for track in result.faces} if result is not None else {}
         for at, face in enumerate(session.project.drawn):
             if face.first <= session.index <= face.last:
                 left, top, right, bottom = (edge * larger for edge in face.box)
                 box = QRectF(left, top, right - left, bottom - top)
                 name = self.tr("drawn face {0}").format(at + 1)
-                boxes.append(FaceBox(-1 - at, box, name, -1 - at == session.selected, False))
+                track = known.get(-1 - at)
+                to_face = None if track is None else _to_face(track, session.index, larger)
+                boxes.append(FaceBox(-1 - at, box, name, -1 - at == session.selected, False, to_face))
         self.viewer.set_faces(boxes)
 
     def _adopt(self, sampler: object) -> None:
@@ -345,6 +356,8 @@ class MainWindow(QMainWindow):
     def on_draw_face(self) -> None:
         """Let the user drag an ellipse over a face."""
         self.steps.choose(None)
+        for name in BRUSHES:
+            self.actions_[name].setChecked(False)
         self.viewer.draw_face(True)
         self.status.show_preview(self.tr("Drag from one corner of the face to the other, forehead to chin"))
 
@@ -361,8 +374,52 @@ class MainWindow(QMainWindow):
         if selected is not None and selected < 0:
             drawn = list(self.session.project.drawn)
             del drawn[-1 - selected]
+            # Those drawn after it move up, and take along what was painted on them.
+            strokes = tuple(
+                stroke._replace(face=stroke.face + (stroke.face < selected))
+                for stroke in self.session.project.strokes
+                if stroke.face != selected
+            )
             self.session.select(None)
-            self.session.edit(self.tr("Remove a drawn face"), drawn=tuple(drawn))
+            self.session.edit(self.tr("Remove a drawn face"), drawn=tuple(drawn), strokes=strokes)
+
+    def _add_stroke(self, stroke: Stroke) -> None:
+        words = self.tr("Erase from the mask") if stroke.erases else self.tr("Paint the mask")
+        self.session.edit(words, strokes=(*self.session.project.strokes, stroke))
+
+    def on_paint_mask(self, _: bool) -> None:
+        """Let the restoration show where it did not."""
+        self._choose_brush()
+
+    def on_erase_mask(self, _: bool) -> None:
+        """Let the footage show."""
+        self._choose_brush()
+
+    def _choose_brush(self) -> None:
+        erases = self.actions_["erase_mask"].isChecked()
+        taken = erases or self.actions_["paint_mask"].isChecked()
+        self.viewer.take_brush(taken, erases=erases)
+        if taken:
+            self.steps.choose(None)
+            self.viewer.draw_face(False)
+            self.actions_["mask"].setChecked(True)
+            self.status.note(
+                self.tr("Drag over the face; the right button does the opposite, Esc puts the brush away")
+            )
+
+    def on_reset_mask(self) -> None:
+        """Forget what was painted on the selected face, or on all."""
+        selected, strokes = self.session.selected, self.session.project.strokes
+        kept = () if selected is None else tuple(one for one in strokes if one.face != selected)
+        self.session.edit(self.tr("Reset the mask"), strokes=kept)
+
+    def on_brush_smaller(self) -> None:
+        """Paint finer."""
+        self.brush_tools.grow(-1)
+
+    def on_brush_larger(self) -> None:
+        """Paint broader."""
+        self.brush_tools.grow(1)
 
     def _offer_to_draw(self) -> None:
         self.banner.say(
@@ -552,6 +609,8 @@ class MainWindow(QMainWindow):
     def on_cancel(self) -> None:
         """Stop the preview; the same key leaves the stages of a step."""
         self.viewer.draw_face(False)
+        for name in BRUSHES:
+            self.actions_[name].setChecked(False)
         if self.pictures.currentWidget() is self.stage_view:
             self.steps.choose(None)
         else:
@@ -644,3 +703,10 @@ class MainWindow(QMainWindow):
         for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.close()
         event.accept()
+
+
+def _to_face(track: Track, index: int, larger: int) -> QTransform:
+    """From a picture `larger` times the frame, in pixels counted from its corner, to the track's aligned face."""
+    (a, b, x), (c, d, y) = track.to_face(index).tolist()
+    # The track counts from the centre of the frame's first pixel.
+    return QTransform(a / larger, c / larger, b / larger, d / larger, x - (a + b) / 2, y - (c + d) / 2)

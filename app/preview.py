@@ -111,7 +111,8 @@ class PreviewController(QObject):
             kept = (track for track in session.tracks if track.id not in session.project.left_out)
             # The step strip shows the first face: let that be the one clicked.
             tracks = tuple(sorted(kept, key=lambda track: track.id != session.selected))
-        return PreviewRequest(session.clip.path, index, tracks, session.project.drawn, session.project.look)
+        project = session.project
+        return PreviewRequest(session.clip.path, index, tracks, project.drawn, project.look, project.strokes)
 
     def restart(self) -> None:
         """Show the current frame from the cache, or preview it in a moment."""

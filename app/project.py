@@ -11,6 +11,7 @@ from typing import Any
 from flair_core.errors import FlairError
 from flair_core.jobs import DrawnFace
 from flair_core.look import Look
+from flair_core.stroke import Stroke
 
 VERSION = 1
 SUFFIX = ".flair"
@@ -32,6 +33,8 @@ class Project:
     drawn: tuple[DrawnFace, ...] = ()
     left_out: frozenset[int] = frozenset()
     """Faces, by number, that stay as they were filmed."""
+    strokes: tuple[Stroke, ...] = ()
+    """Of the brush, over the masks of faces."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """What a later version wrote and this one keeps as it is."""
 
@@ -47,6 +50,7 @@ def dump(project: Project, folder: Path) -> str:
             "settings": project.look.to_dict(),
             "drawn": [face._asdict() for face in project.drawn],
             "left_out": sorted(project.left_out),
+            "strokes": [stroke._asdict() for stroke in project.strokes],
         },
         indent=2,
     ) + "\n"  # fmt: skip
@@ -72,6 +76,7 @@ def parse(text: str, folder: Path) -> Project:
                 for face in data.pop("drawn", [])
             ),
             left_out=frozenset(map(int, data.pop("left_out", []))),
+            strokes=tuple(map(Stroke.from_json, data.pop("strokes", []))),
             unknown=data,
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flair_core.look import Look
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
+    from flair_core.stroke import Stroke
     from flair_core.video import FrameSource
 
 MOST_STRIPS = 60
@@ -107,6 +108,8 @@ class PreviewRequest:
     """Faces to restore; None when the search has not come here yet."""
     drawn: tuple[DrawnFace, ...]
     look: Look
+    strokes: tuple[Stroke, ...] = ()
+    """Of the brush, over the masks of faces."""
 
     @property
     def settings(self) -> RestorationSettings:
@@ -121,7 +124,8 @@ class PreviewRequest:
     def seen_by(self, window: range) -> Hashable:
         """Equal for requests of the same picture, if that was made of these frames."""
         faces = [*(track.id for track in self.tracks or ()), *(-1 - at for at in range(len(self.drawn)))]
-        return self.clip, self.index, self.tracks, self.drawn, self.look.seen_by(window, faces)
+        look = self.look.seen_by(window, faces)
+        return self.clip, self.index, self.tracks, self.drawn, look, self.strokes
 
     def faces(self, core: Core, source: FrameSource) -> tuple[Track, ...]:
         """The faces to restore; where the search has not come yet, the frame is searched now."""
@@ -129,7 +133,7 @@ class PreviewRequest:
         if tracks is None:
             *_, found = core.find_tracks(source, self.look.settings, span=range(self.index, self.index + 1))
             tracks = tuple(found)
-        return (*tracks, *drawn_tracks(core, self.drawn))
+        return tuple(track.with_strokes(self.strokes) for track in (*tracks, *drawn_tracks(core, self.drawn)))
 
     def run(self, core: Core, source: FrameSource, *, again: bool = False) -> Iterator[PreviewResult]:
         """One result after each reverse step; only the last if the frame is known, unless done `again`."""

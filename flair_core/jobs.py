@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from flair_core.errors import FlairError, JobError
 from flair_core.look import Look
+from flair_core.stroke import Stroke
 
 FORMAT = 1
 """Of the table; a later program may need another."""
@@ -94,6 +95,8 @@ class Request:
     left_out: frozenset[int] = frozenset()
     """Numbers of found faces that stay as they are."""
     drawn: tuple[DrawnFace, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
+    """Of the brush, over the masks of faces."""
 
     def to_json(self) -> str:
         """The request as it is stored."""
@@ -113,6 +116,7 @@ class Request:
             "matte": None if self.matte is None else str(self.matte),
             "left_out": sorted(self.left_out),
             "drawn": self.drawn,
+            "strokes": [stroke._asdict() for stroke in self.strokes],
         }
         return json.dumps(data)
 
@@ -136,6 +140,7 @@ class Request:
             matte=None if data["matte"] is None else Path(data["matte"]),
             left_out=frozenset(data["left_out"]),
             drawn=tuple(DrawnFace(tuple(box), first, last) for box, first, last in data["drawn"]),
+            strokes=tuple(map(Stroke.from_json, data.get("strokes", ()))),
         )
 
 

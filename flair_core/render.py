@@ -162,4 +162,4 @@ def _tracks(
             yield found
         else:
             tracks += [track for track in found if track.id not in request.left_out]
-    return tracks
+    return [track.with_strokes(request.strokes) for track in tracks]

@@ -288,7 +288,7 @@ def _faces(
         matrices = [align.similarity(points, side) for points in landmarks]
         inside = np.stack([align.transform(*pair) for pair in zip(matrices, landmarks, strict=True)])
         y, size = torch.stack(crops), (side, side)
-        faces.append(Face(seen[0].index, y, size, matrices, settings, track.id, inside))
+        faces.append(Face(seen[0].index, y, size, matrices, settings, track.id, inside, track.strokes))
     return faces
 
 

@@ -11,7 +11,7 @@ import torch
 
 from flair_core import cache, devices, provenance
 from flair_core.errors import DeviceError
-from flair_core.faces import align
+from flair_core.faces import align, mask
 from flair_core.frames import to_float, to_uint16
 from flair_core.masks import Masks
 from flair_core.recipe import Estimate, Models, estimate
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.cache import Arrays, Cache
+    from flair_core.stroke import Stroke
 
 Load = Callable[[RestorationSettings], Models]
 """The networks for some settings."""
@@ -54,6 +55,8 @@ class Face:
     """Of which track it is; None when the frame is the face."""
     landmarks: NDArray[np.float64] | None = None
     """(N, 5, 2) in pixels of x; None when the frame is the face."""
+    strokes: tuple[Stroke, ...] = ()
+    """Painted over its mask by hand."""
 
     @property
     def span(self) -> range:
@@ -177,13 +180,13 @@ class FaceRestorer:
         if masks is None:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
-            return Restored(x0, error, masks.replaced(x0))
+            return Restored(x0, error, _painted(face, masks.replaced(x0)))
         entry = cache.key(of=key, **self._mask_parts(face, masks))
         kept = self._kept.get(entry)
         if kept is None:
             kept = {"mask": masks.replaced(x0)}
             self._kept.put(entry, kept)
-        return Restored(x0, error, kept["mask"])
+        return Restored(x0, error, _painted(face, kept["mask"]))
 
     def _masks(self, face: Face) -> Masks | None:
         """None when G works everywhere, and the face is not put into a frame."""
@@ -240,6 +243,11 @@ def _identity(models: Models, name: str, network: object) -> str:
 def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:
     error = state.residual.square().mean((1, 2, 3)).float().cpu().numpy()
     return {"x0": to_uint16(state.x0), "error": error}
+
+
+def _painted(face: Face, masks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Masks with what was painted over them. x0 does not depend on it."""
+    return mask.painted(masks, face.strokes, face.settings.faces.feather)
 
 
 def _joined(parts: list[Restored]) -> Restored:

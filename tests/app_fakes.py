@@ -57,7 +57,7 @@ class FakeTrack:
     """What widgets read of a Track."""
 
     def __init__(self, number, first, length):
-        self.id, self.first = number, first
+        self.id, self.first, self.strokes = number, first, ()
         self.boxes = np.tile(np.array([20.0, 20, 50, 50]), (length, 1)) + np.arange(length)[:, None] * (
             1,
             0,
@@ -67,6 +67,18 @@ class FakeTrack:
 
     def __len__(self):
         return len(self.boxes)
+
+    def to_face(self, index):
+        left, top, right, bottom = self.boxes[index - self.first]
+        return np.array([[1 / (right - left), 0, -left], [0, 1 / (bottom - top), -top]]) * (
+            (1, 1, 1 / (right - left)),
+            (1, 1, 1 / (bottom - top)),
+        )
+
+    def with_strokes(self, strokes):
+        track = FakeTrack(self.id, self.first, len(self))
+        track.boxes, track.strokes = self.boxes, tuple(one for one in strokes if one.face == self.id)
+        return track
 
     def covers(self, index):
         return self.first <= index < self.first + len(self)

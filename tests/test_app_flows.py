@@ -331,6 +331,54 @@ def _at(viewer, x, y):
     return QPoint(round(target.left() + x * scale), round(target.top() + y * scale))
 
 
+def drag(qtbot, viewer, *spots, button=Qt.MouseButton.LeftButton):
+    """Drag the mouse over pixels of the picture."""
+    places = [_at(viewer, *spot) for spot in spots]
+    qtbot.mousePress(viewer, button, pos=places[0])
+    for place in places[1:]:
+        qtbot.mouseMove(viewer, place)
+    qtbot.mouseRelease(viewer, button, pos=places[-1])
+
+
+def test_a_brush_paints_on_the_face_and_moves_along_with_it(qtbot, opened, core):
+    viewer = opened.viewer
+    qtbot.keyClick(opened, Qt.Key.Key_P)
+    drag(qtbot, viewer, (20, 20), (35, 35), (50, 50))  # the face's box is (20, 20, 50, 50) here
+    (stroke,) = opened.session.project.strokes
+    assert (stroke.face, stroke.erases) == (0, False)
+    assert np.allclose(stroke.points[0], (0, 0), atol=0.05)
+    assert np.allclose(stroke.points[-1], (1, 1), atol=0.05)
+    qtbot.waitUntil(lambda: preview_is(opened) and bool(opened.previews.result.faces[0].strokes))
+    qtbot.keyClick(opened, Qt.Key.Key_E)
+    drag(qtbot, viewer, (35, 35), (36, 36))
+    drag(qtbot, viewer, (35, 35), (36, 36), button=Qt.MouseButton.RightButton)
+    assert [each.erases for each in opened.session.project.strokes] == [False, True, False]
+    assert not viewer.grab().isNull()
+    opened.session.seek(10)  # where the face is ten pixels further to the right
+    qtbot.waitUntil(lambda: preview_is(opened))
+    drag(qtbot, viewer, (30, 20), (31, 20))
+    assert np.allclose(opened.session.project.strokes[-1].points[0], (0, 0), atol=0.05)
+    opened.on_undo()
+    assert len(opened.session.project.strokes) == 3
+    opened.on_reset_mask()
+    assert not opened.session.project.strokes
+    qtbot.keyClick(opened, Qt.Key.Key_Escape)
+    drag(qtbot, viewer, (35, 35), (45, 40))
+    assert not opened.session.project.strokes, "the brush was put away"
+
+
+def test_brushes_grow_and_painting_is_saved_and_exported(qtbot, opened, tmp_path):
+    opened.brush_tools._size.setValue(10)
+    qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
+    opened.on_erase_mask(opened.actions_["erase_mask"].setChecked(True))
+    drag(qtbot, opened.viewer, (30, 30), (40, 30))
+    assert opened.session.project.strokes[0].radius == 0.11
+    project = opened.session.project
+    assert ExportDialog(opened.session, opened).request("cpu").strokes == project.strokes
+    opened.files.save_to(tmp_path / f"work{SUFFIX}")
+    assert read(tmp_path / f"work{SUFFIX}").strokes == project.strokes
+
+
 def test_a_clicked_face_is_selected_and_can_be_left_out(qtbot, opened, core):
     qtbot.mouseClick(opened.viewer, Qt.MouseButton.LeftButton, pos=_at(opened.viewer, 40, 40))
     assert opened.session.selected == 0

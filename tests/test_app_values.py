@@ -21,6 +21,7 @@ from flair_core.errors import SettingsError
 from flair_core.jobs import DrawnFace
 from flair_core.look import Look
 from flair_core.settings import RestorationSettings, SamplerSettings
+from flair_core.stroke import Stroke
 
 
 def test_a_mailbox_holds_the_newest_value_and_wakes_its_reader_once():
@@ -54,6 +55,7 @@ def example(folder: Path) -> Project:
         look=Look(RestorationSettings(sampler=SamplerSettings(steps=7, w_tau=0.4))),
         drawn=(DrawnFace((1.0, 2.0, 3.5, 4.0), 0, 12),),
         left_out=frozenset({2}),
+        strokes=(Stroke(2, ((0.5, 0.25), (0.75, 0.5)), 0.06, erases=True),),
     )
 
 

@@ -13,8 +13,30 @@ from flair_core.faces.mask import (
     feathered,
     from_landmarks,
     from_weights,
+    painted,
     steadied,
 )
+from flair_core.stroke import Stroke
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_strokes_are_painted_in_their_order_and_fade_inwards(size):
+    masks = np.stack([elliptical(size, 8)] * 2)
+    line = Stroke(0, ((0.2, 0.5), (0.8, 0.5)), 0.1)
+    added = painted(np.zeros_like(masks), [line], 4)
+    y = (np.arange(size) + 0.5) / size
+    middle = added[0][:, size // 2]
+    assert (middle[abs(y - 0.5) > 0.1 + 1 / size] == 0).all(), "no wider than the brush"
+    assert (middle[abs(y - 0.5) < 0.02] == 1).all()
+    assert (np.diff(middle[: size // 2]) >= 0).all()
+    erased = painted(masks, [line, line._replace(erases=True)], 4)
+    assert erased[0][size // 2, size // 2] == 0
+    assert painted(erased, [line], 4)[1][size // 2, size // 2] == 1
+    np.testing.assert_array_equal(painted(masks, [], 4), masks)
+    beside = Stroke(0, ((-3.0, -3.0),), 0.1)
+    np.testing.assert_array_equal(painted(masks, [beside], 4), masks)
+    point = painted(np.zeros_like(masks), [Stroke(0, ((0.5, 0.5),), 0.1)], 0)
+    assert point[0].sum() == pytest.approx(np.pi * (0.1 * size - 0.4) ** 2, rel=0.1)  # half faded at its rim
 
 
 @pytest.mark.parametrize("size", [64, 256, 512])

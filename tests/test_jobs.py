@@ -21,6 +21,7 @@ from flair_core.cache import Cache
 from flair_core.errors import JobError, MediaError, SettingsError
 from flair_core.jobs import INTERRUPTED, DrawnFace, Jobs, Request, State
 from flair_core.look import Look
+from flair_core.stroke import Stroke
 
 DRAWN = tuple(DrawnFace(*face) for face in BOXES)
 
@@ -60,6 +61,7 @@ def test_a_request_comes_back_as_it_was(jobs):
         sidecar=False,
         matte=Path("/m.mkv"),
         left_out=frozenset({4, 2}),
+        strokes=(Stroke(-1, ((0.5, 0.5),), 0.1),),
     )
     jobs.add(wanted)
     (job,) = Jobs(jobs.path).list()
@@ -338,6 +340,22 @@ def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting,
     )
     assert "find faces" not in stages
     assert (tmp_path / "again.mp4").read_bytes() == first
+
+
+def test_a_brush_changes_what_is_replaced_and_nothing_is_restored_anew(tmp_path, film, jobs, counting):
+    cache, frames = Cache(tmp_path / "cache"), []
+    whole = Stroke(-1, ((0.0, 0.5), (1.0, 0.5)), 1.0, erases=True)
+    for name, strokes in (("plain", ()), ("erased", (whole,))):
+        output = tmp_path / f"{name}.mkv"
+        do(jobs, request(output, film, codec="lossless", drawn=DRAWN[:1], strokes=strokes), cache)
+        with video.open_source(output) as source:
+            frames.append(np.stack([frame.rgb for frame in source.frames()]))
+        windows = counting.windows
+        assert windows == 4, "painted masks use the faces that were restored before"
+    with video.open_source(film) as source:
+        original = np.stack([frame.rgb for frame in source.frames()])
+    assert (frames[0] != original).any()
+    np.testing.assert_array_equal(frames[1], original)
 
 
 def test_kills_at_random_moments_change_nothing(tmp_path):

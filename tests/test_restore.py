@@ -19,6 +19,7 @@ from flair_core.recipe import Models
 from flair_core.restore import Preview, find_tracks, load_models, open_output, preview, restore
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.stroke import Stroke
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
 
@@ -101,6 +102,26 @@ def test_only_the_face_changes_and_the_preview_is_what_is_written(clip, tmp_path
         np.testing.assert_array_equal(last.frame, after)
         assert changed.any() == track.covers(index)
         assert not changed[last.mask == 0].any()
+
+
+@pytest.mark.parametrize("models", [MODELS, Models(Windowed(), Unchanged(), torch.device("cpu"))])
+def test_strokes_lie_on_the_face_and_the_preview_is_what_is_written(clip, tmp_path, models):
+    moving = Track.fixed((20, 10, 50, 50), 0, FRAMES)
+    moving = replace(moving, landmarks=moving.landmarks + np.arange(FRAMES)[:, None, None] * (3, 0))
+    corner = Stroke(0, ((0.04, 0.04), (0.12, 0.04)), 0.08)
+    nose = Stroke(0, ((0.5, 0.6),), 0.1, erases=True)
+    track = moving.with_strokes([corner, nose, nose._replace(face=7)])
+    assert track.strokes == (corner, nose)
+    _, frames = run(clip, tmp_path / "out.mkv", chosen(), [track], models=models)
+    masks = []
+    for index, after in enumerate(frames):
+        last = shown(clip, index, chosen(), [track], models)[-1]
+        np.testing.assert_array_equal(last.frame, after)
+        masks.append(last.mask)
+    plain = shown(clip, 0, chosen(), [moving], models)[-1].mask
+    assert (masks[0] - plain).min() < -0.5
+    assert (masks[0] - plain).max() > 0.5
+    np.testing.assert_allclose(masks[3][:, 9:], masks[0][:, :-9], atol=1e-5)
 
 
 def test_windows_of_a_video_network_are_joined(clip, tmp_path):

@@ -155,6 +155,7 @@ class ExportDialog(QDialog):
             searched=searched if within else None,
             left_out=session.project.left_out,
             drawn=session.project.drawn,
+            strokes=session.project.strokes,
         )
 
     def _change_format(self) -> None:

@@ -12,13 +12,15 @@ from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
 
 from app import theme
 from app.imaging import contour, heatmap, to_qimage
+from app.widgets.brush import Brush
 from app.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QMouseEvent, QTransform
     from PySide6.QtWidgets import QWidget
 
     from app.tasks import Spread
@@ -54,6 +56,8 @@ class FaceBox:
     name: str
     selected: bool
     left_out: bool
+    to_face: QTransform | None = None
+    """From the picture to fractions of the aligned face's side; None as long as that is unknown."""
 
 
 class Viewer(Canvas):
@@ -62,6 +66,8 @@ class Viewer(Canvas):
     face_clicked = Signal(int)
     face_drawn = Signal(QRectF)
     """A box in pixels of the picture."""
+    stroke_painted = Signal(object)
+    """Stroke."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +88,9 @@ class Viewer(Canvas):
         self._drawing = False
         self._corner: QPointF | None = None
         self._drawn = QRectF()
+        self.brush = Brush()
+        self._brushing = False
+        self._pointer: QPointF | None = None
         self.setAccessibleName(self.tr("Picture"))
 
     # --- what is shown --------------------------------------------------------------------------
@@ -143,6 +152,17 @@ class Viewer(Canvas):
         """Let the next drag draw the ellipse of a face."""
         self._drawing, self._corner, self._drawn = drawing, None, QRectF()
         self.setCursor(Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def take_brush(self, taken: bool, *, erases: bool = False) -> None:
+        """Let the mouse paint over masks."""
+        self._brushing, self.brush.erases, self.brush.face = taken, erases, None
+        self.setCursor(Qt.CursorShape.CrossCursor if taken else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def resize_brush(self, radius: float) -> None:
+        """As a fraction of the aligned face's side."""
+        self.brush.radius = radius
         self.update()
 
     # --- painting -------------------------------------------------------------------------------
@@ -263,6 +283,8 @@ class Viewer(Canvas):
             painter.setPen(_line(theme.DARK.colour("orange")))
             painter.drawEllipse(self._drawn)
             painter.drawRect(self._drawn)
+        self.brush.paint(painter)
+        self._paint_brush_ring(painter)
         outlined = [face for face in self._faces if face.id == self._hovered or face.selected]
         for face in outlined:
             painter.setPen(_line(theme.DARK.colour("muted" if face.left_out else "accent")))
@@ -273,6 +295,24 @@ class Viewer(Canvas):
             self.draw_pill(
                 painter, face.name, below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
             )
+
+    def _paint_brush_ring(self, painter: QPainter) -> None:
+        face = self._canvas_of(self._pointer) if self._brushing and self._pointer is not None else None
+        if face is None or self._pointer is None or face.to_face is None:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(_line(theme.DARK.colour("red" if self.brush.erases else "text")))
+        reach = self.brush.reach(face.to_face)
+        painter.drawEllipse(self.to_picture(self._pointer), reach, reach)
+
+    def _canvas_of(self, position: QPointF) -> FaceBox | None:
+        """The face that the brush paints on: the selected one, the one under the pointer, or the only one."""
+        paintable = [face for face in self._faces if face.to_face is not None and not face.left_out]
+        under = self._face_at(position)
+        for rule in (lambda face: face.selected, lambda face: face.id == under):
+            if found := next(filter(rule, paintable), None):
+                return found
+        return paintable[0] if len(paintable) == 1 else None
 
     def _trace_mask(self, mask: NDArray[np.float32]) -> None:
         if mask is not self._mask:
@@ -302,6 +342,8 @@ class Viewer(Canvas):
         left = event.button() == Qt.MouseButton.LeftButton
         if left and self._drawing:
             self._corner = self.to_picture(event.position())
+        elif self._brushing and event.button() != Qt.MouseButton.MiddleButton:
+            self._put_brush(event.position(), flipped=event.button() == Qt.MouseButton.RightButton)
         elif left and self._on_grip(event.position()):
             self._wiping = True
         else:
@@ -310,6 +352,17 @@ class Viewer(Canvas):
             if left and face is not None:
                 self.face_clicked.emit(face)
 
+    def _put_brush(self, position: QPointF, *, flipped: bool) -> None:
+        face = self._canvas_of(position)
+        if face is not None and face.to_face is not None:
+            self.brush.begin(face.id, face.to_face, self.to_picture(position), flipped=flipped)
+            self.update()
+
+    def leaveEvent(self, _: QEvent) -> None:  # noqa: N802 - Qt's name
+        """No brush to be seen."""
+        self._pointer = None
+        self.update()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Go on with it."""
         position = event.position()
@@ -317,12 +370,19 @@ class Viewer(Canvas):
             whole = QRectF(QPointF(), self.picture_size.toSizeF())
             self._drawn = QRectF(self._corner, self.to_picture(position)).normalized() & whole
             self.update()
+        elif self.brush.face is not None:
+            self._pointer = position
+            self.brush.move(self.to_picture(position), self.zoom)
+            self.update()
         elif self._wiping:
             pane = self.panes()[0]
             self._wipe = min(max((position.x() - pane.left()) / pane.width(), 0), 1)
             self.update()
         elif event.buttons():
             super().mouseMoveEvent(event)
+        elif self._brushing:
+            self._pointer = position
+            self.update()
         elif not self._drawing:
             over = Qt.CursorShape.SplitHCursor if self._on_grip(position) else Qt.CursorShape.ArrowCursor
             self.setCursor(over)
@@ -334,6 +394,8 @@ class Viewer(Canvas):
         """End it."""
         super().mouseReleaseEvent(event)
         self._wiping = False
+        if self.brush.face is not None:
+            self.stroke_painted.emit(self.brush.lift())
         if self._corner is not None:
             drawn = self._drawn
             self.draw_face(False)

@@ -8,7 +8,11 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
+
+    from flair_core.stroke import Stroke
 
     Mask = NDArray[np.float32]
 
@@ -17,6 +21,8 @@ ELLIPSE_CENTRE = (0.5, 0.535)
 ELLIPSE_AXES = (0.34, 0.42)
 FLOW_SIZE = 128
 """Side of the pictures between which the motion of masks is looked for, in pixels."""
+SUBPIXEL = 4
+"""Bits after the point in coordinates of lines that are drawn."""
 REACH = 2
 """Frames to either side over which masks are averaged."""
 
@@ -78,6 +84,25 @@ def feathered(inside: NDArray[np.bool_], feather: float) -> Mask:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     ramp = np.clip((distance - 0.5) / max(feather, 1), 0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def painted(masks: NDArray[np.float32], strokes: Iterable[Stroke], feather: float) -> NDArray[np.float32]:
+    """Masks (n, S, S) of a face with strokes of the brush over them, the first stroke first.
+
+    A stroke's edge fades inwards over `feather` pixels, or half its radius where that is less.
+    """
+    result, size = masks, masks.shape[-1]
+    for stroke in strokes:
+        radius = max(stroke.radius * size, 0.5)
+        # The last point twice: a line of one point is not drawn.
+        path = np.asarray((*stroke.points, stroke.points[-1]), np.float64) * size - 0.5
+        away = np.full((size, size), 255, np.uint8)
+        fine = np.rint(path * 2**SUBPIXEL).astype(np.int32)
+        cv2.polylines(away, [fine[:, None]], False, 0, 1, cv2.LINE_8, SUBPIXEL)
+        distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        inside = feathered(distance <= radius, min(feather, radius / 2))
+        result = result * (1 - inside) if stroke.erases else np.maximum(result, inside)
+    return np.asarray(result, np.float32)
 
 
 def steadied(masks: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flair_core.errors import ShapeError
-from flair_core.faces.align import template
+from flair_core.faces.align import similarity, template
 from flair_core.faces.mask import ELLIPSE_AXES, ELLIPSE_CENTRE
 from flair_core.faces.shots import as_uint8
 from flair_core.faces.tracker import Tracker
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from flair_core.faces.detect import Detector
     from flair_core.frames import Frame
+    from flair_core.stroke import Stroke
+
+STROKE_GRID = 256
+"""Side of the aligned face in which a map is made; any would do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +39,8 @@ class Track:
     """(n, 4) left, top, right, bottom."""
     score: NDArray[np.float64]
     """(n,) confidence in [0, 1]; 0 where the face is hidden and its place is guessed."""
+    strokes: tuple[Stroke, ...] = ()
+    """What was painted over its mask."""
 
     def __post_init__(self) -> None:
         n = len(self.landmarks)
@@ -55,6 +61,16 @@ class Track:
         """(5, 2) landmarks in the frame with this index, which the track must cover."""
         points: NDArray[np.float64] = self.landmarks[index - self.first]
         return points
+
+    def to_face(self, index: int) -> NDArray[np.float64]:
+        """(2, 3) map from pixels of the frame to fractions of the aligned face's side, as strokes count."""
+        matrix: NDArray[np.float64] = similarity(self.at(index), STROKE_GRID) / STROKE_GRID
+        matrix[:, 2] += 0.5 / STROKE_GRID  # from the centre of the first pixel to its corner
+        return matrix
+
+    def with_strokes(self, strokes: Iterable[Stroke]) -> Track:
+        """The same face with those of the strokes that were painted on it."""
+        return replace(self, strokes=tuple(stroke for stroke in strokes if stroke.face == self.id))
 
     @classmethod
     def fixed(cls, box: tuple[float, float, float, float], first: int, length: int, *, id: int = 0) -> Track:
