@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -113,10 +114,27 @@ def to_uint16(images: torch.Tensor) -> NDArray[np.uint16]:
 
 def dithered(rgb: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """(H, W, 3) of 16 bits → 8 bits by the pattern of `to_uint8`; 257 · n becomes n everywhere."""
-    offsets = (257 * _thresholds(*rgb.shape[:2])).astype(np.uint32)[..., None]
-    return ((rgb + offsets) // 257).astype(np.uint8)
+    step = np.uint16(257)
+    whole = rgb // step
+    offsets = (257 * _thresholds(*rgb.shape[:2])).astype(np.uint16)[..., None]
+    return (whole + (rgb - whole * step + offsets >= step)).astype(np.uint8)
 
 
+def deepened(rgb: Pixels) -> NDArray[np.uint16]:
+    """(H, W, 3) with 16 bits: n of 8 bits is 257 · n."""
+    return (
+        cast("NDArray[np.uint16]", rgb) if rgb.dtype == np.uint16 else rgb.astype(np.uint16) * np.uint16(257)
+    )
+
+
+def of_depth(rgb: Pixels, bits: int) -> Pixels:
+    """(H, W, 3) with 8 bits, dithered where it has more, or with 16 where more than 8 are wanted."""
+    if bits > 8:
+        return deepened(rgb)
+    return dithered(cast("NDArray[np.uint16]", rgb)) if rgb.dtype == np.uint16 else rgb
+
+
+@lru_cache(maxsize=2)
 def _thresholds(height: int, width: int) -> NDArray[np.float32]:
     """(H, W) of the 64 levels (k + 1/2) / 64, so that neighbours differ most: Bayer's matrix, repeated."""
     pattern = np.zeros((1, 1), np.float32)

@@ -23,7 +23,7 @@ from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, match, paste
 from flair_core.faces.parse import Parser
-from flair_core.frames import to_float, to_uint8
+from flair_core.frames import deepened, of_depth, to_float, to_uint8, to_uint16
 from flair_core.progress import Progress
 from flair_core.recipe import Estimate, Models, operator
 from flair_core.restored import Face, FaceRestorer, Load, OutOfMemory, Restored
@@ -196,6 +196,7 @@ def preview(
         results = list(zip(faces, made, strict=True))
         first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
         rgb = _composite(frame, results, look.settings)
+        rgb = of_depth(rgb, 8 * frame.rgb.itemsize)
         shown = _shown(frame, results, look.settings, (height, width))
         wrong = _residual_map(frame, results, look.settings, load, (height, width))
         residual, seen = _residual(frame, results), range(window.first, window.last)
@@ -298,8 +299,8 @@ def _composite(
     """The frame with its restored faces."""
     if settings.faces.aligned:
         ((face, restored),) = results
-        return to_uint8(restored.x0[frame.index - face.first])
-    rgb: Pixels = frame.rgb
+        return to_uint16(restored.x0[frame.index - face.first])
+    rgb = deepened(frame.rgb)
     canvas = paste.enlarged(rgb, settings.faces.upscale)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:

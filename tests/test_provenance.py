@@ -12,6 +12,7 @@ from cheap import BOXES, FRAMES, HEIGHT, SETTINGS, WIDTH, Counting, faces, make_
 from flair_core import provenance, render, restore, video
 from flair_core.cache import Cache
 from flair_core.errors import MediaError
+from flair_core.frames import deepened, of_depth
 from flair_core.jobs import DrawnFace, Request
 from flair_core.look import Look
 from flair_core.settings import RestorationSettings
@@ -123,7 +124,8 @@ def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path
         assert len(mattes) == FRAMES
         for old, new, matte in zip(before.frames(), after.frames(), mattes.frames(), strict=True):
             assert matte.rgb.shape == new.rgb.shape == (2 * HEIGHT, 2 * WIDTH, 3)
-            changed = (new.rgb != restore.paste.enlarged(old.rgb, 2)).any(axis=-1)
+            larger = of_depth(restore.paste.enlarged(deepened(old.rgb), 2), 8)
+            changed = (new.rgb != larger).any(axis=-1)
             assert changed.any()
             assert not changed[matte.rgb.max(axis=-1) == 0].any()
             assert matte.rgb.max() > 250

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from flair_core import video
 from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
 from flair_core.enhancers.base import Unchanged
 from flair_core.faces.track import Track
-from flair_core.frames import Frame, VideoInfo
+from flair_core.frames import Frame, VideoInfo, deepened, of_depth
 from flair_core.look import Look
 from flair_core.recipe import Models
 from flair_core.restore import Preview, find_tracks, load_models, open_output, preview, restore
@@ -240,3 +241,36 @@ def test_the_demos_face_is_found_and_followed(tmp_path):
     )
     assert CENTRE[1] > picture[1]
     assert np.linalg.norm((nose - nose.mean(0)) - (path - path.mean(0)), axis=1).max() < 5
+
+
+class Kept(video.FrameSink):
+    """Keeps what it is given."""
+
+    def __init__(self):
+        super().__init__(Path("nowhere"))
+        self.frames = []
+
+    def write(self, frame):
+        self.frames.append(frame)
+
+    def commit(self):
+        pass
+
+    def abort(self):
+        pass
+
+
+def test_the_sink_gets_more_than_eight_bits_of_a_face_and_exactly_eight_of_the_rest(clip):
+    sink = Kept()
+    with video.open_source(clip) as source:
+        track = Track.fixed((20, 5, 60, 60), 0, FRAMES)
+        look, span = Look(chosen()), range(FRAMES)
+        list(restore(source, sink, tracks=[track], look=look, load=lambda _: MODELS, span=span))
+        for frame, before in zip(sink.frames, source.frames(), strict=True):
+            assert frame.rgb.dtype == np.uint16
+            touched = (frame.rgb != deepened(before.rgb)).any(axis=2)
+            assert 0.05 < touched.mean() < 0.8
+            assert (frame.rgb[touched] % 257 != 0).mean() > 0.9
+            shown = of_depth(frame.rgb, 8)
+            np.testing.assert_array_equal(shown[~touched], before.rgb[~touched])
+            assert np.abs(shown.astype(float) - frame.rgb / 257).max() < 1

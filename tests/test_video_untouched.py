@@ -15,6 +15,7 @@ from cheap import SETTINGS, TRACKS, Counting, models
 from clips import KINDS, Clip, make, picture
 
 from flair_core import restore, video
+from flair_core.look import Look
 from flair_core.settings import FootageSettings
 from flair_core.video.color import Marked, completed, side_data
 from flair_core.video.untouched import planar
@@ -100,12 +101,13 @@ def test_outside_the_faces_a_restored_clip_equals_the_source(tmp_path, kind, cod
             restore.open_output(out, source, SETTINGS, span, codec) as sink,
             video.open_sink(matte, like=source.info, width=96, height=64, codec="lossless") as mattes,
         ):
+            network = models(Counting())
             steps = restore.restore(
                 source,
                 sink,
                 tracks=TRACKS,
-                settings=SETTINGS,
-                models=models(Counting()),
+                look=Look(SETTINGS),
+                load=lambda _: network,
                 span=span,
                 matte=mattes,
             )

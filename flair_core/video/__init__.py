@@ -70,7 +70,7 @@ def open_sink(
             raise MediaError(
                 f"{path.name} can't be written. Name a file ending in {', '.join(CONTAINERS)}, or a folder."
             )
-        return ImageSink(path, width=width, height=height, statement=statement)
+        return ImageSink(path, width=width, height=height, bits=bits or like.bit_depth, statement=statement)
     if copy_from is not None and path.exists() and path.samefile(copy_from):
         raise MediaError(f"{path} is the source itself. Name another output.")
     name = codec or ("av1" if suffix == ".webm" else "h264")

@@ -14,6 +14,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from flair_core.errors import MediaError
+from flair_core.frames import of_depth
 from flair_core.video.color import Marked, completed, from_rgb, stored_tags, subsampled
 from flair_core.video.containers import write_errors
 from flair_core.video.encoders import CONTAINERS, FIELDS, light_options
@@ -74,10 +75,11 @@ class FrameSink(ABC):
 
 
 class ImageSink(FrameSink):
-    """A folder of PNGs named after the frames' indices. It may replace a folder of such PNGs, no other."""
+    """A folder of PNGs, named after the frames' indices. It may replace a folder of such PNGs, no other."""
 
-    def __init__(self, path: Path, *, width: int, height: int, statement: str = "") -> None:
+    def __init__(self, path: Path, *, width: int, height: int, bits: int, statement: str = "") -> None:
         super().__init__(path)
+        self._bits = bits
         if statement:
             self.notes.append("Images can't say how they were made; the record beside them does.")
         self._shape = (height, width, 3)
@@ -88,10 +90,10 @@ class ImageSink(FrameSink):
             self.partial.mkdir(parents=False)
 
     def write(self, frame: Frame) -> None:
-        """Write one PNG of 8 or 16 bits, as the frame is."""
+        """Write one PNG."""
         check_shape(frame, self._shape)
         with write_errors(self.path):
-            write_png(self.partial / f"{frame.index:06d}.png", frame.rgb)
+            write_png(self.partial / f"{frame.index:06d}.png", of_depth(frame.rgb, self._bits))
 
     def commit(self) -> None:
         """Put the folder into place; one that is replaced is moved away first."""

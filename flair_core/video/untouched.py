@@ -8,6 +8,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 
+from flair_core.frames import deepened
 from flair_core.video.color import EXACT, bit_depth, color_tags, side_data, to_rgb
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Untouched:
         """(H, W): where `rgb` is not what the file shows."""
         shown = to_rgb(stored, self._show, (stored.width, stored.height))
         if shown.dtype != rgb.dtype:
-            shown = cast("Pixels", shown.astype(np.uint16) * np.uint16(257))
+            shown, rgb = deepened(shown), deepened(rgb)
         return cast("NDArray[np.bool_]", (shown != rgb).any(axis=2))
 
     def _as(self, stored: VideoFrame, picture: VideoFrame) -> VideoFrame:
