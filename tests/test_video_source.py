@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from clips import KINDS, Clip, make, number, picture
 from flair_core import video
 from flair_core.errors import MediaError
 from flair_core.settings import FootageSettings
+from flair_core.video import kept_index
 
 DELAYED = {".ts", ".flv", ".avi", ".mpg"}
 """Containers that can't start before 0 and so move every frame by the same delay."""
@@ -260,6 +262,36 @@ def test_images_of_another_size_are_refused_by_name(tmp_path):
     cv2.imwrite(str(tmp_path / "b.png"), picture(1, 32, 32))
     with video.open_source(tmp_path) as source, pytest.raises(MediaError, match=r"b\.png is 32 × 32"):
         source[1]
+
+
+@pytest.mark.parametrize("made", ["h264", "MPEG-4 in AVI", "h264 uneven times", "MPEG-2 in PS", "h264 bare"])
+def test_the_index_of_a_file_is_kept_until_the_file_changes(tmp_path, home, monkeypatch, made):
+    monkeypatch.setattr(kept_index, "WORTH_KEEPING", 0)
+    scans = []
+    build = kept_index.build_index
+    monkeypatch.setattr(kept_index, "build_index", lambda *given: scans.append(1) or build(*given))
+    clip = KINDS[made]
+    path = make(tmp_path / f"a{clip.suffix}", clip)
+    with video.open_source(path) as first, video.open_source(path) as again:
+        assert len(first) == len(again) == 20
+        assert again._indexed.result() == first._indexed.result()
+        for index in (19, 3, 12):
+            np.testing.assert_array_equal(again[index].rgb, first[index].rgb)
+            assert again[index].pts == first[index].pts
+    assert 1 <= len(scans) <= 2  # both may have begun at once
+    scans.clear()
+    with video.open_source(path) as source:
+        assert len(source) == 20
+    assert scans == []
+    make(path, dataclasses.replace(clip, frames=12, times=clip.times and clip.times[:12]))
+    with video.open_source(path) as source:
+        assert len(source) == 12
+    assert scans == [1]
+    for entry in home.glob("indices/*/*"):
+        entry.write_bytes(b"damaged")
+    with video.open_source(path) as source:
+        assert len(source) == 12
+    assert scans == [1, 1]
 
 
 def test_positions_outside_the_clip_are_refused(tmp_path):

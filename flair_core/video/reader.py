@@ -36,7 +36,8 @@ from flair_core.video.containers import (
     video_stream,
 )
 from flair_core.video.decoder import Decoder, deinterlaced
-from flair_core.video.index import PROGRESSIVE, Index, Stopped, build_index, decode, nominal_rate
+from flair_core.video.index import PROGRESSIVE, Index, Stopped, decode, nominal_rate
+from flair_core.video.kept_index import kept_index
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 CACHE_BYTES = 128 << 20
 BOTTOM_FIRST = (3, 4)
 """Field orders of libav in which the lower field is shown first."""
+MOST_SPANS = 12
 SHORT = 600
 """Up to so many frames every one of them is worth decoding for thumbnails."""
 
@@ -73,7 +75,7 @@ class VideoSource(FrameSource):
 
     def _build_index(self) -> None:
         try:
-            self._indexed.set_result(build_index(self.path, self._stop))
+            self._indexed.set_result(kept_index(self.path, self._stop))
         except Stopped:
             self._indexed.set_exception(MediaError(f"{self.path} was closed. Open it again to read it."))
         except Exception as error:
@@ -103,7 +105,8 @@ class VideoSource(FrameSource):
             notes.append(f"{index.repaired} missing or repeated timestamps were replaced.")
         if self._lost:
             notes.append(
-                f"{len(self._lost)} damaged frames can't be decoded; the one before is shown instead."
+                f"{len(self._lost)} damaged frames ({_spans(self._lost)}) can't be decoded; "
+                "the one before is shown instead."
             )
         return tuple(notes)
 
@@ -189,6 +192,18 @@ class VideoSource(FrameSource):
         self._thread.join()
         self._end_cursor()
         self._cache = _PictureCache()
+
+
+def _spans(numbers: set[int]) -> str:
+    """Numbers as people write them: 3, 5–9, and no more than a line of them."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [f"{first}" if first == last else f"{first}–{last}" for first, last in spans]
+    return ", ".join(words[:MOST_SPANS]) + (", …" if len(words) > MOST_SPANS else "")
 
 
 class _PictureCache:
