@@ -147,6 +147,8 @@ def jump(t: float) -> tuple[float, float, float, float]:
     return (0.3, 0.5, 300, 3 * np.sin(9 * t)) if t < 0.5 else (0.7, 0.45, 220, 3 * np.sin(9 * t))
 
 
+TURNING = ("train_100.mp4", "train_103.mp4")
+"""Clips of people who turn from the camera to three-quarter profile."""
 # Journeys of still faces, journeys of talking ones, and whether the backdrop changes half-way.
 SCENES: dict[str, tuple[list[Journey], list[Journey], bool]] = {
     "one": ([sway(0.35, 0.6, 0.5, 300)], [], False),
@@ -157,6 +159,7 @@ SCENES: dict[str, tuple[list[Journey], list[Journey], bool]] = {
     "cut": ([jump], [], True),
     "group": ([sway(0.12 + 0.19 * i, 0.14 + 0.19 * i, 0.5, 170) for i in range(5)], [], False),
     "talking": ([], [sway(0.25, 0.3, 0.5, 320), sway(0.75, 0.7, 0.5, 300)], False),
+    "turning": ([], [sway(0.25, 0.3, 0.5, 320), sway(0.75, 0.7, 0.5, 300)], False),
     "empty": ([], [], True),
 }
 
@@ -295,6 +298,8 @@ def main() -> None:
         still, talking, cut = SCENES[name]
         rng = np.random.default_rng([args.seed, list(SCENES).index(name)])
         files = iter(rng.permutation(sorted((args.data / "clips").glob("*.mp4"))))
+        if name == "turning":
+            files = (args.data / "clips_train" / file for file in TURNING)
         clips = (actor for file in files if (actor := load_clip(file, labeller, args.frames)) is not None)
         cast = [
             Role(Actor([stills[i]], template(SIDE)[None]), j)

@@ -73,7 +73,9 @@ SEARCHED = 640
 TILT = 20.0
 """Degrees by which the picture is turned for a second and a third look."""
 LEAST_QUALITY = 0.3
-"""Below it the landmark model has found something that is no face."""
+"""Below it the landmark model has lost a face that was there."""
+SURE = 0.4
+"""Below it what the landmark model has found need not be a face at all."""
 
 
 class CascadeDetector:
@@ -96,7 +98,7 @@ class CascadeDetector:
         faces = []
         for guess in self.proposals(small):
             landmarks, quality = model.search(pyramid, (guess + 0.5) * ratio - 0.5)
-            if quality >= LEAST_QUALITY:
+            if quality >= SURE:
                 faces.append(Detection(face_box(landmarks), landmarks, quality))
         return without_doubles(faces)
 

@@ -1,7 +1,7 @@
 """Where exactly the landmarks of a roughly known face are: supervised descent (Xiong and De la Torre 2013).
 
 From a guess, the face is aligned into a small patch, described by oriented gradients, and a linear map tells
-how far each landmark is off; four such steps settle. A last map says how face-like the end is.
+how far each landmark is off; four such steps settle. A small network says how face-like the end is.
 """
 
 from __future__ import annotations
@@ -54,11 +54,15 @@ class Pyramid:
 
 
 class PointModel:
-    """The linear maps of the descent: `stages` (n, D + 1, 10) and `quality` (D + 1,)."""
+    """The linear maps of the descent, `stages` (n, D + 1, 10), and a network that judges where it ends.
 
-    def __init__(self, stages: NDArray[np.float32], quality: NDArray[np.float32]) -> None:
-        self.stages = stages
-        self.quality = quality
+    hidden: (D + 1, h) and output: (h + 1,), its two layers; the last row of each is the bias.
+    """
+
+    def __init__(
+        self, stages: NDArray[np.float32], hidden: NDArray[np.float32], output: NDArray[np.float32]
+    ) -> None:
+        self.stages, self.hidden, self.output = stages, hidden, output
 
     def refine(self, pyramid: Pyramid, guess: Points) -> tuple[Points, float]:
         """Landmarks (5, 2) settled from a guess, and their quality: 1 is perfect, 0 is no face."""
@@ -67,7 +71,13 @@ class PointModel:
             matrix, features = describe(pyramid, points)
             points = transform(inverse(matrix), SHAPE + (features @ stage).reshape(5, 2))
         _, features = describe(pyramid, points)
-        return points, float(np.clip(features @ self.quality, 0, 1))
+        return points, float(self.quality(features))
+
+    def quality(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How well landmarks lie, (...) in [0, 1], by the features (..., D + 1) there."""
+        active = np.maximum(features @ self.hidden, 0)
+        found: NDArray[np.float32] = np.clip(active @ self.output[:-1] + self.output[-1], 0, 1)
+        return found
 
     def search(self, pyramid: Pyramid, guess: Points) -> tuple[Points, float]:
         """Like `refine`, for a guess whose tilt is not known."""
@@ -84,7 +94,7 @@ def describe(pyramid: Pyramid, points: Points) -> tuple[Points, NDArray[np.float
 def point_model() -> PointModel:
     """The maps that ship with the program."""
     tensors = load((files("resources") / "face_points.safetensors").read_bytes())
-    return PointModel(tensors["stages"].astype(np.float32), tensors["quality"].astype(np.float32))
+    return PointModel(*(tensors[name].astype(np.float32) for name in ("stages", "hidden", "output")))
 
 
 def tilted(guess: Points) -> list[Points]:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from flair_core.faces.align import inverse, similarity_between, template, transform
-from flair_core.faces.detect import LEAST_QUALITY, Detection, Detector, face_box, resized
+from flair_core.faces.detect import LEAST_QUALITY, SURE, Detection, Detector, face_box, resized
 from flair_core.faces.flow import Motion, face_motion
 from flair_core.faces.points import Pyramid, point_model
 from flair_core.faces.shots import ShotDetector
@@ -44,8 +44,6 @@ LOOK_BACK = 16
 """Frames that are kept, so that a path can begin before its face was first detected."""
 LEAST_EYE_DISTANCE = 3.0
 """Pixels of the frame; nothing can be restored of a smaller face."""
-SURE = 0.4
-"""Mean confidence of the best confirmations of a path, below which it is no face."""
 
 MEASURED = 0.05
 """Std of a detected landmark in eye distances."""

@@ -1,4 +1,4 @@
-"""Fits the landmark model of `flair_core.faces.points` to aligned faces; seconds of work, no network.
+"""Fits the landmark model of `flair_core.faces.points` to aligned faces; minutes of work on a processor.
 
     python -m flair_core.training.points --faces FOLDER --yunet FILE -o resources/face_points.safetensors
 
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 import skimage.data
+import torch
 from safetensors.numpy import save_file
+from torch.nn import functional
 
 from flair_core.faces.align import inverse, template, transform
 from flair_core.faces.detect import CascadeDetector, Detector, load_detector, resized
@@ -45,6 +47,8 @@ EYES = 63.0
 """Eye distance of such a face, in pixels."""
 STAGES = 4
 RIDGE = 100.0
+HIDDEN, EPOCHS, BATCH = 32, 40, 256
+"""Of the network that judges."""
 MIRRORED = [1, 0, 2, 4, 3]
 TOLERANCE = 0.25
 """Mean landmark error in eye distances at which the quality of a fit is 0."""
@@ -223,11 +227,39 @@ def fit(good: list[Example], bad: list[Example]) -> PointModel:
             transform(inverse(matrix), SHAPE + move)
             for (matrix, _), move in zip(described, moves, strict=True)
         ]
-    model = PointModel(np.stack(stages), np.zeros(stages[0].shape[0], np.float32))
-    ends = [model.refine(example.pyramid, example.guess)[0] for example in good + bad]
+    size = stages[0].shape[0]
+    blind = PointModel(np.stack(stages), np.zeros((size, 1), np.float32), np.zeros(2, np.float32))
+    ends = [blind.refine(example.pyramid, example.guess)[0] for example in good + bad]
     features = np.stack([describe(e.pyramid, end)[1] for e, end in zip(good + bad, ends, strict=True)])
     wanted = [max(0.0, 1 - error(end, e.truth) / TOLERANCE) for e, end in zip(good + bad, ends, strict=True)]
-    return PointModel(model.stages, ridge(features, np.array(wanted)))
+    return PointModel(blind.stages, *judge(features, np.array(wanted, np.float32)))
+
+
+def judge(
+    features: NDArray[np.float32], wanted: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The two layers that tell the quality `wanted` (n,) in [0, 1] from features (n, D + 1): see PointModel."""
+    torch.manual_seed(0)
+    mean, std = features.mean(axis=0), features.std(axis=0) + 1e-3
+    mean[-1], std[-1] = 0, 1  # the constant feature is the bias
+    x, y = torch.from_numpy((features - mean) / std), torch.from_numpy(wanted)
+    hidden = torch.randn(x.shape[1], HIDDEN).div(x.shape[1] ** 0.5).requires_grad_()
+    output = torch.randn(HIDDEN + 1).div(HIDDEN**0.5).requires_grad_()
+    optimizer = torch.optim.AdamW([hidden, output], lr=2e-3, weight_decay=0.1)
+    steps = EPOCHS * (len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps + 1)
+    for _ in range(steps):
+        some = torch.randint(len(x), (BATCH,))
+        kept = functional.dropout(x[some], 0.3)
+        found = functional.dropout((kept @ hidden).relu(), 0.2) @ output[:-1] + output[-1]
+        loss = functional.mse_loss(found, y[some])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    unscaled = hidden.detach().numpy() / std[:, None]
+    unscaled[-1] -= mean @ unscaled
+    return unscaled.astype(np.float32), output.detach().numpy()
 
 
 def ridge(features: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -287,7 +319,11 @@ def main() -> None:
     model = fit(examples(used, backs[:-2], args.copies, rng), wrong)
     figures = measure(model, examples(held, backs[-2:], 4, rng), temptations(held, backs[-2:], 4, rng))
     print(json.dumps({"faces": len(faces), **figures}))
-    halves = {"stages": model.stages.astype(np.float16), "quality": model.quality.astype(np.float16)}
+    halves = {
+        "stages": model.stages.astype(np.float16),
+        "hidden": model.hidden.astype(np.float16),
+        "output": model.output.astype(np.float16),
+    }
     metadata = {"sources": ",".join(SOURCES), **{key: str(value) for key, value in figures.items()}}
     save_file(halves, args.out, metadata)
 
