@@ -302,6 +302,11 @@ class MainWindow(QMainWindow):
             step,
             f"{1000 * result.seconds_per_step:.0f} ms/step",
             self.tr("residual {0:.2f}").format(preview.residual),
+            *(
+                []
+                if preview.exact
+                else [self.tr("export may differ here: what comes before is not restored yet")]
+            ),
         )
         self.status.show_preview(self.tr("Preview") + "  " + " · ".join(words))
 

@@ -118,7 +118,8 @@ class PreviewController(QObject):
         """Show the current frame from the cache, or preview it in a moment."""
         request = self.request(self._session.index)
         cached = self.cache.get(request) if request else None
-        if request is None or cached is not None or self._paused:
+        # What export may write otherwise is tried again: by now there may be more to lean on.
+        if request is None or (cached is not None and cached.preview.exact) or self._paused:
             self._timer.stop()
             self._worker.preview(None)
             self._show(cached, running=False)

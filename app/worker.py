@@ -310,7 +310,9 @@ class RestorationCore:
         again: bool,
     ) -> Iterator[Preview]:
         """See Core."""
-        kept = None if again else self._cache
+        # A video network restores a whole window for one frame: that is not done twice.
+        alone = self._models(look.resolve(index)).denoiser.window == 1
+        kept = None if again and alone else self._cache
         return self._restore.preview(source, index, tracks=tracks, look=look, load=self._models, cache=kept)
 
     def schedules(self, settings: RestorationSettings) -> Schedules:

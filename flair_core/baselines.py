@@ -58,7 +58,7 @@ class Job:
     first: int = 0
     """Index of the window's first frame."""
     previous: Tensor | None = None
-    """(n, 3, H, W): its first n frames as the window before has them."""
+    """(n, 3, H, W), if it leans on the window before: its first n frames as that one has them."""
 
     @property
     def operator(self) -> Degradation:
@@ -79,7 +79,7 @@ class Job:
             self.first if self.models.denoiser.own_noise else None,
         )
         if self.previous is not None:
-            refiners = {**refiners, "joined": Anchor.blend(self.previous)}
+            refiners = {**refiners, "joined": Anchor(self.previous)}
         for state in sample(
             start(condition.c, schedule, noise),
             schedule=schedule,

@@ -81,7 +81,7 @@ def estimate(
     y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
     mask: m_t of eq. (12) as a function of x0, see Enhancement.
     first: index of the window's first frame.
-    previous: (n, 3, H, W), the window's first n frames as the window before it has them.
+    previous: (n, 3, H, W), if the window leans on the one before: its first n frames as that one has them.
     Not advancing the generator cancels; a step is never torn.
     """
     sampler = settings.sampler
@@ -100,7 +100,7 @@ def estimate(
     if (monochrome := _monochrome(y, sampler)) is not None:
         refiners["monochrome"] = monochrome
     if previous is not None:
-        refiners["joined"] = (Anchor.copy if sampler.policy == "released" else Anchor.blend)(previous)
+        refiners["joined"] = Anchor(previous)
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
         noise = SeededNoise(

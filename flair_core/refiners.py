@@ -82,25 +82,11 @@ class Enhancement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
-    """Ties the first frames of a window to the same frames in the window before it."""
+    """Ties the first frames of a window to the window before it, as the released program does: overwrites them."""
 
     previous: Tensor
-    """(n, 3, H, W) in [-1, 1]: the previous window's results for the first n frames of this one."""
-    weight: Tensor
-    """(n, 1, 1, 1) in [0, 1]: how much of them is kept."""
-
-    @classmethod
-    def copy(cls, previous: Tensor) -> Anchor:
-        """The released program's way: the frames are overwritten."""
-        return cls(previous, torch.ones(len(previous), 1, 1, 1))
-
-    @classmethod
-    def blend(cls, previous: Tensor) -> Anchor:
-        """Cross-fade evenly from the previous window's frames to this window's."""
-        count = len(previous)
-        return cls(previous, torch.linspace(1, 0, count + 2)[1:-1].view(count, 1, 1, 1))
+    """(n, 3, H, W) in [-1, 1]: the window's first n frames as the window before has them."""
 
     def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
-        """Fade the overlapping frames into x0."""
-        overlap = x0[: len(self.previous)]
-        return torch.cat([overlap.lerp(self.previous.to(x0), self.weight.to(x0)), x0[len(self.previous) :]])
+        """Put the frames of the window before into x0."""
+        return torch.cat([self.previous.to(x0), x0[len(self.previous) :]])

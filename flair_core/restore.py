@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from flair_core import memory, provenance, threads, video
+from flair_core.chain import Chain, chained, leans
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, match, paste
@@ -29,7 +30,7 @@ from flair_core.recipe import Estimate, Models, operator
 from flair_core.restored import Face, FaceRestorer, Load, OutOfMemory, Restored
 from flair_core.search import find_tracks
 from flair_core.settings import WITH_FIDELITY
-from flair_core.windows import Window, windows
+from flair_core.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,6 @@ __all__ = [
 ]
 
 
-OVERLAP = 3
 PER_FRAME = 400 << 20
 """Bytes that one frame at work may take, with its features and the copies of a large picture."""
 
@@ -82,6 +82,8 @@ class Preview:
     """(H, W) the same of each pixel, as coarse as y; 0 where the restoration does not show."""
     window: range
     """The frames that it was made of: what they look like and their settings decide the picture."""
+    exact: bool
+    """Whether `restore` over the whole clip writes this; not if that leans on a window not restored so far."""
 
 
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
@@ -122,16 +124,19 @@ def restore(
     cache: Cache | None = None,
     matte: FrameSink | None = None,
 ) -> Iterator[Progress]:
-    """Restore frames of `span` into `sink` (the caller commits it); holds a window of frames for each thread.
+    """Restore frames of `span` into `sink` (the caller commits it); holds two windows of frames, or one per thread.
 
     While the caller decodes and encodes, threads restore the next frames where the networks allow that.
+
+    Windows of a video network stand where they stand in the whole clip, and their results are cross-faded where
+    they overlap: so a part has the same frames as the whole. Under the released policy the first one begins
+    with the span, and each leans on the results of the one before, as in the released program.
 
     load: gives the networks for some settings.
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
     """
     notes: list[str] = []
     restorer = FaceRestorer(load, cache, notes)
-    incoming = source.frames(span.start, span.stop)
 
     def written(picture: _Picture) -> Progress:
         frame = picture.frame
@@ -149,24 +154,41 @@ def restore(
             faces = _faces([frame], window, tracks, look, load)
             return _picture(frame, [(face, restorer.restored(face)) for face in faces], look.settings)
 
-        pictures = threads.ahead((partial(picture, frame) for frame in incoming), workers, OutOfMemory)
+        pictures = threads.ahead(
+            (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
+        )
         try:
             yield from map(written, pictures)
         finally:
             restorer.stop()
             pictures.close()
         return
+    incoming: Iterator[Frame] | None = None
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
-    for window in _windows(span, look, load):
-        before = frames[len(frames) - window.overlap :]
-        frames = before + list(islice(incoming, window.last - window.fresh))
-        if len(frames) == len(before):
-            return
-        faces = _faces(frames, window, tracks, look, load)
-        results = [(face, restorer.restored(face, _previous(face, results))) for face in faces]
-        for frame in frames[len(before) :]:
-            yield written(_picture(frame, results, look.settings))
+
+    def finished(ready: Sequence[Frame]) -> Iterator[Progress]:
+        for frame in ready:
+            if frame.index in span:
+                yield written(_picture(frame, results, look.settings))
+
+    for chain, window in _chains(source, span, tracks, look, load, restorer):
+        incoming = incoming or source.frames(window.first, len(source))
+        shared = [frame for frame in frames if frame.index >= window.first]
+        fresh = list(islice(incoming, window.last - window.first - len(shared)))
+        if not fresh:
+            break
+        yield from finished(frames[: len(frames) - len(shared)])
+        frames = shared + fresh
+        made = []
+        for face in _faces(frames, window, tracks, look, load):
+            before = _before(face, results)
+            restored = restorer.restored(face, before.x0 if before and chained(face) else None)
+            if chained(face):
+                chain.hand_on(face, window, restored)
+            made.append((face, restored))
+        results = _joined(restorer, window, made, results)
+    yield from finished(frames)
 
 
 def preview(
@@ -178,43 +200,68 @@ def preview(
     load: Load,
     cache: Cache | None = None,
 ) -> Iterator[Preview]:
-    """Restore one frame, step by step. Its window is the one in which `restore` over the whole clip has it.
+    """Restore one frame, step by step, in the windows that `restore` over the whole clip has it in.
 
-    What is in the cache comes at once, as the last step and without stages. Windows of a video network also lean
-    on the frames of the window before; here they do not, since that would mean to restore the clip up to there.
+    What is in the cache comes at once, as the last step and without stages. Under the released policy a window
+    leans on the one before; if that is not in the cache, the preview does without it and is not `exact`.
     """
-    shot, length = look.shot_at(index), len(source)
-    every = _windows(range(shot.start, min(shot.stop, length)), look, load)
-    window = next(window for window in every if index < window.last)
-    frames = list(source.frames(window.first, window.last))
-    frame = frames[index - window.first]
+    restorer, shot = FaceRestorer(load, cache, []), look.shot_at(index)
+    chain = _chain(source, range(shot.start, min(shot.stop, len(source))), tracks, look, load, restorer)
+    covering = list(chain.windows(range(index, index + 1)))
+    frames = list(source.frames(covering[0].first, covering[-1].last))
+    frame = frames[index - covering[0].first]
     width, height = output_size(source, look.settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
-    faces = [face for face in _faces(frames, window, tracks, look, load) if index in face.span]
+    places = []
+    for window in covering:
+        seen = [frame for frame in frames if window.first <= frame.index < window.last]
+        for face in _faces(seen, window, tracks, look, load):
+            # Under the released policy, a later window has the frame from the first one.
+            if index in face.span and not (chained(face) and window != covering[0]):
+                before = chain.handed_on(face, window) if chained(face) else None
+                places.append(_Place(face, window, before, restorer.known(face, before)))
+    leaning = [place for place in places if chained(place.face) and leans(place.face, place.window)]
+    exact = all(place.before is not None for place in leaning)
+    used = range(chain.grid.start if leaning else covering[0].first, covering[-1].last)
 
-    def after(step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, torch.Tensor]) -> Preview:
-        results = list(zip(faces, made, strict=True))
-        first_face = {name: to_uint8(x0[index - faces[0].first]) for name, x0 in stages.items()}
+    def after(
+        step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, NDArray[np.uint8]]
+    ) -> Preview:
+        results: list[tuple[Face, Restored]] = []
+        for window in covering:
+            some = [pair for pair in zip(places, made, strict=True) if pair[0].window == window]
+            joined = _joined(restorer, window, [(place.face, restored) for place, restored in some], results)
+            replaced = {face.track for face, _ in joined}
+            results = joined + [pair for pair in results if pair[0].track not in replaced]
         rgb = _composite(frame, results, look.settings)
         rgb = of_depth(rgb, 8 * frame.rgb.itemsize)
         shown = _shown(frame, results, look.settings, (height, width))
         wrong = _residual_map(frame, results, look.settings, load, (height, width))
-        residual, seen = _residual(frame, results), range(window.first, window.last)
-        return Preview(step, steps, observed, rgb, shown, first_face, residual, wrong, seen)
+        residual = _residual(frame, results)
+        return Preview(step, steps, observed, rgb, shown, stages, residual, wrong, used, exact)
 
-    restorer = FaceRestorer(load, cache, [])
-    known = [found for found in map(restorer.known, faces) if found is not None]
-    steps = max((face.settings.sampler.steps * face.settings.sampler.samples for face in faces), default=1)
-    if len(known) == len(faces):
-        yield after(steps, steps, known, {})
+    missing = [place for place in places if place.known is None]
+    steps = max((place.steps for place in missing or places), default=1)
+    if not missing:
+        yield after(steps, steps, [place.known for place in places if place.known], {})
         return
     states: list[Estimate] = []
-    for step, latest in enumerate(zip_longest(*map(restorer.steps, faces)), 1):
+    running = (restorer.steps(place.face, place.before) for place in missing)
+    for step, latest in enumerate(zip_longest(*running), 1):
         # A face with fewer steps waits for the others.
         states = [new or old for new, old in zip_longest(latest, states)]
-        make = restorer.keep if step == steps else restorer.seen
-        made = [make(face, state) for face, state in zip(faces, states, strict=True)]
-        yield after(step, steps, made, states[0].stages)
+        fresh = {
+            place: restorer.keep(place.face, state, place.before)
+            if step == steps
+            else restorer.seen(place.face, state)
+            for place, state in zip(missing, states, strict=True)
+        }
+        for place, restored in fresh.items():
+            if step == steps and exact and chained(place.face):
+                chain.hand_on(place.face, place.window, restored)
+        first = missing[0].face.first
+        stages = {name: to_uint8(x0[index - first]) for name, x0 in states[0].stages.items()}
+        yield after(step, steps, [place.known or fresh[place] for place in places], stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,33 +294,80 @@ def _workers(look: Look, load: Load, span: range) -> int:
     return 1
 
 
-def _windows(span: range, look: Look, load: Load) -> Iterator[Window]:
-    """The windows of a span; none reaches from one shot into the next."""
+def _chains(
+    source: FrameSource,
+    span: range,
+    tracks: Sequence[Track],
+    look: Look,
+    load: Load,
+    restorer: FaceRestorer,
+) -> Iterator[tuple[Chain, Window]]:
+    """The windows that hold frames of a span; none reaches from one shot into the next."""
     for part in look.parts(span):
-        models = load(look.resolve(part.start))
-        yield from windows(part.start, part.stop, models.denoiser.window, _overlap(models))
+        shot = look.shot_at(part.start)
+        released = look.resolve(part.start).sampler.policy == "released"
+        grid = part if released else range(shot.start, min(shot.stop, len(source)))
+        chain = _chain(source, grid, tracks, look, load, restorer)
+        for window in chain.windows(part):
+            yield chain, window
 
 
-def _overlap(models: Models) -> int:
-    """Frames that a window of a video network shares with the one before it, as in the released program."""
-    return OVERLAP if models.denoiser.window > OVERLAP else 0
+def _chain(
+    source: FrameSource, grid: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
+) -> Chain:
+    length = load(look.resolve(grid.start)).denoiser.window
+    return Chain(source, grid, length, tracks, look, restorer)
 
 
-def _previous(face: Face, results: Sequence[tuple[Face, Restored]]) -> torch.Tensor | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A face in one of the windows that a preview looks at."""
+
+    face: Face
+    window: Window
+    before: torch.Tensor | None
+    """What it leans on, if it does and that is known."""
+    known: Restored | None
+    """The result, where the cache has it."""
+
+    @property
+    def steps(self) -> int:
+        sampler = self.face.settings.sampler
+        return sampler.steps * sampler.samples
+
+
+def _before(face: Face, results: Sequence[tuple[Face, Restored]]) -> Restored | None:
     """The first frames of a face as the window before has them; None where it has none."""
     for before, restored in results:
         if before.track == face.track and before.first <= face.first < before.span.stop:
-            return restored.x0[face.first - before.first :]
+            return restored.part(slice(face.first - before.first, None))
     return None
+
+
+def _joined(
+    restorer: FaceRestorer,
+    window: Window,
+    made: Sequence[tuple[Face, Restored]],
+    earlier: Sequence[tuple[Face, Restored]],
+) -> list[tuple[Face, Restored]]:
+    """The results of a window, cross-faded from those of the one before, or after them where it leans on these."""
+    results = []
+    for face, restored in made:
+        joined, before = restored, _before(face, earlier)
+        if before is not None:
+            shared = face.span[: len(before.x0)]
+            shares = [0.0 if chained(face) else window.share(index) for index in shared]
+            joined = restorer.joined(face, torch.tensor(shares), before, restored)
+        results.append((face, joined))
+    return results
 
 
 def _faces(
     frames: Sequence[Frame], window: Window, tracks: Sequence[Track], look: Look, load: Load
 ) -> list[Face]:
     """The faces of a window, what is observed of them, and their settings: those of the middle new frame."""
-    middle = (window.fresh + window.last - 1) // 2
     if look.settings.faces.aligned:
-        settings = look.resolve(middle)
+        settings = look.resolve(window.middle)
         y, scale = torch.stack([to_float(frame.rgb) for frame in frames]), settings.degradation.scale
         return [Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None, settings)]
     faces = []
@@ -281,7 +375,7 @@ def _faces(
         seen = [frame for frame in frames if track.covers(frame.index)]
         if not seen:
             continue
-        settings = look.resolve(middle, track.id)
+        settings = look.resolve(window.middle, track.id)
         side, scale = load(settings).denoiser.size, settings.degradation.scale
         landmarks = [track.at(frame.index) for frame in seen]
         small = [align.similarity(points, side // scale) for points in landmarks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from flair_core.errors import DeviceError
 from flair_core.faces import align, mask
 from flair_core.frames import to_float, to_uint16
 from flair_core.masks import Masks
-from flair_core.recipe import Estimate, Models, estimate
+from flair_core.recipe import Estimate, Models, estimate, operator
 from flair_core.settings import RestorationSettings
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Restored:
     mask: NDArray[np.float32]
     """(N, S, S) in [0, 1]: where it replaces the footage; 1 everywhere when the frame is the face."""
 
+    def part(self, frames: slice) -> Restored:
+        """Some consecutive frames of it."""
+        return Restored(self.x0[frames], self.error[frames], self.mask[frames])
+
 
 class FaceRestorer:
     """Restores the faces of one run, each with its settings and the networks that `load` has for them.
@@ -102,7 +106,7 @@ class FaceRestorer:
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
         """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
 
-        previous: (n, 3, H, W), its first n frames as the window before has them; None for a first window.
+        previous: (n, 3, H, W), if it leans on the window before: its first n frames as that one has them.
         """
         known = self.known(face, previous)
         if known is not None:
@@ -173,6 +177,31 @@ class FaceRestorer:
         self._kept.put(key, arrays)
         return self._restored(face, arrays, key)
 
+    def joined(self, face: Face, shares: torch.Tensor, before: Restored, restored: Restored) -> Restored:
+        """The face with its first n frames mixed: `shares` (n,) of this window, the rest as the window before has it.
+
+        before: these n frames.
+        """
+        count, device = len(shares), self._load(face.settings).device
+        x0 = before.x0.lerp(restored.x0[:count], shares.view(-1, 1, 1, 1))
+        A = operator(face.settings, face.size, device)
+        residual = A.forward(x0.to(device)) - face.y[:count].to(device)
+        share = shares.view(-1, 1, 1).numpy()
+        mixed = Restored(
+            x0, _mean_square(residual), before.mask + share * (restored.mask[:count] - before.mask)
+        )
+        return _joined([mixed, restored.part(slice(count, None))])
+
+    def handed_on(self, face: Face, link: Mapping[str, object]) -> torch.Tensor | None:
+        """What `hand_on` kept under the same link; None when it is not there."""
+        arrays = self._kept.get(cache.key(**link, **self._recipe(face))) if self._kept else None
+        return None if arrays is None else to_float(arrays["x0"])
+
+    def hand_on(self, face: Face, link: Mapping[str, object], x0: torch.Tensor) -> None:
+        """Keep (n, 3, H, W), what the next window begins with; `link` is all it depends on but the settings."""
+        if self._kept:
+            self._kept.put(cache.key(**link, **self._recipe(face)), {"x0": to_uint16(x0)})
+
     def _restored(self, face: Face, arrays: Arrays, key: str | None = None) -> Restored:
         """The face that was restored under `key`, and where it is shown, which a parser need not find twice."""
         x0, error = to_float(arrays["x0"]), arrays["error"]
@@ -181,7 +210,7 @@ class FaceRestorer:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
             return Restored(x0, error, _painted(face, masks.replaced(x0)))
-        entry = cache.key(of=key, **self._mask_parts(face, masks))
+        entry = cache.key(of=key, landmarks=masks.landmarks, mask=self._mask_parts(face, masks))
         kept = self._kept.get(entry)
         if kept is None:
             kept = {"mask": masks.replaced(x0)}
@@ -199,18 +228,27 @@ class FaceRestorer:
             return None
         return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), face.settings, parser)
 
-    def _mask_parts(self, face: Face, masks: Masks | None) -> dict[str, object]:
-        """All that masks depend on, beside x0; for a key."""
-        if masks is None:
-            return {"mask": None}
-        faces = face.settings.faces
-        mask = {name: getattr(faces, name) for name in ("feather", "hair", "neck", "glasses", "occluders")}
-        models = self._load(face.settings)
-        mask["parser"] = None if masks.parser is None else _identity(models, faces.mask, masks.parser)
-        return {"landmarks": masks.landmarks, "mask": mask}
+    def _mask_parts(self, face: Face, masks: Masks) -> dict[str, object]:
+        """All that masks depend on, beside x0 and landmarks; for a key."""
+        faces, models = face.settings.faces, self._load(face.settings)
+        parts = {name: getattr(faces, name) for name in ("feather", "hair", "neck", "glasses", "occluders")}
+        parts["parser"] = None if masks.parser is None else _identity(models, faces.mask, masks.parser)
+        return parts
 
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
-        """Hash of all that x0 depends on. Without enhancement that is neither the enhancer nor the mask."""
+        """Hash of all that x0 depends on."""
+        masks = self._masks(face) if face.settings.sampler.w_tau > 0 else None
+        return cache.key(
+            y=face.y.numpy(),
+            # Noise of its own makes a frame's result depend on where it stands.
+            first=face.first if self._load(face.settings).denoiser.own_noise else None,
+            previous=None if previous is None else previous.numpy(),
+            landmarks=None if masks is None else masks.landmarks,
+            **self._recipe(face),
+        )
+
+    def _recipe(self, face: Face) -> dict[str, object]:
+        """What x0 depends on besides frames. Without enhancement that is neither the enhancer nor the mask."""
         models, sampler = self._load(face.settings), asdict(face.settings.sampler)
         networks = {"model": _identity(models, sampler.pop("model"), models.denoiser)}
         masks = None
@@ -220,20 +258,16 @@ class FaceRestorer:
         else:
             for name in ("enhancer", "fidelity", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
                 del sampler[name]
-        return cache.key(
-            y=face.y.numpy(),
-            size=face.size,
-            # Noise of its own makes a frame's result depend on where it stands.
-            first=face.first if models.denoiser.own_noise else None,
-            previous=None if previous is None else previous.numpy(),
-            aligned=face.matrices is None,
-            degradation=asdict(face.settings.degradation),
-            sampler=sampler,
-            networks=networks,
-            **self._mask_parts(face, masks),
-            device=devices.describe(models.device),
-            code=provenance.code_version(),
-        )
+        return {
+            "size": face.size,
+            "aligned": face.matrices is None,
+            "degradation": asdict(face.settings.degradation),
+            "sampler": sampler,
+            "networks": networks,
+            "mask": None if masks is None else self._mask_parts(face, masks),
+            "device": devices.describe(models.device),
+            "code": provenance.code_version(),
+        }
 
 
 def _identity(models: Models, name: str, network: object) -> str:
@@ -241,8 +275,13 @@ def _identity(models: Models, name: str, network: object) -> str:
 
 
 def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:
-    error = state.residual.square().mean((1, 2, 3)).float().cpu().numpy()
-    return {"x0": to_uint16(state.x0), "error": error}
+    return {"x0": to_uint16(state.x0), "error": _mean_square(state.residual)}
+
+
+def _mean_square(residual: torch.Tensor) -> NDArray[np.float32]:
+    """(N, 3, h, w) → (N,)."""
+    mean: NDArray[np.float32] = residual.square().mean((1, 2, 3)).float().cpu().numpy()
+    return mean
 
 
 def _painted(face: Face, masks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,12 +94,5 @@ def test_the_enhancer_is_not_called_at_weight_0():
 
 def test_anchor_copies_the_previous_window():
     x0, previous = normal(5, 3, 4, 4), normal(2, 3, 4, 4, seed=1)
-    anchored = Anchor.copy(previous)(x0, 0)
+    anchored = Anchor(previous)(x0, 0)
     assert_close(anchored, torch.cat([previous, x0[2:]]))
-
-
-def test_anchor_fades_from_the_previous_window_to_this_one():
-    x0, previous = torch.zeros(5, 3, 2, 2), torch.ones(3, 3, 2, 2)
-    blended = Anchor.blend(previous)(x0, 0)
-    assert_close(blended[:, 0, 0, 0], torch.tensor([0.75, 0.5, 0.25, 0, 0]))
-    assert (x0 == 0).all()

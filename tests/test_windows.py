@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers
 
-from flair_core.windows import windows
+from flair_core.windows import Window, windows
 
 
 @given(first=integers(0, 50), count=integers(0, 100), length=integers(1, 12), overlap=integers(0, 11))
@@ -25,6 +25,28 @@ def test_the_papers_windows():
         (14, 17, 24),
         (21, 24, 25),
     ]
+
+
+@given(
+    first=integers(0, 50),
+    count=integers(1, 100),
+    length=integers(1, 12),
+    overlap=integers(0, 11),
+    start=integers(0, 99),
+    some=integers(1, 30),
+)
+def test_a_part_of_the_grid_holds_what_it_is_asked_for(first, count, length, overlap, start, some):
+    overlap, start = min(overlap, length - 1), first + min(start, count - 1)
+    span = range(start, min(start + some, first + count))
+    every = windows(first, first + count, length, overlap)
+    wanted = [window for window in every if window.first < span.stop and span.start < window.last]
+    assert list(windows(first, first + count, length, overlap, span)) == wanted
+
+
+def test_shares_rise_over_the_overlap():
+    window = Window(7, 10, 17)
+    assert [window.share(index) for index in range(7, 13)] == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+    assert Window(0, 0, 10).share(0) == 1
 
 
 @pytest.mark.parametrize("length", [1, 5])

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from flair_core.settings import DegradationSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Condition:
-    """What a network knows of one window, besides x_t; constant over the reverse steps."""
+    """What a network knows of one window, besides x_t; constant over the reverse steps.
+
+    A network may keep what it derives from a condition for as long as the condition lives.
+    """
 
     c: Tensor
     """(N, 3, H, W) in [-1, 1]: the observation, upscaled to the size of x."""

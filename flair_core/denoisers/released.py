@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -35,7 +36,7 @@ class Released(ABC):
 
     def __init__(self, network: UNet, device: torch.device) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
-        self._motion: tuple[Condition, dict[Size, Flows]] | None = None
+        self._motion: WeakKeyDictionary[Condition, dict[Size, Flows]] = WeakKeyDictionary()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> Released:
@@ -74,11 +75,11 @@ class Released(ABC):
 
     def _flows(self, condition: Condition) -> dict[Size, Flows]:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
-        if self._motion is None or self._motion[0] is not condition:
+        if condition not in self._motion:
             frames = condition.c if condition.flow_input is None else condition.flow_input
             height, width = condition.c.shape[-2:]
-            self._motion = condition, self.network.flows(frames[None], (height, width))
-        return self._motion[1]
+            self._motion[condition] = self.network.flows(frames[None], (height, width))
+        return self._motion[condition]
 
 
 class ReleasedBicubic(Released):

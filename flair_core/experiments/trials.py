@@ -18,9 +18,8 @@ from flair_core.faces.shots import as_uint8
 from flair_core.frames import to_float, to_uint8
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.suite import METRICS, Evaluation, Setup
-from flair_core.restore import OVERLAP
 from flair_core.settings import DegradationSettings
-from flair_core.windows import windows
+from flair_core.windows import overlap, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,13 +129,19 @@ def restored(y: Pixels, trial: Trial) -> Pixels:
     scale, length = trial.settings.degradation.scale, trial.models.denoiser.window
     size = (y.shape[1] * scale, y.shape[2] * scale)
     observed = to_float(y)
+    chained = trial.settings.sampler.policy == "released"
     parts: list[Tensor] = []
-    for window in windows(0, len(y), length, OVERLAP if length > OVERLAP else 0):
-        previous = torch.cat(parts)[window.first :] if window.overlap else None
-        job = Job(
-            observed[window.first : window.last], size, trial.settings, trial.models, window.first, previous
-        )
-        parts.append(trial.restore(job)[window.overlap :])
+    for window in windows(0, len(y), length, overlap(length)):
+        part, before = observed[window.first : window.last], None
+        if window.overlap:
+            parts[-1], before = parts[-1].tensor_split([-window.overlap])
+        previous = before if chained else None
+        found = trial.restore(Job(part, size, trial.settings, trial.models, window.first, previous))
+        if before is not None:
+            shares = [0.0 if chained else window.share(index) for index in range(window.first, window.fresh)]
+            faded = before.lerp(found[: window.overlap], torch.tensor(shares).view(-1, 1, 1, 1))
+            found = torch.cat([faded, found[window.overlap :]])
+        parts.append(found)
     return to_uint8(torch.cat(parts))
 
 

@@ -74,7 +74,7 @@ class Run:
             "x0_enh": Enhancement(enhancer, plan.w),
         }
         if case["n_prev"]:
-            refiners["x0_out"] = Anchor.copy(torch.from_numpy(golden["prev_recon"])[0])
+            refiners["x0_out"] = Anchor(torch.from_numpy(golden["prev_recon"])[0])
         self.x_T = start(c, schedule, lambda k, _: draws[k])
         self.states, self.enhanced = [], []
         for state in sample(
