@@ -26,7 +26,7 @@ PAPER, RELEASED = sampler(steps=2, gamma=0.3), sampler(steps=2, gamma=0.3, polic
 class Mixing(Counting):
     """What it makes of a frame depends on all frames of the window, and on their noise."""
 
-    window = 7
+    window, own_noise = 7, True
 
     def predict_noise(self, x_t, t, condition):
         super().predict_noise(x_t, t, condition)
