@@ -13,6 +13,7 @@ from cheap import Counting, make_film, models, sampler
 from flair_core import video
 from flair_core.cache import Cache
 from flair_core.faces.track import Track
+from flair_core.frames import dithered
 from flair_core.look import Key, Lane, Look, Shot
 from flair_core.restore import open_output, preview, restore
 from flair_core.windows import overlap, windows
@@ -50,7 +51,7 @@ def as_look(settings):
 
 
 def export(film, settings, span=range(FRAMES), *, tracks=TRACKS, cache=None, network=None, stop_after=None):
-    """The written frames by index."""
+    """The frames by index, as they are written with 8 bits."""
     out = film.with_name("out.mkv")
     made_by = models(network or Mixing())
     args = {"tracks": tracks, "look": as_look(settings), "load": lambda _: made_by, "cache": cache}
@@ -59,7 +60,7 @@ def export(film, settings, span=range(FRAMES), *, tracks=TRACKS, cache=None, net
         open_output(out, source, as_look(settings).settings, span, codec="lossless") as sink,
     ):
         return {
-            progress.index: progress.frame
+            progress.index: dithered(progress.frame) if progress.frame.dtype == np.uint16 else progress.frame
             for progress, _ in zip(
                 restore(source, sink, span=span, **args), range(stop_after or FRAMES), strict=False
             )
