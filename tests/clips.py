@@ -194,7 +194,8 @@ def packets(path: Path, kind: str) -> list[list[tuple[Fraction | None, bytes]]]:
 def _payload(packet: av.Packet) -> bytes:
     """What a packet says, without the header that AAC only has in transport streams."""
     data = bytes(packet)
-    return data[7:] if packet.stream.codec_context.name == "aac" and data[:1] == b"\xff" else data
+    codec = packet.stream.codec_context
+    return data[7:] if codec and codec.name == "aac" and data[:1] == b"\xff" else data
 
 
 GOP = {"bf": "2", "g": "8", "sc_threshold": "0"}

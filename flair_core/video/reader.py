@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import VideoReformatter
 
 from flair_core.errors import MediaError
@@ -23,6 +24,7 @@ from flair_core.video.color import (
     color_tags,
     has_alpha,
     light_of,
+    side_data,
     siting_of,
     to_rgb,
     to_small_rgb,
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
+DYNAMIC = frozenset({
+    SideDataType.DYNAMIC_HDR_PLUS, SideDataType.DYNAMIC_HDR_VIVID, SideDataType.DOVI_METADATA,
+    SideDataType.DOVI_RPU_BUFFER,
+})  # fmt: skip
+"""Side data that changes with the frames and that encoders do not take."""
 CACHE_BYTES = 128 << 20
 BOTTOM_FIRST = (3, 4)
 """Field orders of libav in which the lower field is shown first."""
@@ -267,6 +274,11 @@ def _probe(path: Path) -> tuple[VideoInfo, Orientation, tuple[str, ...]]:
             notes.append("The clip has transparency, which is ignored.")
         if picture.colorspace not in (info.color.matrix, UNSPECIFIED) and not picture.format.is_rgb:
             notes.append(f"Colour matrix {picture.colorspace} can't be undone; {info.color.matrix} is used.")
+        if any(kind in DYNAMIC for kind, _ in side_data(picture)):
+            notes.append(
+                "The clip says frame by frame how its HDR is to be shown (HDR10+ or Dolby Vision); that can't be "
+                "written again, only what holds for the whole clip."
+            )
         if orientation.tilted:
             notes.append("The clip asks to be shown at an angle that is no quarter turn, which is ignored.")
     return info, orientation, tuple(notes)

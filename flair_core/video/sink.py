@@ -174,9 +174,11 @@ class VideoSink(FrameSink):
         self._origin = self._last = self._end = 0
         self._tracks: TrackCopy | None = None
         self._stream: VideoStream | None = None
+        self._rounded = False
         with write_errors(path):
             container, options = CONTAINERS[path.suffix.lower()], {"avoid_negative_ts": "disabled"}
-            if container in ("matroska", "webm"):
+            self._milliseconds = container in ("matroska", "webm")
+            if self._milliseconds:
                 options["fflags"] = "+bitexact"  # no random numbers: the same frames give the same file
             if container in ("mp4", "mov") and copy_from is not None:
                 options |= mp4_options(copy_from, self._unit)
@@ -207,6 +209,7 @@ class VideoSink(FrameSink):
             made = from_rgb(frame.rgb, self._encoding.pixels, self._tags, self._reformatter, self._mark)
             picture = self._untouched.keep(made, frame)
             picture.pts = (frame.pts - self._origin) * self._like.time_base.numerator
+            self._rounded |= self._milliseconds and (1000 * picture.pts * self._unit).denominator > 1
             picture.time_base = self._unit
             self._durations[picture.pts] = max(frame.duration, 1) * self._like.time_base.numerator
             self._encode(picture)
@@ -244,7 +247,14 @@ class VideoSink(FrameSink):
         if self._copy_from is not None:
             origin = None if whole else first.pts * self._like.time_base
             end = None if origin is None or self._seconds is None else origin + self._seconds
-            self._tracks = TrackCopy(self._copy_from, self._container, origin=origin, end=end)
+            self._tracks = TrackCopy(
+                self._copy_from,
+                self._container,
+                origin=origin,
+                end=end,
+                skipped=0 if whole else first.index,
+                rate=self._like.rate,
+            )
             stream.metadata.update(self._tracks.picture_metadata)
             stream.disposition = self._tracks.picture_disposition
             self.notes += self._tracks.notes
@@ -279,6 +289,11 @@ class VideoSink(FrameSink):
             self._container.close()
             self._close_source()
             self.partial.replace(self.path)
+        if self._rounded:
+            self.notes.append(
+                f"{self.path.suffix} counts time in whole milliseconds, so frames begin up to half of one early or "
+                "late; .mp4 and .mov keep times exactly."
+            )
 
     def abort(self) -> None:
         """Remove the file that grew beside `path`."""

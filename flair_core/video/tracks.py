@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,22 @@ class TrackCopy:
 
     `origin` None keeps every packet and its time. Otherwise `origin` and `end`, in seconds, tell what
     belongs to the pictures; times are moved so that `origin` becomes 0. Packets that begin earlier are left
-    out, but PCM is cut to the sample. To be made before the header of `target` is written.
+    out, but PCM is cut to the sample. `skipped` frames of `rate` a second lie before the first picture; the
+    timecode counts them. To be made before the header of `target` is written.
     """
 
     def __init__(
-        self, source: Path, target: OutputContainer, *, origin: Fraction | None, end: Fraction | None
+        self,
+        source: Path,
+        target: OutputContainer,
+        *,
+        origin: Fraction | None,
+        end: Fraction | None,
+        skipped: int,
+        rate: Fraction,
     ) -> None:
         self._source, self._target, self._origin = open_input(source), target, origin
+        self._skipped, self._rate = skipped, rate
         self.notes: list[str] = []
         """What could not be taken along; one sentence each."""
         self._pictures = video_stream(self._source, source)
@@ -85,10 +95,10 @@ class TrackCopy:
     def picture_metadata(self) -> dict[str, str]:
         """Of the track that the new pictures replace."""
         metadata = lasting(self._pictures.metadata)
-        if self._origin is None and "timecode" in self._source.metadata:
+        if "timecode" in self._source.metadata:
             metadata.setdefault("timecode", self._source.metadata["timecode"])
-        elif self._origin is not None:
-            metadata.pop("timecode", None)  # it counts from the first frame of all
+        if "timecode" in metadata:
+            metadata["timecode"] = later_timecode(metadata["timecode"], self._rate, self._skipped)
         return metadata
 
     @property
@@ -104,7 +114,7 @@ class TrackCopy:
         """The track of the target that takes the packets of `track`; None when they are left out."""
         if track is self._pictures or track.discard == Discard.all:  # libav discards chapters' texts itself
             return None
-        if track.type == "data" and "timecode" in track.metadata and self._origin is None:
+        if track.type == "data" and "timecode" in track.metadata:
             return None  # made again from the metadata of the pictures
         partial = track.type == "video" and self._origin is not None  # can't begin between keyframes
         if partial or not _fits(track, self._target):
@@ -164,17 +174,42 @@ class TrackCopy:
 
 def _fits(track: Stream, target: OutputContainer) -> bool:
     """Whether a header with this track can be written, and then its packets."""
-    if track.type == "data":
-        return False
     if track.disposition & Disposition.attached_pic:  # lies among the usual tags, which free keys replace
         return target.format.name == "mp4" and "movflags" not in target.container_options
     try:
         with av.open(io.BytesIO(), "w", format=target.format.name) as trial:
             trial.add_stream_from_template(track, opaque=True).metadata.update(track.metadata)
             trial.start_encoding()
+            if track.type == "data" or _is_pcm(track):  # some are refused only when the file is finished
+                trial.mux_one(_anything(trial.streams[0]))
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+def _anything(track: Stream) -> Packet[Any]:
+    packet: Packet[Any] = Packet(bytes(1920))  # whole samples of any kind
+    packet.stream, packet.time_base, packet.pts, packet.dts = track, Fraction(1, 1000), 0, 0
+    return packet
+
+
+def later_timecode(timecode: str, rate: Fraction, frames: int) -> str:
+    """The timecode of the frame that comes `frames` later; SMPTE 12M, with drop-frame counting after a ";"."""
+    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)", timecode)
+    base = round(rate)
+    if not found or not frames or base < 1:
+        return timecode
+    mark = found[4]
+    hours, minutes, seconds, last = (int(found[part]) for part in (1, 2, 3, 5))
+    number = ((60 * hours + minutes) * 60 + seconds) * base + last
+    dropped = 2 * base // 30 if mark != ":" else 0  # numbers left out each minute, but not each tenth
+    ten_minutes, minute = 600 * base - 9 * dropped, 60 * base - dropped
+    number -= dropped * (60 * hours + minutes - (60 * hours + minutes) // 10)
+    tens, rest = divmod((number + frames) % (144 * ten_minutes), ten_minutes)
+    number = (number + frames) % (144 * ten_minutes) + 9 * dropped * tens
+    number += dropped * max((rest - dropped) // minute, 0)
+    seconds, last = divmod(number, base)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{last:02}"
 
 
 def _from_zero(packet: Packet[Any]) -> Iterator[Packet[Any]]:
