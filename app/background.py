@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -186,16 +186,12 @@ class Background(QObject):
                 self.doubt_known.emit(event)
                 self.progressed.emit(self.tr("Comparing seeds"), event.seeds, task.seeds)
             case Estimate(), _ if task is self._estimate:
-                look = self._session.project.look
-                look = replace(look, settings=replace(look.settings, degradation=event.settings))
-                self._session.edit(self.tr("Estimate the degradation"), look=look)
+                self._session.edit_settings(self.tr("Estimate the degradation"), **asdict(event.settings))
                 self.estimated.emit(event)
             case MakeDemo(), (path, settings):
                 self.demo_made.emit(path, settings)
             case ReadSidecar(), _ if task.clip == self._session.project.clip:
-                look = self._session.project.look
-                look = replace(look, settings=replace(look.settings, degradation=event))
-                self._session.edit(self.tr("Use the side-car"), look=look)
+                self._session.edit_settings(self.tr("Use the side-car"), **asdict(event))
                 self.said.emit(self.tr("The degradation was read from the file beside the clip."), None)
 
     def _ended(self, task: Task, outcome: Outcome, message: str) -> None:

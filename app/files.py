@@ -1,4 +1,4 @@
-"""Opening and saving: clips, projects and presets; autosave and its recovery."""
+"""Opening and saving: clips and projects; autosave and its recovery."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app import preferences
-from app.project import SUFFIX, Project, ProjectError, read, write, write_atomically
-from flair_core.errors import FlairError, SettingsError
-from flair_core.look import Look, read_look
+from app.project import SUFFIX, Project, ProjectError, read, write
+from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,57 +171,6 @@ class Files(QObject):
         if answer == drop:
             self.forget_autosave()
         return answer == drop
-
-    # --- settings -------------------------------------------------------------------------------
-
-    def on_open_preset(self) -> None:
-        """Take the settings of a preset file."""
-        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open preset"), "", self._preset_files())
-        if path:
-            try:
-                self._session.edit(self.tr("Open preset"), look=read_look(Path(path)))
-            except SettingsError as error:
-                self._say(str(error))
-
-    def on_save_preset(self) -> None:
-        """Write the settings to a preset file."""
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, self.tr("Save preset"), "preset.json", self._preset_files()
-        )
-        if path:
-            try:
-                write_atomically(Path(path), self._session.project.look.to_json())
-            except OSError as error:
-                self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
-
-    def _preset_files(self) -> str:
-        return self.tr("Presets (*.json)")
-
-    def on_copy_settings(self) -> None:
-        """Put the settings on the clipboard, as the text of a preset."""
-        QGuiApplication.clipboard().setText(self._session.project.look.to_json())
-
-    def on_paste_settings(self) -> None:
-        """Take settings from the clipboard."""
-        try:
-            look = Look.from_json(QGuiApplication.clipboard().text())
-        except SettingsError:
-            self._say(self.tr("There are no settings on the clipboard. Copy some first."))
-            return
-        self._session.edit(self.tr("Paste settings"), look=look)
-
-    def on_reset_settings(self) -> None:
-        """Back to the defaults."""
-        self._session.edit(self.tr("Reset settings"), look=Look())
-
-    def on_swap_settings(self) -> None:
-        """Compare two settings: the first time B is the same as A, and may then be changed."""
-        session = self._session
-        other, session.other = session.other, session.project.look
-        if other is None:
-            self._say(self.tr("These settings are kept as A. Change them, then press B to go to and fro."))
-        else:
-            session.edit(self.tr("Swap A and B"), look=other)
 
     # --- after a crash --------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from app.background import Background
 from app.export_queue import ExportQueue
 from app.files import Files
 from app.frame_loader import FrameLoader, Thumbnailer
+from app.insights import Insights
+from app.looks import Looks
 from app.playback import Player
 from app.preview import PreviewController
 from app.project import Project
@@ -85,7 +87,9 @@ class MainWindow(QMainWindow):
         self.queue = ExportQueue(self.worker, jobs, self)
         self.files = Files(self.session, self.loader, self)
         self.background = Background(self.session, self.worker, self.previews, self)
-        self.actions_ = Actions(self, (self, self.files))
+        self.insights = Insights(self.session, self.worker, self.previews, self)
+        self.looks = Looks(self.session, self.previews, self)
+        self.actions_ = Actions(self, (self, self.files, self.looks))
         self._make_widgets()
         self._arrange()
         self._connect()
@@ -178,7 +182,7 @@ class MainWindow(QMainWindow):
         previews.failed.connect(self.banner.say)
         self.player.changed.connect(lambda: previews.pause(self.player.playing))
         self.player.silenced.connect(self._say_silent)
-        for source in (self.files, self.background, self.queue):
+        for source in (self.files, self.looks, self.background, self.queue):
             source.said.connect(self.banner.say)
         self._connect_background()
         self._connect_panels()
@@ -198,6 +202,8 @@ class MainWindow(QMainWindow):
         self.background.estimating.connect(self.parameters.estimator.set_running)
         self.background.estimated.connect(self.parameters.estimator.show_estimate)
         self.parameters.estimator.wanted.connect(self.background.estimate)
+        self.parameters.scopes.peeked.connect(self.previews.peek)
+        self.parameters.scopes.presets.setMenu(self.looks.menu)
         self.explorer.wanted.connect(self.background.explore)
         self.explorer.adopted.connect(self._adopt)
 
@@ -241,7 +247,8 @@ class MainWindow(QMainWindow):
         (self.welcome if clip is None else self.viewer).setFocus()
 
     def _project_changed(self) -> None:
-        self.explorer.show_current(self.session.settings.sampler)
+        session = self.session
+        self.explorer.show_current(session.look.seen_from(session.scope, session.index).sampler)
         self._show_faces()
         self._load_frame()  # its size in the viewer may be another now
 
@@ -287,7 +294,10 @@ class MainWindow(QMainWindow):
             self._load_frame()
             return
         preview = result.preview
-        self.viewer.show_preview(preview)
+        beside = self.previews.beside()
+        self.viewer.show_preview(preview, None if beside is None else beside.preview.frame)
+        if beside is not None:
+            observed = self.tr("Settings {0}").format("AB".replace(self.session.project.slot, ""))
         self._measure_doubt()
         self.steps.show_stages(result.stages)
         self.parameters.schedule.show_schedules(result.schedules)
@@ -311,13 +321,7 @@ class MainWindow(QMainWindow):
         self.status.show_preview(self.tr("Preview") + "  " + " · ".join(words))
 
     def _show_covered(self) -> None:
-        request = self.previews.request(self.session.index)
-        if request is None:
-            self.timeline.show_restored({}, set())
-            return
-        found = self.previews.cache.like(request)
-        residuals = {index: result.preview.residual for index, result in found.items()}
-        self.timeline.show_restored(residuals, self.previews.cache.frames_of(request.clip) - residuals.keys())
+        self.timeline.show_restored(self.previews.marks())
 
     def _show_stages(self, stages: Stages | None) -> None:
         if stages is not None:
@@ -352,9 +356,7 @@ class MainWindow(QMainWindow):
         self.viewer.set_faces(boxes)
 
     def _adopt(self, sampler: object) -> None:
-        settings = dataclasses.replace(self.session.settings, sampler=sampler)
-        look = dataclasses.replace(self.session.project.look, settings=settings)
-        self.session.edit(self.tr("Adopt a point"), look=look)
+        self.session.edit_settings(self.tr("Adopt a point"), steps=sampler.steps, w_tau=sampler.w_tau)
 
     # --- faces ----------------------------------------------------------------------------------
 
@@ -386,7 +388,8 @@ class MainWindow(QMainWindow):
                 if stroke.face != selected
             )
             self.session.select(None)
-            self.session.edit(self.tr("Remove a drawn face"), drawn=tuple(drawn), strokes=strokes)
+            look = self.session.project.look.without_drawn(selected)
+            self.session.edit(self.tr("Remove a drawn face"), drawn=tuple(drawn), strokes=strokes, look=look)
 
     def _add_stroke(self, stroke: Stroke) -> None:
         words = self.tr("Erase from the mask") if stroke.erases else self.tr("Paint the mask")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.tasks import PreviewRequest, PreviewResult
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Set
     from pathlib import Path
 
     from app.session import Session
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 PAUSE_MS = 40
 """At most one restart in this time while a slider is dragged."""
 CACHE_BYTES = 768 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the timeline shows of the frames that were restored."""
+
+    residual: Mapping[int, float]
+    """Of the frames that are restored under the present look, in 8-bit levels."""
+    warp: Mapping[int, float]
+    """Warping error to the frame before, where both are restored and it was measured."""
+    stale: Set[int]
+    """Frames that are restored under other looks only."""
 
 
 class PreviewCache:
@@ -33,6 +45,7 @@ class PreviewCache:
         self._results: OrderedDict[Hashable, PreviewResult] = OrderedDict()
         self._windows: dict[tuple[Path, int], set[range]] = {}
         """Of which frames pictures of a frame were made."""
+        self._warps: dict[Hashable, float | None] = {}
         self._limit, self._bytes = limit, 0
 
     def get(self, request: PreviewRequest) -> PreviewResult | None:
@@ -57,12 +70,36 @@ class PreviewCache:
         self._results[key] = result
         self._bytes += result.nbytes
         while self._bytes > self._limit and len(self._results) > 1:
-            self._bytes -= self._results.popitem(last=False)[1].nbytes
+            gone, result = self._results.popitem(last=False)
+            self._bytes -= result.nbytes
+            self._warps = {pair: error for pair, error in self._warps.items() if gone not in pair}
 
     def frames_of(self, clip: Path) -> set[int]:
         """Frames of a clip of which there is any result."""
         results = self._results.values()
         return {result.request.index for result in results if result.request.clip == clip}
+
+    def note_warp(self, before: PreviewResult, after: PreviewResult, error: float | None) -> None:
+        """Keep the warping error from one frame to the next."""
+        self._warps[_pair(before, after)] = error
+
+    def unmeasured(self, found: Mapping[int, PreviewResult]) -> list[tuple[PreviewResult, PreviewResult]]:
+        """Neighbours among these results whose warping error is not known."""
+        pairs = [(found[index - 1], found[index]) for index in found if index - 1 in found]
+        return [pair for pair in pairs if _pair(*pair) not in self._warps]
+
+    def marks(self, request: PreviewRequest, found: Mapping[int, PreviewResult]) -> Marks:
+        """What to show of all frames, with those `found` by `like`."""
+        warps = {
+            index: self._warps.get(_pair(found[index - 1], result))
+            for index, result in found.items()
+            if index - 1 in found
+        }
+        return Marks(
+            {index: result.preview.residual for index, result in found.items()},
+            {index: error for index, error in warps.items() if error is not None},
+            self.frames_of(request.clip) - found.keys(),
+        )
 
     def like(self, request: PreviewRequest) -> dict[int, PreviewResult]:
         """Results of other frames under the same look, by frame."""
@@ -71,6 +108,11 @@ class PreviewCache:
             for index in self.frames_of(request.clip)
             if (result := self.get(replace(request, index=index))) is not None
         }
+
+
+def _pair(before: PreviewResult, after: PreviewResult) -> tuple[Hashable, Hashable]:
+    keys = [result.request.seen_by(result.preview.window) for result in (before, after)]
+    return keys[0], keys[1]
 
 
 class PreviewController(QObject):
@@ -88,12 +130,16 @@ class PreviewController(QObject):
         self.cache = PreviewCache()
         self.result: PreviewResult | None = None
         self.running = False
+        self._peeking = self._beside = False
+        self._asked: PreviewRequest | None = None
+        """What the worker was asked for last."""
         self._paused = False
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._start)
         session.project_changed.connect(self._changed)
         session.faces_changed.connect(self._changed)
         session.selection_changed.connect(self._changed)
+        session.shots_changed.connect(self._changed)
         session.clip_changed.connect(self._changed)
         session.index_changed.connect(self.restart)
         worker.previewed.connect(self._take)
@@ -104,6 +150,8 @@ class PreviewController(QObject):
         session = self._session
         if session.clip is None:
             return None
+        other = session.other_look if self._peeking else None
+        look = session.look if other is None else other
         tracks = None
         if session.settings.faces.aligned:
             tracks = ()
@@ -112,7 +160,33 @@ class PreviewController(QObject):
             # The step strip shows the first face: let that be the one clicked.
             tracks = tuple(sorted(kept, key=lambda track: track.id != session.selected))
         project = session.project
-        return PreviewRequest(session.clip.path, index, tracks, project.drawn, project.look, project.strokes)
+        return PreviewRequest(session.clip.path, index, tracks, project.drawn, look, project.strokes)
+
+    def peek(self, on: bool) -> None:
+        """Show the other one of A and B, or the present one again."""
+        self._peeking = on
+        self.restart()
+
+    def set_beside(self, on: bool) -> None:
+        """Whether the other one of A and B is shown in place of the footage."""
+        self._beside = on
+        self.restart()
+
+    def other_request(self) -> PreviewRequest | None:
+        """For the other one of A and B; None as long as nobody wants to see it beside."""
+        request, other = self.request(self._session.index), self._session.other_look
+        if not self._beside or request is None or other is None:
+            return None
+        return replace(request, look=other if request.look is not other else self._session.look)
+
+    def beside(self) -> PreviewResult | None:
+        """What is shown in place of the footage."""
+        request = self.other_request()
+        return self.cache.get(request) if request else None
+
+    def refresh(self) -> None:
+        """Show again what is shown: something beside it has become known."""
+        self.shown.emit(self.result)
 
     def restart(self) -> None:
         """Show the current frame from the cache, or preview it in a moment."""
@@ -121,6 +195,7 @@ class PreviewController(QObject):
         # What export may write otherwise is tried again: by now there may be more to lean on.
         if request is None or (cached is not None and cached.preview.exact) or self._paused:
             self._timer.stop()
+            self._asked = None
             self._worker.preview(None)
             self._show(cached, running=False)
             return
@@ -134,6 +209,7 @@ class PreviewController(QObject):
     def cancel(self) -> None:
         """Stop after the current step; what is there stays on the screen."""
         self._timer.stop()
+        self._asked = None
         self._worker.preview(None)
         self._show(self.result, running=False)
 
@@ -148,11 +224,32 @@ class PreviewController(QObject):
         self.covered.emit()
 
     def _changed(self) -> None:
-        self.restart()
+        now, under_way = self.request(self._session.index), self.result
+        if (
+            now is None
+            or under_way is None
+            or under_way.complete
+            or under_way.request is not self._asked
+            or not under_way.is_for(now)
+        ):
+            self.restart()  # else the edit does not concern this frame
         self.covered.emit()
 
+    def missing_warps(self) -> list[tuple[PreviewResult, PreviewResult]]:
+        """Neighbouring results under the present look whose warping error is not known."""
+        request = self.request(self._session.index)
+        return [] if request is None else self.cache.unmeasured(self.cache.like(request))
+
+    def marks(self) -> Marks:
+        """What the timeline shows of the frames that were restored."""
+        request = self.request(self._session.index)
+        return (
+            Marks({}, {}, set()) if request is None else self.cache.marks(request, self.cache.like(request))
+        )
+
     def _start(self) -> None:
-        self._worker.preview(self.request(self._session.index))
+        self._asked = self.request(self._session.index)
+        self._worker.preview(self._asked)
 
     def _take(self) -> None:
         result = self._worker.previews.take()
@@ -160,7 +257,8 @@ class PreviewController(QObject):
             return
         if result.complete:
             self.remember(result)
-        if result.request == self.request(self._session.index) and self.running:
+        now = self.request(self._session.index)
+        if now is not None and self.running and result.is_for(now):
             self._show(result, running=not result.complete)
 
     def _fail(self, request: PreviewRequest, message: str) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flair_core.errors import FlairError
 from flair_core.jobs import DrawnFace
@@ -30,6 +30,10 @@ class Project:
     """First and last frame that count; None for the whole clip."""
     look: Look = field(default_factory=Look)
     """Settings, over time and per face."""
+    other: Look | None = None
+    """Others to compare them with."""
+    slot: Literal["A", "B"] = "A"
+    """How `look` is called beside `other`."""
     drawn: tuple[DrawnFace, ...] = ()
     left_out: frozenset[int] = frozenset()
     """Faces, by number, that stay as they were filmed."""
@@ -48,6 +52,7 @@ def dump(project: Project, folder: Path) -> str:
             "clip": _relative(project.clip, folder) if project.clip else None,
             "span": project.span,
             "settings": project.look.to_dict(),
+            **({"other": project.other.to_dict(), "slot": project.slot} if project.other else {}),
             "drawn": [face._asdict() for face in project.drawn],
             "left_out": sorted(project.left_out),
             "strokes": [stroke._asdict() for stroke in project.strokes],
@@ -66,11 +71,13 @@ def parse(text: str, folder: Path) -> Project:
                 f"This project was saved by a newer version of FLAIR Studio (format {version}). "
                 "Update the application to open it."
             )
-        clip, span = data.pop("clip"), data.pop("span")
+        clip, span, other = data.pop("clip"), data.pop("span"), data.pop("other", None)
         return Project(
             clip=(folder / clip).resolve() if clip else None,
             span=(int(span[0]), int(span[1])) if span else None,
             look=Look.from_json(json.dumps(data.pop("settings"))),
+            other=Look.from_json(json.dumps(other)) if other else None,
+            slot="B" if data.pop("slot", "A") == "B" else "A",
             drawn=tuple(
                 DrawnFace(tuple(map(float, face["box"])), int(face["first"]), int(face["last"]))
                 for face in data.pop("drawn", [])

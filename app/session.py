@@ -5,22 +5,21 @@ from __future__ import annotations
 import bisect
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.commands import EditProject
 from app.project import Project
-from flair_core.settings import changed
+from flair_core.look import CLIP, GROUP_OF, KEYFRAMED, Key, Layer, Look, Scope, Shot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from flair_core.faces.track import Track
     from flair_core.frames import VideoInfo
-    from flair_core.look import Look
     from flair_core.settings import RestorationSettings
 
 
@@ -62,6 +61,8 @@ class Session(QObject):
     index_changed = Signal(int)
     faces_changed = Signal()
     selection_changed = Signal()
+    scope_changed = Signal()
+    shots_changed = Signal()
     title_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -77,8 +78,11 @@ class Session(QObject):
         """Frames that the search for faces has covered."""
         self.selected: int | None = None
         """Number of the face that the user clicked."""
-        self.other: Look | None = None
-        """The settings B, to be compared with those of the project."""
+        self.found_shots: tuple[int, ...] = ()
+        """First frames of the shots that were found; they count until the user edits the shots."""
+        self._kind: Literal["clip", "shot", "face"] = "clip"
+        self._looks: dict[tuple[Look, tuple[int, ...]], Look] = {}
+        """The last one that was made, by what it was made of."""
         self.undo = QUndoStack(self)
         self.undo.cleanChanged.connect(self.title_changed)
 
@@ -86,6 +90,40 @@ class Session(QObject):
     def settings(self) -> RestorationSettings:
         """Of the clip, where no keyframe, shot or face has others."""
         return self.project.look.settings
+
+    @property
+    def look(self) -> Look:
+        """The project's, with the shots that were found where the user has made none."""
+        return self._with_shots(self.project.look)
+
+    @property
+    def other_look(self) -> Look | None:
+        """The other one of A and B, likewise."""
+        return None if self.project.other is None else self._with_shots(self.project.other)
+
+    def _with_shots(self, own: Look) -> Look:
+        if own.shots or len(self.found_shots) < 2:
+            return own
+        if (own, self.found_shots) not in self._looks:
+            shots = tuple(map(Shot, self.found_shots))
+            self._looks = {(own, self.found_shots): dataclasses.replace(own, shots=shots)}
+        return self._looks[own, self.found_shots]
+
+    @property
+    def scope(self) -> Scope:
+        """What an edited setting is for: the clip, the shot under the playhead, or the selected face."""
+        if self._kind == "shot":
+            return Scope("shot", self.look.shot_at(self.index).start)
+        if self._kind == "face" and self.selected is not None:
+            return Scope("face", self.selected)
+        return CLIP
+
+    @property
+    def faces_here(self) -> tuple[int, ...]:
+        """Numbers of the faces in the frame under the playhead."""
+        found = (track.id for track in self.tracks if track.covers(self.index))
+        drawn = enumerate(self.project.drawn)
+        return (*found, *(-1 - at for at, face in drawn if face.first <= self.index <= face.last))
 
     @property
     def span(self) -> range:
@@ -107,7 +145,7 @@ class Session(QObject):
         self.undo.clear()
         self.path, self.clip, self.index = path, None, 0
         self._forget_faces()
-        self.project = project
+        self.project, self.found_shots, self._kind = project, (), "clip"
         self.clip_changed.emit()
         self.project_changed.emit()
         self.title_changed.emit()
@@ -131,12 +169,105 @@ class Session(QObject):
             self.undo.push(EditProject(self, text, after, subject))
 
     def edit_setting(self, group: str, name: str, value: Any, text: str) -> None:
-        """Change one setting, undoably. Raises SettingsError when it is outside its limits."""
-        edited = changed(getattr(self.settings, group), **{name: value})
-        settings = dataclasses.replace(self.settings, **{group: edited})
+        """Change one setting in the scope, undoably. Raises SettingsError when it is outside its limits."""
+        self.edit_settings(text, subject=f"{group}.{name} {self.scope}", **{name: value})
+
+    def edit_settings(self, text: str, *, subject: str | None = None, **values: Any) -> None:
+        """Change settings in the scope, undoably; where one has keyframes, at the playhead.
+
+        What can't differ there is changed for the whole clip.
+        """
+        look = self._editable
+        for name, value in values.items():
+            scope = CLIP if name in self.scope.fixed else self.scope
+            if name in KEYFRAMED and (lane := look.own(scope).lane(name)) is not None:
+                look = look.with_key(scope, name, lane.key_for(self.index, value))
+            else:
+                look = look.with_value(scope, name, value)
+        self.edit(text, subject=subject, look=look)
+
+    def edit_look(self, text: str, change: Callable[[Look], Look], *, subject: str | None = None) -> None:
+        """Change what the scope has, undoably."""
+        self.edit(text, subject=subject, look=change(self._editable))
+
+    def edit_shots(self, text: str, change: Callable[[Look], Look]) -> None:
+        """Change the shots, of which those that were found become the project's, undoably."""
+        self.edit(text, look=change(self.look))
+
+    @property
+    def _editable(self) -> Look:
+        """The shots that were found become the project's only when one of them is edited."""
+        return self.look if self.scope.kind == "shot" else self.project.look
+
+    def reset_setting(self, name: str, text: str) -> None:
+        """Leave a setting to the wider scope."""
+        self.edit(text, look=self._editable.without(self.scope, name))
+
+    def toggle_key(self, name: str, text: str) -> None:
+        """Set a keyframe at the playhead, or remove the one that is there."""
+        look, scope = self._editable, self.scope
+        lane = look.own(scope).lane(name)
+        if lane is not None and any(key.frame == self.index for key in lane.keys):
+            look = look.without_key(scope, name, self.index)
+        else:
+            value = getattr(getattr(look.seen_from(scope, self.index), GROUP_OF[name]), name)
+            key = Key(self.index, value) if lane is None else lane.key_for(self.index, value)
+            look = look.with_key(scope, name, key)
+        self.edit(text, look=look)
+
+    def copied(self) -> Look:
+        """What copying takes: all of the clip's look, or the settings of the shot or face at the playhead."""
+        if self.scope == CLIP:
+            return self.project.look
+        return Look(self.look.seen_from(self.scope, self.index))
+
+    def apply(self, look: Look, text: str) -> None:
+        """Take a preset or copied settings into the scope, undoably.
+
+        The clip's shots and faces keep what they have of their own, unless the look brings some itself. A shot
+        or a face gets what differs from the wider scope.
+        """
+        scope, own = self.scope, self.project.look
+        if scope == CLIP:
+            whole = look.shots or look.tracks
+            self.edit(
+                text,
+                look=look if whole else dataclasses.replace(own, settings=look.settings, lanes=look.lanes),
+            )
+            return
+        now = self.look
+        around = CLIP if scope.kind == "shot" else Scope("shot", now.shot_at(self.index).start)
+        wider, layer = now.seen_from(around, self.index), Layer(lanes=look.lanes)
+        for name, group in GROUP_OF.items():
+            value = getattr(getattr(look.settings, group), name)
+            differs = value != getattr(getattr(wider, group), name)
+            if differs and name not in (*scope.fixed, *layer.names):
+                layer = layer.with_value(name, value)
+        self.edit(text, look=self._editable.with_own(scope, layer))
+
+    def swap_looks(self) -> None:
+        """Work on the other one of A and B; the first time, that is a copy of the present one."""
+        project = self.project
         self.edit(
-            text, subject=f"{group}.{name}", look=dataclasses.replace(self.project.look, settings=settings)
+            QCoreApplication.translate("Session", "Swap A and B"),
+            look=project.other or project.look,
+            other=project.look,
+            slot="A" if project.slot == "B" else "B",
         )
+
+    def set_scope(self, kind: Literal["clip", "shot", "face"]) -> None:
+        """Let edits be for the clip, the shot under the playhead, or the selected face."""
+        if kind == "face" and self.selected is None:
+            self.select(next(iter(self.faces_here), None))
+        if kind != self._kind:
+            self._kind = kind
+            self.scope_changed.emit()
+
+    def shots_found(self, firsts: Sequence[int]) -> None:
+        """Where shots begin, as far as the search has come."""
+        if tuple(firsts) != self.found_shots:
+            self.found_shots = tuple(firsts)
+            self.shots_changed.emit()
 
     def adopt(self, project: Project) -> None:
         """Swap the project; only undo commands call this."""
@@ -172,6 +303,8 @@ class Session(QObject):
         if face != self.selected:
             self.selected = face
             self.selection_changed.emit()
+            if self._kind == "face":
+                self.scope_changed.emit()
 
     def _forget_faces(self) -> None:
         self.tracks, self.searched, self.selected = (), range(0), None

@@ -51,7 +51,7 @@ def walk(app: QApplication, window: MainWindow) -> int:
 
 def _request(window: MainWindow, output: Path) -> Request:
     project = window.session.project
-    return Request(source=project.clip, output=output, look=project.look, span=range(FRAMES))
+    return Request(source=project.clip, output=output, look=window.session.look, span=range(FRAMES))
 
 
 def _step(name: str, done: Callable[[], bool], window: MainWindow) -> None:

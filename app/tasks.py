@@ -58,6 +58,12 @@ class Core(Protocol):
     ) -> Iterator[Progress | list[Track]]:
         """The search for faces: progress, and at last the tracks."""
 
+    def find_shots(self, source: FrameSource, footage: FootageSettings) -> Iterator[tuple[int, ...] | None]:
+        """The search for shots: first frames when there is another one and at the end, or None."""
+
+    def warping_error(self, before: Preview, after: Preview) -> float | None:
+        """E_warp of two neighbouring frames where the restoration shows; None where it does not."""
+
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """A face drawn by hand as a track."""
 
@@ -170,6 +176,10 @@ class PreviewResult:
     schedules: Schedules
     seconds_per_step: float
 
+    def is_for(self, request: PreviewRequest) -> bool:
+        """Whether this is the picture that a request asks for."""
+        return self.request.seen_by(self.preview.window) == request.seen_by(self.preview.window)
+
     @property
     def complete(self) -> bool:
         """Whether this was the last step."""
@@ -270,6 +280,33 @@ class FindFaces:
         """See Task."""
         with core.open_source(self.clip, self.settings.footage) as source:
             yield from core.find_tracks(source, self.settings, span=self.span)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FindShots:
+    """Find where the shots of a clip begin; events are the first frames found so far, or None."""
+
+    order: ClassVar[int] = 4
+    clip: Path
+    footage: FootageSettings
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        with core.open_source(self.clip, self.footage) as source:
+            yield from core.find_shots(source, self.footage)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasureWarp:
+    """How much neighbouring results differ along the motion; events are (before, after, error)."""
+
+    order: ClassVar[int] = 1
+    pairs: tuple[tuple[PreviewResult, PreviewResult], ...]
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        for before, after in self.pairs:
+            yield before, after, core.warping_error(before.preview, after.preview)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

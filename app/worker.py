@@ -294,6 +294,20 @@ class RestorationCore:
         """See Core."""
         return self._restore.find_tracks(source, settings, span=span, cache=self._cache)
 
+    def find_shots(self, source: FrameSource, footage: FootageSettings) -> Iterator[tuple[int, ...] | None]:
+        """See Core."""
+        from flair_core.search import find_shots  # noqa: PLC0415
+
+        return find_shots(source, footage, self._cache)
+
+    def warping_error(self, before: Preview, after: Preview) -> float | None:
+        """See Core."""
+        from flair_core.metrics.temporal import restored_warping_error  # noqa: PLC0415
+
+        return restored_warping_error(
+            (before.observed, after.observed), (before.frame, after.frame), before.mask
+        )
+
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """See Core."""
         from flair_core.faces.track import Track  # noqa: PLC0415

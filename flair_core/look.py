@@ -79,6 +79,11 @@ class Lane:
         share = (frame - before.frame) / (then.frame - before.frame)
         return before.value + share * (then.value - before.value)
 
+    def key_for(self, frame: int, value: float) -> Key:
+        """A key in a frame that goes on like the one there or before it."""
+        before = [key for key in self.keys if key.frame <= frame]
+        return Key(frame, value, before[-1].held if before else False)
+
     def with_key(self, key: Key) -> Lane:
         """One more key, or another one in its frame."""
         others = [other for other in self.keys if other.frame != key.frame]
@@ -197,11 +202,12 @@ class Look:
             changes = tuple(pair for pair in changes if pair[0] != "scale")
         return _changed(self.settings, changes)
 
-    def wider(self, scope: Scope, frame: int) -> RestorationSettings:
-        """What a frame has without the layer of this scope and the narrower ones."""
+    def seen_from(self, scope: Scope, frame: int) -> RestorationSettings:
+        """What a frame has by the layers up to that of a scope, without the narrower ones."""
         if scope.kind == "face":
-            return dataclasses.replace(self, tracks=()).resolve(frame)
-        return dataclasses.replace(self, tracks=(), shots=()).resolve(frame)
+            return self.resolve(frame, scope.number)
+        shots = self.shots if scope.kind == "shot" else ()
+        return dataclasses.replace(self, tracks=(), shots=shots).resolve(frame)
 
     def _place(self, frame: int) -> int:
         return max(bisect_right(self.shots, frame, key=lambda shot: shot.first) - 1, 0)
@@ -237,6 +243,10 @@ class Look:
         # A longer window lies where its shot begins, and ends where that ends.
         place = (shot.start, min(shot.stop, window.stop + 1)) if len(window) > 1 else None
         return place, tuple(self.resolve(frame, face) for frame in window for face in (None, *numbers))
+
+    def keyed(self, scope: Scope) -> bool:
+        """Whether a scope has keyframes of its own."""
+        return bool(self.own(scope).lanes)
 
     # --- editing --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 from flair_core import provenance
 from flair_core.cache import key
 from flair_core.faces.detect import Detection, load_detector
-from flair_core.faces.shots import as_uint8
+from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.faces.track import Track
 from flair_core.faces.tracker import Tracker
 from flair_core.progress import Progress
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flair_core.cache import Arrays, Cache
     from flair_core.faces.detect import Detector
-    from flair_core.settings import RestorationSettings
+    from flair_core.settings import FootageSettings, RestorationSettings
     from flair_core.video import FrameSource
 
 
@@ -47,6 +47,25 @@ def find_tracks(
     if cache and clip == provenance.fingerprint(source.path):
         cache.put(entry, _packed(tracks))
     yield tracks
+
+
+def find_shots(
+    source: FrameSource, footage: FootageSettings, cache: Cache | None = None
+) -> Iterator[tuple[int, ...] | None]:
+    """Find the first frames of all shots; yields them whenever there is another one and at last, else None."""
+    clip = provenance.fingerprint(source.path)
+    entry = key(shots=clip, footage=asdict(footage), code=provenance.code_version())
+    if cache and (known := cache.get(entry)) is not None:
+        yield tuple(known["first"].tolist())
+        return
+    detector, firsts = ShotDetector(), tuple[int, ...]()
+    for frame in source.frames():
+        cut = detector.starts(as_uint8(frame.rgb))
+        firsts += (frame.index,) if cut else ()
+        yield firsts if cut else None
+    if cache and clip == provenance.fingerprint(source.path):
+        cache.put(entry, {"first": np.array(firsts, np.int64)})
+    yield firsts
 
 
 class Remembering:

@@ -94,6 +94,7 @@ class FakeCore:
         self.device = "cpu"
         self.models = ("starter",)
         self.faces = 1
+        self.shots = (0,)
         self.error = None
 
     def use_device(self, name):
@@ -117,6 +118,12 @@ class FakeCore:
         for done, index in enumerate(span, 1):
             yield SimpleNamespace(done=done, total=len(span), index=index)
         yield [FakeTrack(number, span.start, len(span)) for number in range(self.faces)]
+
+    def find_shots(self, source, footage):
+        yield from (self.shots[: found + 1] for found in range(len(self.shots)))
+
+    def warping_error(self, before, after):
+        return 1e-3
 
     def drawn_track(self, face, number):
         return FakeTrack(number, face.first, face.last - face.first + 1)

@@ -76,7 +76,7 @@ def test_the_first_frame_shows_faces_steps_and_numbers(opened):
     assert len(opened.session.tracks) == 1
     assert [stages.step for stages in opened.previews.result.stages] == [1, 2, 3, 4]
     assert "step 4/4" in opened.status.preview
-    assert opened.timeline._residuals == {0: 1.0}
+    assert opened.timeline.marks.residual == {0: 1.0}
 
 
 def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, opened, core):
@@ -483,15 +483,15 @@ def test_closing_asks_about_unsaved_work(opened, monkeypatch, answer, closed):
 
 def test_presets_and_the_clipboard_carry_settings(opened, tmp_path, monkeypatch):
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    monkeypatch.setattr("app.files.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), ""))
-    opened.files.on_save_preset()
-    opened.files.on_copy_settings()
-    opened.files.on_reset_settings()
-    opened.files.on_paste_settings()
+    monkeypatch.setattr("app.looks.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    opened.looks.on_save_preset()
+    opened.looks.on_copy_settings()
+    opened.looks.on_reset_settings()
+    opened.looks.on_paste_settings()
     assert opened.session.settings.sampler.steps == 9
     (tmp_path / "p.json").write_text('{"sampler": {"speed": 3}}')
-    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), ""))
-    opened.files.on_open_preset()
+    monkeypatch.setattr("app.looks.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    opened.looks.on_open_preset()
     assert "sampler.speed" in opened.banner.text
     assert opened.session.settings.sampler.steps == 9
 
@@ -537,7 +537,7 @@ def test_an_estimate_without_a_face_says_what_to_do(qtbot, window, clip, core):
 def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
     opened.session.edit("span", span=(0, 5))
     opened.on_prerender()
-    qtbot.waitUntil(lambda: set(opened.timeline._residuals) == set(range(6)))
+    qtbot.waitUntil(lambda: set(opened.timeline.marks.residual) == set(range(6)))
     seen = set()
     opened.previews.shown.connect(lambda result: seen.add(result and result.request.index))
     opened.on_play()

@@ -167,13 +167,13 @@ def test_zoom_keeps_the_frame_under_the_pointer_and_ends_in_bounds(session, time
     x = timeline.x_of(1234.5)
     turn(timeline, x, 9)
     assert timeline.index_at(x) == 1234
-    assert timeline._shown < 5000
+    assert timeline.shown < 5000
     turn(timeline, x, 60)
-    assert timeline._shown == LEAST_SHOWN
+    assert timeline.shown == LEAST_SHOWN
     turn(timeline, x, -99)
-    assert (timeline._first, timeline._shown) == (0, 5000)
+    assert (timeline.first, timeline.shown) == (0, 5000)
     turn(timeline, x, 5, Qt.KeyboardModifier.ShiftModifier)
-    assert timeline._first == 0
+    assert timeline.first == 0
 
 
 def test_a_long_clip_asks_for_a_screenful_of_thumbnails(qtbot, session, timeline):
@@ -204,11 +204,11 @@ def test_in_and_out_handles_can_be_dragged(qtbot, session, timeline):
 def test_faces_share_a_lane_unless_they_meet(qtbot, session, timeline):
     with_clip(session)
     session.faces_found((FakeTrack(0, 0, 30), FakeTrack(1, 20, 30), FakeTrack(2, 40, 30)), range(100))
-    assert [[track.id for track in lane] for lane in timeline._lanes()] == [[0, 2], [1]]
+    assert [[track.id for track in lane] for lane in timeline.faces.lanes()] == [[0, 2], [1]]
     x = round(timeline.x_of(45.5))
     with qtbot.waitSignal(timeline.face_clicked) as click:
         qtbot.mouseClick(
-            timeline, Qt.MouseButton.LeftButton, pos=QPoint(x, round(timeline._lane(1).center().y()))
+            timeline, Qt.MouseButton.LeftButton, pos=QPoint(x, round(timeline.faces.lane(1).center().y()))
         )
     assert click.args == [1]
 
@@ -217,7 +217,7 @@ def test_the_view_follows_the_playhead(session, timeline):
     with_clip(session, length=1000)
     turn(timeline, timeline.x_of(10), 12)
     session.seek(900)
-    assert timeline._first <= 900 < timeline._first + timeline._shown
+    assert timeline.first <= 900 < timeline.first + timeline.shown
 
 
 # --- playing ----------------------------------------------------------------------------------------

@@ -63,8 +63,7 @@ def test_the_narrower_layer_wins():
     assert [w_tau(look, frame, 1) for frame in (3, 4, 8)] == [0.3] * 3
     assert w_tau(look, 4, 0) == 0.2
     assert look.resolve(5, 1).sampler.steps == 9
-    assert look.wider(FACE, 5).sampler.w_tau == 0.2
-    assert look.wider(SHOT, 5).sampler.w_tau == 0.1
+    assert [look.seen_from(scope, 5).sampler.w_tau for scope in (CLIP, SHOT, FACE)] == [0.1, 0.2, 0.3]
     assert w_tau(look.without(FACE, "w_tau"), 5, 1) == 0.2
     assert look.without(FACE, "w_tau").tracks == ()
 

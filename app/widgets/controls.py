@@ -29,7 +29,7 @@ TICKS = 1000
 """Positions of a slider whose range has more steps than that."""
 WIDE = 200
 """A whole-number range with more steps gets a logarithmic slider: small values matter most there."""
-LABEL_WIDTH, VALUE_WIDTH = 124, 50
+LABEL_WIDTH, VALUE_WIDTH = 118, 46
 MOVES = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
 MOST_SLIDER = 10_000
 """A range with more steps gets no slider: nobody can aim there."""
@@ -65,16 +65,29 @@ class Control(QWidget):
         self.setToolTip(tooltip_of(field))
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(0, 0, 0, 0)
-        self.row.setSpacing(6)
-        label = QLabel(label_of(field))
-        if label.sizeHint().width() > LABEL_WIDTH:
-            label.setText(QCoreApplication.translate("settings", field.help.label))
-        label.setFixedWidth(LABEL_WIDTH)
-        self.row.addWidget(label)
+        self.row.setSpacing(4)
+        self._label = QLabel(label_of(field))
+        if self._label.sizeHint().width() > LABEL_WIDTH:
+            self._label.setText(QCoreApplication.translate("settings", field.help.label))
+        self._label.setFixedWidth(LABEL_WIDTH)
+        self.row.addWidget(self._label)
+        self.reset = IconButton("undo", self.tr("As the wider scope has it"), style="tiny")
+        self.reset.hide()
+        self.row.addWidget(self.reset)
 
     def set_value(self, value: Any) -> None:
         """Show a value without telling anyone."""
         raise NotImplementedError
+
+    def mark(self, own: bool, differs: str) -> None:
+        """Whether the scope has its own value, which `reset` drops; `differs` names a narrower one that hides it."""
+        self.reset.setVisible(own)
+        name = "own" if own else "hidden" if differs else ""
+        if self._label.objectName() != name:
+            self._label.setObjectName(name)
+            self._label.style().polish(self._label)
+        tip = tooltip_of(self.field)
+        self.setToolTip(f"{tip}\n\n{differs}" if differs else tip)
 
     def add(self, widget: QWidget, stretch: int = 0) -> None:
         """Put a part into the row, named for screen readers."""
@@ -231,6 +244,7 @@ class _Slider(QSlider):
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
+        self.setMinimumWidth(40)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         event.ignore()

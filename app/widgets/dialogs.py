@@ -140,7 +140,7 @@ class ExportDialog(QDialog):
         return Request(
             source=self._clip.path,
             output=output,
-            look=session.project.look,
+            look=session.look,
             span=span,
             codec=self._format.currentData()[0],
             bits=self._depth.currentData() if self._depth.isEnabled() else None,

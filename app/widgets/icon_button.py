@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtWidgets import QToolButton
 
 from app import theme
@@ -16,6 +16,8 @@ class IconButton(QToolButton):
         self._drawing = drawing
         self.setAccessibleName(words)
         self.setIcon(theme.icon(drawing))
+        if style == "tiny":
+            self.setIconSize(QSize(12, 12))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Draw anew in another theme."""

@@ -9,27 +9,18 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.widgets.controls import ChoiceControl, Control, control_for
 from app.widgets.estimator import Estimator
+from app.widgets.key_button import KEY_SIDE, KeyButton
 from app.widgets.schedule_plot import SchedulePlot
-from flair_core.settings import (
-    WITH_FIDELITY,
-    DegradationSettings,
-    FaceSettings,
-    FootageSettings,
-    SamplerSettings,
-    fields,
-)
+from app.widgets.scopes import Scopes
+from flair_core.look import KEYFRAMED, Scope
+from flair_core.settings import GROUPS, WITH_FIDELITY, fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.session import Session
+    from flair_core.look import Look
 
-GROUPS = {
-    "sampler": SamplerSettings,
-    "degradation": DegradationSettings,
-    "faces": FaceSettings,
-    "footage": FootageSettings,
-}
 OF_PARSERS = ("hair", "neck", "glasses", "occluders")
 SECTIONS = (
     ("Sampler", "sampler", ("model", "steps", "rho", "samples", "seed", "policy")),
@@ -76,11 +67,14 @@ class Parameters(QFrame):
         super().__init__(parent, objectName="panel")
         self._session = session
         self.controls: dict[tuple[str, str], Control] = {}
+        self.keys: dict[str, KeyButton] = {}
+        self.scopes = Scopes(session)
+        self._shown: tuple[object, ...] | None = None
         self.schedule = SchedulePlot()
         self.estimator = Estimator()
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
-        self._column.setContentsMargins(10, 10, 10, 10)
+        self._column.setContentsMargins(10, 4, 8, 10)
         self._column.setSpacing(4)
         for title, group, names in SECTIONS:
             self._add_section(title, group, names)
@@ -90,8 +84,17 @@ class Parameters(QFrame):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         frame = QVBoxLayout(self)
         frame.setContentsMargins(1, 1, 1, 1)
+        frame.setSpacing(0)
+        frame.addWidget(self.scopes)
         frame.addWidget(scroll)
-        session.project_changed.connect(self._show)
+        for signal in (
+            session.project_changed,
+            session.scope_changed,
+            session.shots_changed,
+            session.faces_changed,
+        ):
+            signal.connect(self._show)
+        session.index_changed.connect(self._follow)
         session.clip_changed.connect(lambda: self.estimator.refresh(session.clip is not None))
         self._show()
 
@@ -107,6 +110,21 @@ class Parameters(QFrame):
             control.changed.connect(
                 lambda value, name=name, words=words: self._edit(group, name, value, words)
             )
+            control.reset.clicked.connect(
+                lambda _, name=name, words=words: self._session.reset_setting(
+                    name, self.tr("Reset {0}").format(words)
+                )
+            )
+            if name in KEYFRAMED:
+                key = self.keys[name] = KeyButton(words)
+                key.clicked.connect(
+                    lambda _, name=name, words=words: self._session.toggle_key(
+                        name, self.tr("Keyframe of {0}").format(words)
+                    )
+                )
+                control.row.addWidget(key)
+            else:
+                control.row.addSpacing(KEY_SIDE + control.row.spacing())
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)
@@ -123,14 +141,49 @@ class Parameters(QFrame):
     def _edit(self, group: str, name: str, value: object, words: str) -> None:
         self._session.edit_setting(group, name, value, self.tr("Change {0}").format(words))
 
+    def _follow(self) -> None:
+        """The playhead has moved: settings may be others there."""
+        if self._shown != self._state():
+            self._show()
+
+    def _state(self) -> tuple[object, ...]:
+        session = self._session
+        look, scope = session.look, session.scope
+        place = session.index if look.keyed(scope) else look.shot_at(session.index).start
+        return look.seen_from(scope, session.index), look, scope, place, session.faces_here
+
     def _show(self) -> None:
-        settings = self._session.settings
+        session = self._session
+        look, scope = session.look, session.scope
+        settings, own = look.seen_from(scope, session.index), look.own(scope)
+        self._shown = self._state()
+        narrower = self._narrower(look, scope)
         for (group, name), control in self.controls.items():
             control.set_value(getattr(getattr(settings, group), name))
+            control.setEnabled(name not in scope.fixed)
+            control.mark(scope.kind != "clip" and name in own.names, narrower.get(name, ""))
+        for name, key in self.keys.items():
+            lane = own.lane(name)
+            key.show_state(
+                lane is not None, lane is not None and session.index in [k.frame for k in lane.keys]
+            )
         for name, kernels in ONLY_WITH_KERNEL.items():
             self.controls["degradation", name].setVisible(settings.degradation.kernel in kernels)
         self.controls["sampler", "fidelity"].setVisible(settings.sampler.enhancer in WITH_FIDELITY)
         for name in OF_PARSERS:
             self.controls["faces", name].setVisible(settings.faces.mask != "landmarks")
         for name in ("detector", "upscale", "feather", "match_colour", "grain"):
-            self.controls["faces", name].setEnabled(not settings.faces.aligned)
+            control = self.controls["faces", name]
+            control.setEnabled(control.isEnabled() and not settings.faces.aligned)
+
+    def _narrower(self, look: Look, scope: Scope) -> dict[str, str]:
+        """Settings that narrower scopes decide at the playhead, and which one does."""
+        index, found = self._session.index, dict[str, str]()
+        if scope.kind == "clip":
+            shot = look.own(Scope("shot", look.shot_at(index).start))
+            found |= dict.fromkeys(shot.names, self.tr("This shot has a value of its own."))
+        if scope.kind != "face":
+            for number in self._session.faces_here:
+                names = look.own(Scope("face", number)).names
+                found |= dict.fromkeys(names, self.tr("A face in this frame has a value of its own."))
+        return found

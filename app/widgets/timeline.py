@@ -1,39 +1,44 @@
-"""The clip along time: ruler, thumbnails, faces, residual, in and out point, playhead."""
+"""The clip along time: the view on it, the playhead, the in and out point; its rows are in timeline_rows."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QFrame
+from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QToolTip
 
 from app import theme
-from app.timecode import timecode
+from app.preview import Marks
+from app.widgets.timeline_rows import Faces, Film, Keys, Row, Ruler, Shots, Strip
+from flair_core.look import KEYFRAMED, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
     from pathlib import Path
 
-    from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
+    from PySide6.QtGui import (
+        QContextMenuEvent,
+        QHelpEvent,
+        QImage,
+        QKeyEvent,
+        QMouseEvent,
+        QPaintEvent,
+        QResizeEvent,
+        QWheelEvent,
+    )
     from PySide6.QtWidgets import QWidget
 
     from app.frame_loader import Thumbnailer
     from app.session import Session
-    from flair_core.faces.track import Track
+    from app.widgets.timeline_rows import Drag
 
-LEFT, RIGHT, TOP = 74, 14, 6
-RULER, FILM, LANE, STRIP, BETWEEN = 20, 46, 12, 26, 4
-MOST_LANES = 3
+LEFT, RIGHT, TOP, BETWEEN = 74, 14, 6, 4
 HANDLE = 6
-TICKS = (1, 2, 5, 10, 20, 50)
-TICK_DISTANCE = 92
-"""Least pixels from one number of the ruler to the next."""
 LEAST_SHOWN = 8
 """Frames at the closest zoom."""
-LEAST_RESIDUAL = 1.0
-"""8-bit levels that fill the residual strip, or the largest one, if that is more."""
+ALWAYS = ("w_tau",)
+"""Settings whose keyframes have a row even where there are none yet."""
 
 
 class Grip(Enum):
@@ -43,6 +48,7 @@ class Grip(Enum):
     IN = auto()
     OUT = auto()
     PAN = auto()
+    ROW = auto()
 
 
 class Timeline(QFrame):
@@ -55,11 +61,19 @@ class Timeline(QFrame):
         super().__init__(parent, objectName="panel")
         self._session, self._thumbnailer = session, thumbnailer
         self._thumbnails: dict[int, QImage] = {}
-        self._residuals: Mapping[int, float] = {}
-        self._stale: Set[int] = frozenset()
-        self._first, self._shown = 0.0, 1.0
+        self.marks = Marks({}, {}, set())
+        self.first, self.shown = 0.0, 1.0
+        """The frame at the left edge, and how many there are to the right one."""
+        self.chosen_key: tuple[str, int] | None = None
+        """Setting and frame of the keyframe that was clicked."""
         self._grip: Grip | None = None
+        self._drag: Drag | None = None
         self._pan_from = QPointF()
+        self.film, self.faces = Film(self, session), Faces(self, session)
+        self.keys = {name: Keys(self, session, name) for name in KEYFRAMED}
+        self._ruler, self.shots = Ruler(self, session), Shots(self, session)
+        self._strips = [Strip(self, session, kind) for kind in ("residual", "warp")]
+        self.rows: list[Row] = []
         self._ask_soon = QTimer(self, singleShot=True, interval=30)
         self._ask_soon.timeout.connect(self._ask_for_thumbnails)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -67,97 +81,120 @@ class Timeline(QFrame):
         self.setAccessibleName(self.tr("Timeline"))
         self.setMinimumWidth(320)
         session.clip_changed.connect(self._reset)
-        session.project_changed.connect(self.update)
-        session.faces_changed.connect(self._faces_changed)
+        for signal in (session.project_changed, session.faces_changed, session.scope_changed):
+            signal.connect(self._lay_out)
         session.selection_changed.connect(self.update)
+        session.shots_changed.connect(self.update)
         session.index_changed.connect(self._follow)
         thumbnailer.arrived.connect(self._take_thumbnail)
-        self._faces_changed()
+        self._lay_out()
 
-    def show_restored(self, residuals: Mapping[int, float], stale: Set[int]) -> None:
-        """Mark frames restored with the current settings, by how far they are from the footage, or with others."""
-        self._residuals, self._stale = residuals, stale
+    def show_restored(self, marks: Marks) -> None:
+        """Mark what is restored."""
+        self.marks = marks
         self.update()
 
     # --- geometry -------------------------------------------------------------------------------
 
-    def _lanes(self) -> list[list[Track]]:
-        """Faces packed into rows, so that none overlaps another."""
-        rows: list[list[Track]] = []
-        for track in self._session.tracks:
-            row = next((row for row in rows if row[-1].first + len(row[-1]) <= track.first), None)
-            if row is None:
-                rows.append(row := [])
-            row.append(track)
-        return rows[:MOST_LANES]
-
-    def _film(self) -> QRectF:
-        return QRectF(LEFT, TOP + RULER, self.width() - LEFT - RIGHT, FILM)
-
-    def _lane(self, row: int) -> QRectF:
-        return QRectF(LEFT, self._film().bottom() + BETWEEN + row * (LANE + 2), self._film().width(), LANE)
-
-    def _strip(self) -> QRectF:
-        rows = max(1, len(self._lanes()))
-        return QRectF(LEFT, self._lane(rows - 1).bottom() + BETWEEN, self._film().width(), STRIP)
+    def _lay_out(self) -> None:
+        """Which rows there are, and where."""
+        own = self._session.look.own(self._session.scope)
+        keyed = [row for name, row in self.keys.items() if name in ALWAYS or own.lane(name)]
+        self.rows = [self._ruler, self.film, self.shots, self.faces, *keyed, *self._strips]
+        top = float(TOP)
+        for row in self.rows:
+            row.rect = QRectF(LEFT, top, max(self.width() - LEFT - RIGHT, 1), row.height)
+            top += row.height + (0 if row is self._ruler else BETWEEN)
+        self.setFixedHeight(self.sizeHint().height())
+        self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As high as its rows."""
-        return QSize(600, round(self._strip().bottom()) + TOP + 2)
+        return QSize(600, round(self._bottom()) + TOP)
+
+    def _bottom(self) -> float:
+        return self.rows[-1].rect.bottom() if self.rows else 0
+
+    @property
+    def length(self) -> int:
+        """Frames of the clip."""
+        return len(self._session.clip) if self._session.clip else 0
 
     def x_of(self, index: float) -> float:
         """Where a frame begins."""
-        return LEFT + (index - self._first) * self._film().width() / self._shown
+        return LEFT + (index - self.first) * self.film.rect.width() / self.shown
 
     def index_at(self, x: float) -> int:
         """The frame at a place."""
-        return int(self._first + (x - LEFT) * self._shown / self._film().width())
-
-    def _length(self) -> int:
-        return len(self._session.clip) if self._session.clip else 0
+        return int(self.first + (x - LEFT) * self.shown / self.film.rect.width())
 
     def _show_range(self, first: float, shown: float) -> None:
-        length = self._length()
-        self._shown = min(max(shown, min(LEAST_SHOWN, length), 1), max(length, 1))
-        self._first = min(max(first, 0), max(length - self._shown, 0))
+        length = self.length
+        self.shown = min(max(shown, min(LEAST_SHOWN, length), 1), max(length, 1))
+        self.first = min(max(first, 0), max(length - self.shown, 0))
         self._ask_soon.start()
         self.update()
 
     def zoom_out(self) -> None:
         """Show the whole clip."""
-        self._show_range(0, self._length())
+        self._show_range(0, self.length)
 
     def _reset(self) -> None:
         self._thumbnails.clear()
+        self.chosen_key = None
+        self._lay_out()
         self.zoom_out()
 
     def _follow(self, index: int) -> None:
-        if not self._first <= index < self._first + self._shown and self._grip is None:
-            self._show_range(index - self._shown / 8, self._shown)
+        if not self.first <= index < self.first + self.shown and self._grip is None:
+            self._show_range(index - self.shown / 8, self.shown)
         self.update()
 
-    def _faces_changed(self) -> None:
-        self.setFixedHeight(self.sizeHint().height())
-        self.update()
+    # --- edits ----------------------------------------------------------------------------------
+
+    def type_value(self, row: Keys, key: Key) -> None:
+        """Open a box over a keyframe to type its value; Enter takes it, Escape leaves it."""
+        box = QDoubleSpinBox(self, objectName="value")
+        box.setAccessibleName(self.tr("Value of the keyframe"))
+        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        box.setDecimals(2)
+        box.setRange(row.shown(row.limit.low), row.shown(row.limit.high))
+        box.setValue(row.shown(key.value))
+        box.setFixedWidth(58)
+        place = row.place(key)
+        box.move(round(min(place.x() + 8, self.width() - 64)), round(row.rect.center().y() - 11))
+        box.editingFinished.connect(lambda: self._take_value(box, row, key))
+        box.installEventFilter(self)
+        box.show()
+        box.setFocus()
+        box.selectAll()
+
+    def _take_value(self, box: QDoubleSpinBox, row: Keys, key: Key) -> None:
+        if box.isHidden():
+            return
+        box.hide()
+        box.deleteLater()
+        value = min(max(box.value() / row.limit.shown, row.limit.low), row.limit.high)
+        if abs(row.shown(value - key.value)) >= 0.005:
+            row.replace(key, Key(key.frame, value, key.held), self.tr("Change a keyframe"))
+
+    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Escape closes the box of a keyframe's value."""
+        if (
+            event.type() in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            event.accept()
+            watched.hide()
+            watched.deleteLater()
+            return True
+        return super().eventFilter(watched, event)
 
     # --- thumbnails -----------------------------------------------------------------------------
 
-    def _slots(self) -> Iterator[tuple[float, float, int]]:
-        """Left edge, width and frame of each picture on the film."""
-        clip = self._session.clip
-        if clip is None:
-            return
-        width = max(FILM * clip.info.width / max(clip.info.height, 1), FILM / 2)
-        frames = width * self._shown / self._film().width()
-        # The grid is fixed in time, so that pictures stay the same while the view moves.
-        at = int(self._first // frames)
-        while at * frames < min(self._first + self._shown, len(clip)):
-            yield self.x_of(at * frames), width, min(int((at + 0.5) * frames), len(clip) - 1)
-            at += 1
-
     def _ask_for_thumbnails(self) -> None:
         clip = self._session.clip
-        missing = tuple(index for _, _, index in self._slots() if index not in self._thumbnails)
+        missing = tuple(index for _, _, index in self.film.slots() if index not in self._thumbnails)
         if clip is not None and missing:
             self._thumbnailer.load(clip.path, missing)
 
@@ -166,11 +203,13 @@ class Timeline(QFrame):
             self._thumbnails[index] = image
             self.update()
 
-    def _nearest_thumbnail(self, index: int, reach: float) -> QImage | None:
+    def nearest_thumbnail(self, index: int) -> QImage | None:
+        """The picture of a frame, or that of one not far from it."""
         if index in self._thumbnails:
             return self._thumbnails[index]
         nearest = min(self._thumbnails, key=lambda other: abs(other - index), default=None)
-        return self._thumbnails[nearest] if nearest is not None and abs(nearest - index) <= reach else None
+        near = nearest is not None and abs(nearest - index) <= self.shown / 4
+        return self._thumbnails[nearest] if near else None
 
     # --- painting -------------------------------------------------------------------------------
 
@@ -182,113 +221,28 @@ class Timeline(QFrame):
         font = painter.font()
         font.setPixelSize(10)
         painter.setFont(font)
-        self._paint_names(painter)
+        painter.setPen(theme.current().colour("muted"))
+        for row in self.rows:
+            box = QRectF(12, row.rect.top(), LEFT - 14, row.rect.height())
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, row.name())
         if self._session.clip is None:
             return
         painter.save()
-        painter.setClipRect(QRectF(LEFT - HANDLE, 0, self._film().width() + 2 * HANDLE, self.height()))
-        self._paint_ruler(painter)
-        self._paint_film(painter)
-        self._paint_faces(painter)
-        self._paint_residuals(painter)
+        painter.setClipRect(QRectF(LEFT - HANDLE, 0, self.film.rect.width() + 2 * HANDLE, self.height()))
+        for row in self.rows:
+            row.paint(painter)
         self._paint_span(painter)
         self._paint_playhead(painter)
         painter.restore()
 
-    def _paint_names(self, painter: QPainter) -> None:
-        painter.setPen(theme.current().colour("muted"))
-        rows = max(1, len(self._lanes()))
-        faces = self._lane(0).united(self._lane(rows - 1))
-        for name, place in (
-            (self.tr("Video"), self._film()),
-            (self.tr("Faces"), faces),
-            (self.tr("Residual"), self._strip()),
-        ):
-            box = QRectF(12, place.top(), LEFT - 18, place.height())
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
-
-    def _paint_ruler(self, painter: QPainter) -> None:
-        clip, film, colours = self._session.clip, self._film(), theme.current()
-        assert clip is not None
-        step = self._tick_step()
-        index = int(self._first // step) * step
-        while index <= self._first + self._shown:
-            x = self.x_of(index)
-            painter.setPen(colours.colour("border"))
-            painter.drawLine(QPointF(x, TOP + 4), QPointF(x, film.top() - 2))
-            painter.setPen(colours.colour("muted"))
-            painter.drawText(QPointF(x + 4, TOP + 12), timecode(index, clip.info.rate))
-            index += step
-
-    def _tick_step(self) -> int:
-        """Frames from one number of the ruler to the next: whole seconds or minutes where they are large."""
-        clip = self._session.clip
-        assert clip is not None
-        needed = TICK_DISTANCE * self._shown / self._film().width()
-        base = max(1, round(clip.info.rate))
-        choices = [n for n in TICKS if n < base]
-        choices += [base * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)]
-        return next((step for step in choices if step >= needed), choices[-1])
-
-    def _paint_film(self, painter: QPainter) -> None:
-        film, colours = self._film(), theme.current()
-        painter.fillRect(film, colours.colour("canvas"))
-        painter.save()
-        painter.setClipRect(film)
-        for left, width, index in self._slots():
-            image = self._nearest_thumbnail(index, self._shown / 4)
-            if image is not None:
-                painter.drawImage(QRectF(left, film.top(), width, FILM), image)
-            painter.setPen(colours.colour("canvas"))
-            painter.drawLine(QPointF(left, film.top()), QPointF(left, film.bottom()))
-        painter.restore()
-        width = self.x_of(1) - self.x_of(0) + 0.5
-        for frames, colour in ((self._stale, "muted"), (self._residuals, "accent")):
-            for index in frames:
-                painter.fillRect(QRectF(self.x_of(index), film.top() - 3, width, 2), colours.colour(colour))
-
-    def _paint_faces(self, painter: QPainter) -> None:
-        colours, project = theme.current(), self._session.project
-        painter.setPen(Qt.PenStyle.NoPen)
-        for row, tracks in enumerate(self._lanes()):
-            lane = self._lane(row)
-            for track in tracks:
-                box = self._track_box(track, lane)
-                left_out = track.id in project.left_out
-                colour = colours.colour("muted" if left_out else "accent" if track.id % 2 == 0 else "blue")
-                colour.setAlphaF(0.35 if left_out else 0.9)
-                painter.setBrush(colour)
-                selected = track.id == self._session.selected
-                painter.setPen(QPen(colours.colour("text"), 1.5) if selected else Qt.PenStyle.NoPen)
-                painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colours.colour("orange", 0.9))
-        for face in project.drawn:
-            lane = self._lane(0)
-            left, right = self.x_of(face.first), self.x_of(face.last + 1)
-            painter.drawRoundedRect(QRectF(left, lane.bottom() - 3, right - left, 3), 1, 1)
-
-    def _track_box(self, track: Track, lane: QRectF) -> QRectF:
-        left, right = self.x_of(track.first), self.x_of(track.first + len(track))
-        return QRectF(left, lane.top(), max(right - left, 2), lane.height())
-
-    def _paint_residuals(self, painter: QPainter) -> None:
-        strip, colours = self._strip(), theme.current()
-        painter.fillRect(strip, colours.colour("canvas", 0.5))
-        width = max(self.x_of(1) - self.x_of(0), 1)
-        colour = colours.colour("accent", 0.6)
-        most = max(self._residuals.values(), default=0) * 1.15
-        for index, residual in self._residuals.items():
-            height = strip.height() * max(0.04, residual / max(most, LEAST_RESIDUAL))
-            painter.fillRect(QRectF(self.x_of(index), strip.bottom() - height, width, height), colour)
-
     def _paint_span(self, painter: QPainter) -> None:
-        span, film, colours = self._session.span, self._film(), theme.current()
+        span, film, colours = self._session.span, self.film.rect, theme.current()
         left, right = self.x_of(span.start), self.x_of(span.stop)
-        bottom = self._strip().bottom()
-        veil = colours.colour("panel", 0.72)
-        painter.fillRect(QRectF(QPointF(film.left(), film.top()), QPointF(left, bottom)), veil)
-        painter.fillRect(QRectF(QPointF(right, film.top()), QPointF(film.right(), bottom)), veil)
+        below = self.shots.rect.top()
+        for alpha, top, bottom in ((0.72, film.top(), below), (0.45, below, self._bottom())):
+            veil = colours.colour("panel", alpha)
+            painter.fillRect(QRectF(QPointF(film.left(), top), QPointF(left, bottom)), veil)
+            painter.fillRect(QRectF(QPointF(right, top), QPointF(film.right(), bottom)), veil)
         if self._session.project.span is None:
             return
         painter.setPen(QPen(colours.colour("orange"), 2))
@@ -307,7 +261,7 @@ class Timeline(QFrame):
     def _paint_playhead(self, painter: QPainter) -> None:
         x, red = self.x_of(self._session.index + 0.5), theme.current().colour("red")
         painter.setPen(QPen(red, 1.5))
-        painter.drawLine(QPointF(x, TOP + 8), QPointF(x, self._strip().bottom()))
+        painter.drawLine(QPointF(x, TOP + 8), QPointF(x, self._bottom()))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(red)
         painter.drawPolygon(
@@ -316,84 +270,118 @@ class Timeline(QFrame):
 
     # --- mouse ----------------------------------------------------------------------------------
 
+    def _row_at(self, position: QPointF) -> Row | None:
+        return next((row for row in self.rows if row.rect.contains(position)), None)
+
     def _grip_at(self, position: QPointF) -> Grip:
-        span, film = self._session.span, self._film()
+        span, film = self._session.span, self.film.rect
         if self._session.project.span is not None and film.top() <= position.y() <= film.bottom():
             for grip, index in ((Grip.IN, span.start), (Grip.OUT, span.stop)):
                 if abs(position.x() - self.x_of(index)) <= HANDLE:
                     return grip
         return Grip.PLAYHEAD
 
-    def _face_at(self, position: QPointF) -> int | None:
-        for row, tracks in enumerate(self._lanes()):
-            for track in tracks:
-                if self._track_box(track, self._lane(row)).contains(position):
-                    return track.id
-        return None
-
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """Click a face, take a handle or the playhead; the middle button pans."""
+        """Let the row have it, or take a handle or the playhead; the middle button pans."""
         if self._session.clip is None:
             return
-        face = self._face_at(event.position())
+        position = event.position()
         if event.button() == Qt.MouseButton.MiddleButton:
-            self._grip, self._pan_from = Grip.PAN, event.position()
-        elif event.button() == Qt.MouseButton.LeftButton and face is not None:
-            self.face_clicked.emit(face)
+            self._grip, self._pan_from = Grip.PAN, position
         elif event.button() == Qt.MouseButton.LeftButton:
-            self._grip = self._grip_at(event.position())
+            row = self._row_at(position)
+            self._drag = row.press(position) if row else None
+            self._grip = Grip.ROW if self._drag else self._grip_at(position)
             self.mouseMoveEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Drag what is held."""
         x, span = event.position().x(), self._session.span
-        boundary = round(self._first + (x - LEFT) * self._shown / self._film().width())
+        boundary = round(self.first + (x - LEFT) * self.shown / self.film.rect.width())
         match self._grip:
             case Grip.PLAYHEAD:
                 self._session.seek(self.index_at(x))
             case Grip.IN:
                 self.span_dragged.emit(min(max(boundary, 0), span.stop - 1), span.stop - 1)
             case Grip.OUT:
-                self.span_dragged.emit(span.start, min(max(boundary - 1, span.start), self._length() - 1))
+                self.span_dragged.emit(span.start, min(max(boundary - 1, span.start), self.length - 1))
             case Grip.PAN:
-                moved = (self._pan_from.x() - x) * self._shown / self._film().width()
+                moved = (self._pan_from.x() - x) * self.shown / self.film.rect.width()
                 self._pan_from = event.position()
-                self._show_range(self._first + moved, self._shown)
+                self._show_range(self.first + moved, self.shown)
+            case Grip.ROW if self._drag is not None:
+                self._drag(event.position())
             case None if self._session.clip is not None:
                 over_handle = self._grip_at(event.position()) is not Grip.PLAYHEAD
                 self.setCursor(Qt.CursorShape.SizeHorCursor if over_handle else Qt.CursorShape.ArrowCursor)
 
     def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802
         """Let go."""
-        self._grip = None
+        self._grip, self._drag = None, None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """What the row does; elsewhere, show the whole clip."""
+        row = self._row_at(event.position()) if self._session.clip else None
+        if row is None or not row.double_click(event.position()):
+            self.zoom_out()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        """What the row offers."""
+        position = QPointF(event.pos())
+        row = self._row_at(position) if self._session.clip else None
+        menu = row.menu(position) if row else None
+        if menu is not None:
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(event.globalPos())
+
+    def event(self, event: QEvent) -> bool:
+        """Tell what is under the pointer; keep Delete for a chosen keyframe."""
+        if event.type() == QEvent.Type.ToolTip and self._session.clip is not None:
+            self._tell(event)
+            return True
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and self.chosen_key
+            and event.key() == Qt.Key.Key_Delete
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _tell(self, event: QHelpEvent) -> None:
+        row = self._row_at(QPointF(event.pos()))
+        QToolTip.showText(event.globalPos(), row.tip(QPointF(event.pos())) if row else "", self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         """Zoom around the pointer; sideways, or with Shift, move along."""
         turn = event.angleDelta()
         if turn.x() or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._show_range(self._first - (turn.x() or turn.y()) / 120 * self._shown / 10, self._shown)
+            self._show_range(self.first - (turn.x() or turn.y()) / 120 * self.shown / 10, self.shown)
         elif turn.y():
             factor = 1.25 ** (-turn.y() / 120)
-            share = (event.position().x() - LEFT) / self._film().width()
-            at = self._first + share * self._shown
-            shown = min(max(self._shown * factor, LEAST_SHOWN), max(self._length(), 1))
+            share = (event.position().x() - LEFT) / self.film.rect.width()
+            at = self.first + share * self.shown
+            shown = min(max(self.shown * factor, LEAST_SHOWN), max(self.length, 1))
             self._show_range(at - share * shown, shown)
         event.accept()
 
-    def mouseDoubleClickEvent(self, _: QMouseEvent) -> None:  # noqa: N802
-        """Show the whole clip."""
-        self.zoom_out()
-
     def resizeEvent(self, _: QResizeEvent) -> None:  # noqa: N802
         """More or fewer thumbnails fit."""
+        self._lay_out()
         self._ask_soon.start()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Plus and minus zoom around the playhead."""
+        """Plus and minus zoom around the playhead; Delete removes the chosen keyframe."""
         factor = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Minus: 1.25}.get(event.key())
-        if factor is None:
+        if factor is not None:
+            share = (self._session.index - self.first) / self.shown
+            shown = self.shown * factor
+            self._show_range(self._session.index - share * shown, shown)
+        elif event.key() == Qt.Key.Key_Delete and self.chosen_key is not None:
+            name, frame = self.chosen_key
+            lane = self.keys[name].keyframes()
+            key = next((key for key in lane.keys if key.frame == frame), None) if lane else None
+            if key is not None:
+                self.keys[name].replace(key, None, self.tr("Delete a keyframe"))
+        else:
             super().keyPressEvent(event)
-            return
-        share = (self._session.index - self._first) / self._shown
-        shown = self._shown * factor
-        self._show_range(self._session.index - share * shown, shown)

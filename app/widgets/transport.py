@@ -34,7 +34,7 @@ class Transport(QWidget):
         self._session, self._player, self._play = session, player, named("play")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(5)
+        row.setSpacing(4)
         for name in BUTTONS:
             drawn = not named(name).icon().isNull()
             self._add(row, named(name), "icon" if drawn else "", drawn=drawn)

@@ -77,6 +77,8 @@ class Viewer(Canvas):
         self._observed = QImage()
         self._restored: QImage | None = None
         self._preview: Preview | None = None
+        self._left: NDArray[np.uint8] | None = None
+        """What `_observed` was made of, if that came with a preview."""
         self._spread: Spread | None = None
         self._heat: tuple[NDArray[np.float32], float, QImage] | None = None
         self._mask: NDArray[np.float32] | None = None
@@ -114,13 +116,15 @@ class Viewer(Canvas):
     def show_frame(self, rgb: NDArray[np.uint8], size: QSize) -> None:
         """Show footage that has no restoration yet; `size` is what the restoration's will be."""
         self._observed, self._restored, self._preview, self._spread = to_qimage(rgb), None, None, None
+        self._left = None
         self.set_picture_size(size)
         self.update()
 
-    def show_preview(self, preview: Preview) -> None:
-        """Show footage and restoration."""
-        if self._preview is None or preview.observed is not self._preview.observed:
-            self._observed = to_qimage(preview.observed)
+    def show_preview(self, preview: Preview, against: NDArray[np.uint8] | None = None) -> None:
+        """Show footage and restoration, or another restoration in place of the footage."""
+        left = preview.observed if against is None else against
+        if left is not self._left:
+            self._left, self._observed = left, to_qimage(left)
         if preview is not self._preview:
             self._preview = preview
             self._restored = to_qimage(preview.frame)
@@ -134,7 +138,7 @@ class Viewer(Canvas):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._observed, self._restored, self._preview = QImage(), None, None
+        self._observed, self._restored, self._preview, self._left = QImage(), None, None, None
         self.set_picture_size(QSize())
         self.update()
 

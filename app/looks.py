@@ -1,0 +1,157 @@
+"""What the commands about settings do: presets, copy and paste, A and B, shots."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
+
+from app import preferences
+from app.project import write_atomically
+from flair_core.errors import SettingsError
+from flair_core.look import CLIP, Layer, Look, read_look
+from flair_core.settings import bundled
+
+if TYPE_CHECKING:
+    from app.preview import PreviewController
+    from app.session import Session
+
+SUFFIX = ".json"
+
+
+def folder() -> Path:
+    """Where the user's presets lie."""
+    return preferences.folder() / "presets"
+
+
+class Looks(QObject):
+    """Handles the menus' entries about settings, and fills the menu of presets."""
+
+    said = Signal(str, object)
+    """A sentence, and choices by their words."""
+
+    def __init__(self, session: Session, previews: PreviewController, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._previews, self._window = session, previews, window
+        self.menu = QMenu(window)
+        self.menu.aboutToShow.connect(self._fill)
+
+    def _say(self, text: str) -> None:
+        self.said.emit(text, None)
+
+    # --- presets --------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        menu = self.menu
+        menu.clear()
+        menu.addAction(self.tr("Made for a model")).setEnabled(False)
+        for file in sorted(path.name for path in (resources.files("resources") / "presets").iterdir()):
+            name = file.removesuffix(SUFFIX)
+            menu.addAction(name, lambda name=name: self._take(Look(bundled(name)), name))
+        own = sorted(folder().glob(f"*{SUFFIX}"))
+        if own:
+            menu.addSeparator()
+            menu.addAction(self.tr("Yours")).setEnabled(False)
+        for path in own:
+            menu.addAction(path.stem, lambda path=path: self.take_file(path))
+        menu.addSeparator()
+        menu.addAction(self.tr("Keep these settings as…"), self.on_keep_preset)
+        menu.addAction(self.tr("Open a file…"), self.on_open_preset)
+        menu.addAction(self.tr("Save to a file…"), self.on_save_preset)
+        menu.addSeparator()
+        menu.addAction(self.tr("Copy"), self.on_copy_settings)
+        menu.addAction(self.tr("Paste"), self.on_paste_settings)
+        menu.addAction(self.tr("Reset"), self.on_reset_settings)
+
+    def _take(self, look: Look, name: str) -> None:
+        self._session.apply(look, self.tr("Take preset {0}").format(name))
+
+    def take_file(self, path: Path) -> None:
+        """Take the settings of a preset file."""
+        try:
+            self._take(read_look(path), path.stem)
+        except SettingsError as error:
+            self._say(str(error))
+
+    def on_open_preset(self) -> None:
+        """Ask for a preset file and take its settings."""
+        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open preset"), "", self._preset_files())
+        if path:
+            self.take_file(Path(path))
+
+    def on_save_preset(self) -> None:
+        """Write the settings to a preset file."""
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save preset"), f"preset{SUFFIX}", self._preset_files()
+        )
+        if path:
+            self._save(Path(path))
+
+    def on_keep_preset(self) -> None:
+        """Ask for a name, and offer the settings in the menu from now on."""
+        name, wanted = QInputDialog.getText(self._window, self.tr("Keep settings"), self.tr("Name"))
+        name = "".join(letter for letter in name.strip() if letter.isalnum() or letter in " -_.,()")
+        if wanted and name.strip(". "):
+            self._save(folder() / f"{name.strip('. ')}{SUFFIX}")
+
+    def _save(self, path: Path) -> None:
+        try:
+            write_atomically(path, self._session.copied().to_json())
+        except OSError as error:
+            self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
+
+    def _preset_files(self) -> str:
+        return self.tr("Presets (*.json)")
+
+    # --- copy and paste -------------------------------------------------------------------------
+
+    def on_copy_settings(self) -> None:
+        """Put the settings on the clipboard, as the text of a preset."""
+        QGuiApplication.clipboard().setText(self._session.copied().to_json())
+
+    def on_paste_settings(self) -> None:
+        """Take settings from the clipboard."""
+        try:
+            look = Look.from_json(QGuiApplication.clipboard().text())
+        except SettingsError:
+            self._say(self.tr("There are no settings on the clipboard. Copy some first."))
+            return
+        self._session.apply(look, self.tr("Paste settings"))
+
+    def on_reset_settings(self) -> None:
+        """Back to the defaults; a shot or a face back to what is around it."""
+        session, scope = self._session, self._session.scope
+        if scope == CLIP:
+            session.edit(self.tr("Reset settings"), look=Look())
+        else:
+            session.edit_look(self.tr("Reset settings"), lambda look: look.with_own(scope, Layer()))
+
+    # --- A and B --------------------------------------------------------------------------------
+
+    def on_swap_settings(self) -> None:
+        """Compare two settings: the first time B is the same as A, and may then be changed."""
+        if self._session.project.other is None:
+            self._say(self.tr("These settings are kept as A. Change them, then press B to go to and fro."))
+        self._session.swap_looks()
+
+    def on_against_other(self, on: bool) -> None:
+        """Show the other one of A and B in place of the footage."""
+        if on and self._session.project.other is None:
+            self._say(self.tr("There is no B yet. Press B to keep these settings as A, then change some."))
+        self._previews.set_beside(on)
+
+    # --- shots ----------------------------------------------------------------------------------
+
+    def on_split_shot(self) -> None:
+        """Let a shot begin at the playhead."""
+        index = self._session.index
+        self._session.edit_shots(self.tr("Split the shot"), lambda look: look.split_at(index))
+
+    def on_merge_shot(self) -> None:
+        """Let the shot under the playhead go on from the one before."""
+        index = self._session.index
+        self._session.edit_shots(self.tr("Merge shots"), lambda look: look.merged_at(index))
