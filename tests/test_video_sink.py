@@ -320,6 +320,43 @@ def test_compressed_sound_of_a_part_is_moved_by_one_offset(tmp_path):
     assert times == [(0, Fraction(3, 5)), (Fraction(3, 5), Fraction(6, 5))]
 
 
+def heard(path):
+    """The left channel, by the number of the sample after time 0."""
+    samples = {}
+    with av.open(str(path)) as container:
+        for chunk in container.decode(audio=0):
+            first = round(chunk.pts * chunk.time_base * 48000)
+            values = chunk.to_ndarray()
+            values = values[0, :: len(chunk.layout.channels)] if chunk.format.is_packed else values[0]
+            samples.update(zip(range(first, first + chunk.samples), values.tolist(), strict=True))
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("suffix", "sound", "target"),
+    [
+        (".mp4", "aac", ".mp4"),
+        (".mov", "aac", ".mov"),
+        (".mp4", "libmp3lame", ".mp4"),
+        (".mp4", "ac3", ".mov"),
+        (".mkv", "flac", ".mp4"),
+        (".mp4", "alac", ".mov"),
+    ],
+)
+def test_compressed_sound_of_a_part_is_right_from_its_first_sample_to_its_last(
+    tmp_path, suffix, sound, target
+):
+    path = make(tmp_path / f"in{suffix}", Clip(suffix, frames=60, sound=(sound,)))
+    copy = tmp_path / f"out{target}"
+    assert rewrite(path, copy, span=range(17, 41)) == []
+    before, after = heard(path), heard(copy)
+    origin, length = 17 * 1920, 24 * 1920
+    whole = [after[sample] for sample in range(length)]
+    scale = max(abs(value) for value in whole)
+    expected = [before[origin + sample] for sample in range(length)]
+    assert whole == pytest.approx(expected, abs=1e-4 * scale, rel=0)
+
+
 def frames_of(count=6, size=(64, 64), dtype=np.uint8):
     """Frames that need no file."""
     scale = 257 if dtype == np.uint16 else 1

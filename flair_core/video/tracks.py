@@ -35,6 +35,8 @@ COMMON_KEYS = frozenset({
     "description", "genre", "lyrics", "show", "synopsis", "track", "network", "grouping", "keywords",
 })  # fmt: skip
 """Metadata that the usual tags of MP4 and MOV hold; for others they need QuickTime's free keys."""
+LEAD = Fraction(1, 10)
+"""Seconds of compressed sound before the first picture: decoders need it to be right from there on."""
 FLICKS = 705_600_000
 """Ticks a second that fit every usual frame and sample rate."""
 
@@ -63,8 +65,9 @@ class TrackCopy:
 
     `origin` None keeps every packet and its time. Otherwise `origin` and `end`, in seconds, tell what
     belongs to the pictures; times are moved so that `origin` becomes 0. Packets that begin earlier are left
-    out, but PCM is cut to the sample. `skipped` frames of `rate` a second lie before the first picture; the
-    timecode counts them. To be made before the header of `target` is written.
+    out, but PCM is cut to the sample, and MP4 and MOV take a little more of other sound and hide it. `skipped`
+    frames of `rate` a second lie before the first picture; the timecode counts them. To be made before the
+    header of `target` is written.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class TrackCopy:
     ) -> None:
         self._source, self._target, self._origin = open_input(source), target, origin
         self._skipped, self._rate = skipped, rate
+        self._lead = LEAD if target.format.name in ("mp4", "mov") else Fraction(0)
         self.notes: list[str] = []
         """What could not be taken along; one sentence each."""
         self._pictures = video_stream(self._source, source)
@@ -167,7 +171,7 @@ class TrackCopy:
                 shift = round(self._origin / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - shift
                 packet.dts = None if packet.dts is None else packet.dts - shift
-                yield from _from_zero(packet)
+                yield from _from_zero(packet, self._lead)
             else:
                 yield packet
 
@@ -212,13 +216,16 @@ def later_timecode(timecode: str, rate: Fraction, frames: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{last:02}"
 
 
-def _from_zero(packet: Packet[Any]) -> Iterator[Packet[Any]]:
-    """What of a packet lies after time 0, where a packet of its kind can be cut."""
+def _from_zero(packet: Packet[Any], lead: Fraction) -> Iterator[Packet[Any]]:
+    """What of a packet lies after time 0, where a packet of its kind can be cut; sound that can't, from −`lead` on."""
     if packet.pts is None or packet.pts >= 0:
         yield packet
         return
     remaining = packet.pts + (packet.duration or 0)
-    if remaining > 0 and packet.stream.type == "subtitle":
+    if packet.stream.type == "audio" and not _is_pcm(packet.stream):
+        if lead and remaining * packet.time_base > -lead:
+            yield packet
+    elif remaining > 0 and packet.stream.type == "subtitle":
         packet.pts = packet.dts = 0
         packet.duration = remaining
         yield packet
