@@ -97,6 +97,15 @@ class ExportQueue(QObject):
         place = [other.id for other in self.jobs].index(job.id)
         self._change(lambda: self._list.move(job.id, place - 1))
 
+    def move_down(self, job: Job) -> None:
+        """Let a job run after the one behind it."""
+        place = [other.id for other in self.jobs].index(job.id)
+        self._change(lambda: self._list.move(job.id, place + 1))
+
+    def log(self, job: Job) -> str:
+        """What happened to a job so far."""
+        return self._list.read_log(job.id)
+
     def clear(self) -> None:
         """Forget the jobs that are over."""
         self._change(self._list.clear)

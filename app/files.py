@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from app.frame_loader import FrameLoader
     from app.session import Clip, Session
 
-AUTOSAVE_MS = 15_000
-
 
 def recovery_file() -> Path:
     """Where unsaved work is kept until it is saved or given up."""
@@ -44,9 +42,8 @@ class Files(QObject):
         self._autosaved: Project | None = None
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
-        timer = QTimer(self, interval=AUTOSAVE_MS)
-        timer.timeout.connect(self.autosave)
-        timer.start()
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.autosave)
 
     def _say(self, text: str, choices: Mapping[str, Callable[[], object]] | None = None) -> None:
         self.said.emit(text, choices)
@@ -173,6 +170,10 @@ class Files(QObject):
         return answer == drop
 
     # --- after a crash --------------------------------------------------------------------------
+
+    def autosave_every(self, seconds: int) -> None:
+        """How often unsaved work is kept aside."""
+        self._timer.start(1000 * seconds)
 
     def autosave(self) -> None:
         """Write unsaved work aside, if there is any that isn't there yet."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QRectF, QSize, Qt, qVersion
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import (
     QApplication,
@@ -227,6 +229,7 @@ class MainWindow(QMainWindow):
         self.welcome.recent_wanted.connect(lambda path: self.files.open_path(Path(path)))
         for name in ("wipe", "mask", "loop", "sound"):
             self.actions_[name].setChecked(True)
+        self._prefer(preferences.load())
         self._show_recent()
         self._show_queue()
 
@@ -629,17 +632,24 @@ class MainWindow(QMainWindow):
         self.background.prerender()
 
     def on_preferences(self) -> None:
-        """Ask for theme and device."""
+        """Ask for theme, device and the like."""
         now = preferences.load()
         dialog = PreferencesDialog(now, self)
         if dialog.exec():
-            preferences.save(dataclasses.replace(now, theme=dialog.theme, device=dialog.device))
-            theme.apply(dialog.theme)
+            chosen = dialog.chosen
+            preferences.save(chosen)
+            theme.apply(chosen.theme)
+            self._prefer(chosen)
             self.actions_.dress()
             self.transport.refresh()
-            if dialog.device != now.device:
-                self.device = dialog.device
-                self.worker.submit(UseDevice(dialog.device))
+            if chosen.device != now.device:
+                self.device = chosen.device
+                self.worker.submit(UseDevice(chosen.device))
+
+    def _prefer(self, chosen: preferences.Preferences) -> None:
+        """What takes effect at once."""
+        self.files.autosave_every(chosen.autosave)
+        self.viewer.amplify(chosen.amplified)
 
     def on_shortcuts(self) -> None:
         """List every key."""
@@ -687,8 +697,12 @@ class MainWindow(QMainWindow):
         menu.setEnabled(bool(recent))
 
     def report_crash(self, report: str) -> None:
-        """Tell of a fault of the program itself."""
-        CrashDialog(report, self).open()
+        """Tell of a fault of the program itself, once the work is safe; one dialog at a time."""
+        self.files.autosave()
+        if self.findChild(CrashDialog) is None:
+            dialog = CrashDialog(f"{about()}\n\n{report}", self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Files are welcome."""
@@ -711,6 +725,13 @@ class MainWindow(QMainWindow):
         for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.close()
         event.accept()
+
+
+def about() -> str:
+    """Versions, for a report."""
+    package = importlib.metadata.version("flair-studio")
+    python, system = platform.python_version(), platform.platform()
+    return f"FLAIR Studio {package} · Qt {qVersion()} · Python {python} · {system}"
 
 
 def _to_face(track: Track, index: int, larger: int) -> QTransform:

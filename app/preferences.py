@@ -13,6 +13,13 @@ from app.project import write_atomically
 RECENT = 8
 THEMES = ("dark", "light", "system")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+AUTOSAVES = (5, 15, 60, 300)
+"""Seconds from one autosave to the next."""
+AMPLIFIED = (2, 4, 8, 16, 32)
+"""Times that a difference is shown brighter."""
+
+CHOICES = {"theme": THEMES, "device": DEVICES, "autosave": AUTOSAVES, "amplified": AMPLIFIED}
+"""The values that each preference may take."""
 
 
 def folder() -> Path:
@@ -26,6 +33,8 @@ class Preferences:
 
     theme: str = "dark"
     device: str = "auto"
+    autosave: int = 15
+    amplified: int = 8
     recent: tuple[str, ...] = ()
     """Projects and clips, the last one first."""
 
@@ -43,9 +52,11 @@ def load() -> Preferences:
         loaded = Preferences(**{key: value for key, value in data.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError):
         return Preferences()
-    theme = loaded.theme if loaded.theme in THEMES else "dark"
-    device = loaded.device if loaded.device in DEVICES else "auto"
-    return replace(loaded, theme=theme, device=device, recent=tuple(map(str, loaded.recent)))
+    usual = Preferences()
+    for name, values in CHOICES.items():
+        if getattr(loaded, name) not in values:
+            loaded = replace(loaded, **{name: getattr(usual, name)})
+    return replace(loaded, recent=tuple(map(str, loaded.recent)))
 
 
 def save(preferences: Preferences) -> None:

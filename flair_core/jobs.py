@@ -83,6 +83,10 @@ class Request:
     """The encoder's constant-quality number, smaller is better; None for the usual one."""
     hardware: bool = False
     """Whether a graphics card may encode."""
+    beside: bool = True
+    """Whether the source's sound, subtitles and chapters are taken along."""
+    burn_in: bool = False
+    """Whether the settings are written into the picture."""
     credentials: bool = False
     """Whether the output itself says that faces were restored, and how."""
     device: str = "auto"
@@ -110,6 +114,8 @@ class Request:
             "bits": self.bits,
             "quality": self.quality,
             "hardware": self.hardware,
+            "beside": self.beside,
+            "burn_in": self.burn_in,
             "credentials": self.credentials,
             "device": self.device,
             "sidecar": self.sidecar,
@@ -134,6 +140,8 @@ class Request:
             bits=data.get("bits"),
             quality=data.get("quality"),
             hardware=data.get("hardware", False),
+            beside=data.get("beside", True),
+            burn_in=data.get("burn_in", False),
             credentials=data.get("credentials", False),
             device=data["device"],
             sidecar=data["sidecar"],
@@ -252,9 +260,26 @@ class Jobs:
             database.executemany("UPDATE jobs SET place = ? WHERE id = ?", list(enumerate(order)))
 
     def clear(self) -> int:
-        """Forget the jobs that are finished or given up; returns how many."""
+        """Forget the jobs that are finished or given up, and their logs; returns how many."""
+        over = [job.id for job in self.list() if job.state in FINISHED]
         with self._database() as database:
-            return database.execute("DELETE FROM jobs WHERE state IN (?, ?)", FINISHED).rowcount
+            database.executemany("DELETE FROM jobs WHERE id = ?", [(id,) for id in over])
+        for id in over:
+            with contextlib.suppress(OSError):
+                self._log(id).unlink(missing_ok=True)
+        return len(over)
+
+    def log(self, id: int, text: str) -> None:
+        """Append a line to what happened to a job, with the time; a full disk is no reason to stop."""
+        with contextlib.suppress(OSError), self._log(id).open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def read_log(self, id: int) -> str:
+        """What happened to a job so far, one line each; empty when nothing did."""
+        try:
+            return self._log(id).read_text(encoding="utf-8")
+        except OSError:
+            return ""
 
     def kept_since(self) -> float:
         """When the oldest job began that may still go on, or now: what is newer must stay in the cache."""
@@ -273,6 +298,7 @@ class Jobs:
         """
         with self._locked(id):
             self._update(id, state=State.RUNNING, error="")
+            self.log(id, "started")
             outcome, error = State.PAUSED, ""
             try:
                 yield
@@ -286,6 +312,7 @@ class Jobs:
                 with contextlib.suppress(JobError):  # a full disk must not hide the reason
                     if self.state(id) is State.RUNNING:
                         self._update(id, state=outcome, error=error)
+                    self.log(id, f"{self.state(id)}: {error}" if error else str(self.state(id)))
 
     def report(self, id: int, done: int, total: int) -> bool:
         """Note how far a job is; whether it is still wanted."""
@@ -295,6 +322,8 @@ class Jobs:
     def finish(self, id: int, notes: tuple[str, ...]) -> None:
         """The output of a job is complete."""
         self._update(id, state=State.DONE, notes=json.dumps(notes))
+        for note in notes:
+            self.log(id, note)
 
     def state(self, id: int) -> State:
         """The state of a job as it was written last."""
@@ -308,6 +337,7 @@ class Jobs:
             wanted = " or ".join(before)
             raise JobError(f"Job {id} is {job.state}; only one that is {wanted} can become {state}.")
         self._update(id, state=state, error="")
+        self.log(id, state)
 
     def _update(self, id: int, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
@@ -335,6 +365,9 @@ class Jobs:
             ) from None
         with lock:
             yield
+
+    def _log(self, id: int) -> Path:
+        return self.path.with_name(f"job-{id}.log")
 
     def _lock(self, id: int) -> FileLock:
         return FileLock(self.path.with_name(f"job-{id}.lock"), thread_local=False)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from flair_core import devices, provenance, restore, video
+from flair_core.burn_in import BurnIn
 from flair_core.errors import MediaError, SettingsError
 from flair_core.faces.track import Track
 from flair_core.restore import Progress
@@ -34,12 +35,15 @@ def run(jobs: Jobs, job: Job, cache: Cache) -> Iterator[Progress]:
     Ends early, without output, when the job is paused or cancelled meanwhile; closing the generator pauses
     it. Done again, it goes on where it was. Raises FlairError, which is noted too.
     """
-    noted, notes = 0.0, list[str]()
+    noted, notes, stage = 0.0, list[str](), ""
     footage = job.request.look.settings.footage
     with jobs.working_on(job.id), video.open_source(job.request.source, footage) as source:
         for progress in render(job.request, source, cache):
             yield progress
             notes += progress.notes
+            if progress.stage != stage:
+                stage = progress.stage
+                jobs.log(job.id, f"{stage}, {progress.total} frames")
             if time.monotonic() > noted + REPORT_EVERY:
                 done = 0 if progress.stage == "find faces" else progress.done
                 if not jobs.report(job.id, done, progress.total):
@@ -79,13 +83,15 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             bits=request.bits,
             quality=request.quality,
             hardware=request.hardware,
+            beside=request.beside,
             statement=said,
         )
         sink = opened.enter_context(out)
+        shown = BurnIn(sink, look) if request.burn_in else sink
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         tracks = yield from _tracks(request, source, span, cache)
         for progress in restore.restore(
-            source, sink, tracks=tracks, look=look, load=load, span=span, cache=cache, matte=matte
+            source, shown, tracks=tracks, look=look, load=load, span=span, cache=cache, matte=matte
         ):
             residual[progress.index] = progress.residual
             notes += progress.notes

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flair_core.burn_in import BurnIn
     from flair_core.cache import Cache
     from flair_core.faces.track import Track
     from flair_core.frames import Frame
@@ -115,7 +116,7 @@ def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int
 
 def restore(
     source: FrameSource,
-    sink: FrameSink,
+    sink: FrameSink | BurnIn,
     *,
     tracks: Sequence[Track],
     look: Look,
@@ -489,11 +490,16 @@ def open_output(
     settings: RestorationSettings,
     span: range,
     codec: str | None = None,
+    *,
+    beside: bool = True,
     **how: Any,
 ) -> FrameSink:
-    """A sink for the restored clip, with the source's other tracks; `how` as for `video.open_sink`."""
+    """A sink for the restored clip, with the source's other tracks unless they are to stay away.
+
+    `how` as for `video.open_sink`.
+    """
     width, height = output_size(source, settings)
-    copied = source.path if source.path.is_file() else None
+    copied = source.path if beside and source.path.is_file() else None
     return video.open_sink(
         path, like=source.info, width=width, height=height, codec=codec, copy_from=copied, span=span, **how
     )

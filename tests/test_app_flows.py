@@ -11,13 +11,13 @@ import pytest
 from app_fakes import HEIGHT, LENGTH, WIDTH
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from app import theme
+from app import preferences, theme
 from app.main_window import MainWindow
 from app.project import SUFFIX, read
 from app.tasks import ImportModel
-from app.widgets.dialogs import ExportDialog
+from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
 from flair_core.jobs import State
@@ -164,6 +164,8 @@ def test_export_writes_the_file_and_cancel_leaves_nothing(qtbot, opened, core, t
     job = export(opened, tmp_path / "out.mp4")
     qtbot.waitUntil(lambda: opened.banner.text == "out.mp4 is ready. The sound was copied.")
     assert state(opened, job) is State.DONE
+    assert "started" in opened.queue.log(opened.queue.jobs[0])
+    assert "The sound was copied." in opened.queue.log(opened.queue.jobs[0])
     assert (tmp_path / "out.mp4").exists()
     core.gate.clear()
     job = export(opened, tmp_path / "second.mp4")
@@ -181,10 +183,14 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     dialog._path.setText(str(tmp_path / "a.mp4"))
     dialog._format.setCurrentIndex(dialog._format.findText("mkv", Qt.MatchFlag.MatchContains))
     dialog._matte.setChecked(True)
+    dialog._burn_in.setChecked(True)
+    dialog._beside.setChecked(False)
     request = dialog.request("cpu")
     assert (request.span, request.left_out, request.look.settings.sampler.steps) == (range(2, 6), {0}, 9)
     assert request.searched == range(LENGTH)
     assert request.output == tmp_path / "a.mkv"
+    assert (request.burn_in, request.beside) == (True, False)
+    assert not ExportDialog(opened.session, opened).request("cpu").burn_in
     assert request.matte == tmp_path / "a-matte.mkv"
     assert (request.bits, request.quality, request.hardware, request.credentials) == (
         None,
@@ -228,6 +234,9 @@ def test_jobs_are_paused_reordered_and_go_on(qtbot, opened, core, tmp_path):
     cards = opened.side.widget(1).cards
     cards[third].up.click()
     assert [job.id for job in opened.queue.jobs] == [first, third, second]
+    cards[third].down.click()
+    assert [job.id for job in opened.queue.jobs] == [first, second, third]
+    cards[third].up.click()
     cards[first].pause.click()
     core.gate.set()
     qtbot.waitUntil(lambda: state(opened, second) is State.DONE)
@@ -287,6 +296,42 @@ def test_a_failing_preview_says_why(qtbot, opened, core):
     core.error = None
     opened.session.seek(3)
     qtbot.waitUntil(lambda: preview_is(opened))
+
+
+def test_a_crash_keeps_the_work_and_offers_a_report_to_copy(qtbot, opened, config):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    for _ in range(2):
+        opened.report_crash("Traceback: a fault")
+    (dialog,) = opened.findChildren(CrashDialog)
+    assert read(config / "recovery.flair").look.settings.sampler.steps == 9
+    next(button for button in dialog.findChildren(QPushButton) if "Copy" in button.text()).click()
+    text = QApplication.clipboard().text()
+    assert "FLAIR Studio" in text
+    assert "Traceback: a fault" in text
+    dialog.reject()
+
+
+def test_preferences_take_effect_and_are_kept(opened):
+    dialog = PreferencesDialog(preferences.load(), opened)
+    dialog._boxes["amplified"].setCurrentText("× 32")
+    dialog._boxes["autosave"].setCurrentIndex(0)
+    chosen = dialog.chosen
+    preferences.save(chosen)
+    opened._prefer(preferences.load())
+    assert opened.viewer._doublings == 5
+    assert opened.files._timer.interval() == 5000
+
+
+def test_a_difference_is_amplified_as_much_as_it_says(qtbot, opened):
+    opened.viewer.set_mode(ViewMode.DIFFERENCE)
+    opened.viewer.set_zoom(4.0)
+    result = opened.previews.result.preview
+    spot = opened.viewer.target(opened.viewer.panes()[0]).topLeft() + QPointF(40, 40) * 4
+    difference = int(result.frame[40, 40, 0]) - int(result.observed[40, 40, 0])
+    for times in (2, 4, 8):
+        opened.viewer.amplify(times)
+        pixel = opened.viewer.grab().toImage().pixelColor(spot.toPoint() + QPoint(1, 1))
+        assert pixel.red() == min(times * difference, 255)
 
 
 def test_a_fault_of_the_program_is_reported_and_survived(qtbot, opened, core):

@@ -17,6 +17,7 @@ import pytest
 from cheap import BOXES, FRAMES, SETTINGS, WINDOWS, Counting, models
 
 from flair_core import render, restore, video
+from flair_core.burn_in import in_words
 from flair_core.cache import Cache
 from flair_core.errors import JobError, MediaError, SettingsError
 from flair_core.jobs import INTERRUPTED, DrawnFace, Jobs, Request, State
@@ -340,6 +341,42 @@ def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting,
     )
     assert "find faces" not in stages
     assert (tmp_path / "again.mp4").read_bytes() == first
+
+
+def test_a_log_tells_what_happened_and_goes_with_its_job(tmp_path, film, jobs, counting):
+    do(jobs, request(tmp_path / "out.mkv", film, codec="lossless"), Cache(tmp_path / "cache"))
+    (job,) = jobs.list()
+    lines = [line.split("  ", 1)[1] for line in jobs.read_log(job.id).splitlines()]
+    assert (lines[0], lines[-1]) == ("started", "done")
+    assert any("restore, 7 frames" in line for line in lines)
+    assert jobs.clear() == 1
+    assert jobs.read_log(job.id) == ""
+
+
+def test_settings_are_written_into_the_picture_on_request_only_there(tmp_path, film, jobs, counting):
+    frames = []
+    for name, burn_in in (("plain", False), ("stamped", True)):
+        output = tmp_path / f"{name}.mkv"
+        do(jobs, request(output, film, codec="lossless", burn_in=burn_in), Cache(tmp_path / "cache"))
+        with video.open_source(output) as source:
+            frames.append(source[2].rgb)
+    line = 14
+    np.testing.assert_array_equal(frames[0][:-line], frames[1][:-line])
+    strip = frames[1][-line:]
+    assert strip.max() > 150, "light letters"
+    assert np.median(strip) < np.median(frames[0][-line:]), "on a dark ground"
+    assert "K 2" in in_words(SETTINGS)
+
+
+def test_sound_may_stay_away(tmp_path, jobs, counting):
+    from clips import Clip, make
+
+    source = make(tmp_path / "clip.mkv", Clip(suffix=".mkv", frames=5, sound=("pcm_s16le",)))
+    for beside in (True, False):
+        output = tmp_path / f"{beside}.mkv"
+        do(jobs, request(output, source, drawn=(), beside=beside), Cache(tmp_path / "cache"))
+        with video.open_source(output) as written:
+            assert written.info.has_audio is beside
 
 
 def test_a_brush_changes_what_is_replaced_and_nothing_is_restored_anew(tmp_path, film, jobs, counting):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.preferences import DEVICES, THEMES
+from app.preferences import AUTOSAVES, CHOICES
 from flair_core.jobs import Request
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from app.preferences import Preferences
     from app.session import Session
+    from flair_core.jobs import Job
 
 FORMATS = (
     ("h264", ".mp4"),
@@ -74,8 +76,44 @@ class ExportDialog(QDialog):
             extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
         )
         sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
+        self._make_options(clip.info.bit_depth)
+        form = QFormLayout()
+        form.setSpacing(10)
+        for words, field in (
+            (self.tr("Format"), self._format),
+            (self.tr("Depth"), self._depth),
+            (self.tr("Quality"), self._quality),
+            ("", self._hardware),
+            (self.tr("Frames"), self._range),
+            (self.tr("Size"), QLabel(f"{width} × {height}")),
+            (self.tr("Sound"), QLabel(sound)),
+            ("", self._beside),
+            (self.tr("File"), where),
+            ("", self._burn_in),
+            ("", self._credentials),
+            ("", self._record),
+            ("", self._matte),
+        ):
+            form.addRow(words, field)
+            (self._path if field is where else field).setAccessibleName(words or field.text())
+        buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Cancel)
+        go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
+        go.setObjectName("primary")
+        go.setToolTip(self.tr("It is rendered in the background, after those before it"))
+        browse.setToolTip(self.tr("Choose folder and name of the file"))
+        self._path.setToolTip(self.tr("Where the restored clip is written; it appears when it is complete"))
+        self._format.setToolTip(self.tr("Codec and kind of file"))
+        self._range.setToolTip(self.tr("Which frames are written"))
+        column = _column(self)
+        column.addLayout(form)
+        column.addWidget(buttons)
+        self._format.currentIndexChanged.connect(self._change_format)
+        self._offer_encoder()
+
+    def _make_options(self, depth: int) -> None:
+        """How it is encoded, and what is written beside the pictures."""
         self._depth = QComboBox()
-        self._depth.addItem(self.tr("As the source · {0} bits").format(clip.info.bit_depth), None)
+        self._depth.addItem(self.tr("As the source · {0} bits").format(depth), None)
         for bits in (8, 10):
             self._depth.addItem(self.tr("{0} bits").format(bits), bits)
         self._depth.setToolTip(
@@ -92,6 +130,14 @@ class ExportDialog(QDialog):
         self._hardware.setToolTip(
             self.tr("Faster; where no card can, the processor does it and the job says so")
         )
+        self._beside = QCheckBox(self.tr("Take sound, subtitles and chapters along"), checked=True)
+        self._beside.setToolTip(
+            self.tr("Copied unchanged and kept in step; without a tick the file is silent")
+        )
+        self._burn_in = QCheckBox(self.tr("Write the settings into the picture"))
+        self._burn_in.setToolTip(
+            self.tr("A line of text along the lower edge of every frame, for comparing versions")
+        )
         self._credentials = QCheckBox(self.tr("Say in the file that faces were restored"))
         self._credentials.setToolTip(
             self.tr(
@@ -102,33 +148,6 @@ class ExportDialog(QDialog):
         self._record.setToolTip(self.tr("Settings, seed, networks and checksums, as a small JSON file"))
         self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
         self._matte.setToolTip(self.tr("A second video: white where pixels were generated, black where not"))
-        form = QFormLayout()
-        form.setSpacing(10)
-        for words, field in (
-            (self.tr("Format"), self._format),
-            (self.tr("Depth"), self._depth),
-            (self.tr("Quality"), self._quality),
-            ("", self._hardware),
-            (self.tr("Frames"), self._range),
-            (self.tr("Size"), QLabel(f"{width} × {height}")),
-            (self.tr("Sound"), QLabel(sound)),
-            (self.tr("File"), where),
-            ("", self._credentials),
-            ("", self._record),
-            ("", self._matte),
-        ):
-            form.addRow(words, field)
-            (self._path if field is where else field).setAccessibleName(words or field.text())
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
-        go.setObjectName("primary")
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        column = _column(self)
-        column.addLayout(form)
-        column.addWidget(buttons)
-        self._format.currentIndexChanged.connect(self._change_format)
-        self._offer_encoder()
 
     def request(self, device: str) -> Request:
         """What was asked for, as a job."""
@@ -148,6 +167,8 @@ class ExportDialog(QDialog):
             if self._quality.isEnabled() and self._quality.value() >= 0
             else None,
             hardware=self._hardware.isEnabled() and self._hardware.isChecked(),
+            beside=self._beside.isChecked(),
+            burn_in=self._burn_in.isChecked(),
             credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
             device=device,
             sidecar=self._record.isChecked(),
@@ -189,12 +210,13 @@ def _formats(images: str) -> Iterable[tuple[str, str, str]]:
 
 
 class PreferencesDialog(QDialog):
-    """Theme and device."""
+    """What the application remembers about its user."""
 
     def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._preferences = preferences
         self.setWindowTitle(self.tr("Preferences"))
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(400)
         names = {
             "dark": self.tr("Dark"),
             "light": self.tr("Light"),
@@ -203,39 +225,39 @@ class PreferencesDialog(QDialog):
             "cpu": "CPU",
             "cuda": "CUDA",
             "mps": "Apple MPS",
+            **{seconds: self.tr("every {0} seconds").format(seconds) for seconds in AUTOSAVES},
+        }
+        rows = {
+            "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
+            "device": (self.tr("Device"), self.tr("What computes previews and exports")),
+            "autosave": (
+                self.tr("Autosave"),
+                self.tr("How often unsaved work is kept aside, to be recovered after a crash"),
+            ),
+            "amplified": (
+                self.tr("Differences"),
+                self.tr("How much brighter the mode Difference shows what was changed"),
+            ),
         }
         form = QFormLayout()
         form.setSpacing(10)
-        self._boxes = []
-        for words, values, now in (
-            (self.tr("Theme"), THEMES, preferences.theme),
-            (self.tr("Device"), DEVICES, preferences.device),
-        ):
-            box = QComboBox()
-            for value in values:
-                box.addItem(names[value], value)
-            box.setCurrentIndex(box.findData(now))
+        self._boxes: dict[str, QComboBox] = {}
+        for name, (words, tip) in rows.items():
+            box = self._boxes[name] = QComboBox(toolTip=tip)
+            for value in CHOICES[name]:
+                box.addItem(f"× {value}" if name == "amplified" else names[value], value)
+            box.setCurrentIndex(box.findData(getattr(preferences, name)))
             box.setAccessibleName(words)
             form.addRow(words, box)
-            self._boxes.append(box)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         column = _column(self)
         column.addLayout(form)
-        column.addWidget(buttons)
+        which = QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        column.addWidget(explained_buttons(self, which))
 
     @property
-    def theme(self) -> str:
-        """The chosen theme."""
-        return self._boxes[0].currentData()
-
-    @property
-    def device(self) -> str:
-        """The chosen device."""
-        return self._boxes[1].currentData()
+    def chosen(self) -> Preferences:
+        """With what was chosen."""
+        return replace(self._preferences, **{name: box.currentData() for name, box in self._boxes.items()})
 
 
 class ShortcutsDialog(QDialog):
@@ -259,13 +281,31 @@ class ShortcutsDialog(QDialog):
             grid.setRowStretch(len(keyed) + 1, 1)
             if keyed:
                 columns.addLayout(grid)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
         column = _column(self)
         column.addLayout(columns)
         column.addStretch(1)
-        column.addWidget(buttons)
+        column.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
         self.adjustSize()
+
+
+class JobLog(QDialog):
+    """What happened to an export, line by line."""
+
+    def __init__(self, job: Job, log: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Log of {0}").format(job.request.output.name))
+        self.resize(620, 320)
+        lines = QPlainTextEdit(log or self.tr("Nothing has happened yet."), readOnly=True)
+        lines.setAccessibleName(self.tr("Log"))
+        lines.setToolTip(self.tr("When it was started, what it said, and how it ended"))
+        buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Close)
+        copy = buttons.addButton(self.tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
+        copy.setToolTip(self.tr("Put the log on the clipboard"))
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(log))
+        column = _column(self)
+        column.addWidget(QLabel(str(job.request.output), objectName="muted", wordWrap=True))
+        column.addWidget(lines, 1)
+        column.addWidget(buttons)
 
 
 class CrashDialog(QDialog):
@@ -276,7 +316,7 @@ class CrashDialog(QDialog):
         self.setWindowTitle(self.tr("Something went wrong"))
         self.setMinimumWidth(560)
         words = self.tr(
-            "FLAIR Studio met a fault of its own. Your project is safe and you can go on; "
+            "FLAIR Studio met a fault of its own. Your work was kept aside and you can go on; "
             "if it happens again, please send the report."
         )
         details = QPlainTextEdit(report, readOnly=True, visible=False)
@@ -285,17 +325,34 @@ class CrashDialog(QDialog):
         copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
         show.toggled.connect(details.setVisible)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
+        copy.setToolTip(self.tr("Put the report on the clipboard, to be pasted into a mail"))
+        show.setToolTip(self.tr("See what is in it: the fault, versions, no file of yours"))
+        details.setToolTip(show.toolTip())
         row = QHBoxLayout()
         row.addWidget(copy)
         row.addWidget(show)
         row.addStretch(1)
-        row.addWidget(buttons)
+        row.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
         column = _column(self)
         column.addWidget(QLabel(words, wordWrap=True))
         column.addWidget(details, 1)
         column.addLayout(row)
+
+
+def explained_buttons(dialog: QDialog, which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
+    """The dialog's usual buttons, connected and explained."""
+    buttons = QDialogButtonBox(which)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    tips = {
+        QDialogButtonBox.StandardButton.Ok: dialog.tr("Take this over  (Enter)"),
+        QDialogButtonBox.StandardButton.Cancel: dialog.tr("Leave everything as it was  (Esc)"),
+        QDialogButtonBox.StandardButton.Close: dialog.tr("Back to the window  (Esc)"),
+    }
+    for name, tip in tips.items():
+        if (button := buttons.button(name)) is not None:
+            button.setToolTip(tip)
+    return buttons
 
 
 def _column(dialog: QDialog) -> QVBoxLayout:

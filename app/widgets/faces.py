@@ -38,6 +38,7 @@ class Faces(QWidget):
         self._list = QListWidget()
         self._list.setIconSize(QSize(ICON, ICON))
         self._list.setAccessibleName(self.tr("Faces"))
+        self._list.setToolTip(self.tr("The faces of this clip; untick one to leave it as it was filmed"))
         self._list.itemChanged.connect(self._toggled)
         self._list.currentRowChanged.connect(self._chosen)
         column.addWidget(self._list)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.dialogs import explained_buttons
 from flair_core import weights
 
 
@@ -39,8 +40,7 @@ class ModelsDialog(QDialog):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         where = QLabel(self.tr("Imported models lie in {0}").format(weights.folder()), wordWrap=True)
         where.setObjectName("muted")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
+        buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Close)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 18, 18, 14)
         column.setSpacing(12)
@@ -72,6 +72,7 @@ class ModelsDialog(QDialog):
         else:
             fetch = QPushButton(self.tr("Import a file…"))
             fetch.setAccessibleName(self.tr("Import {0}").format(entry.name))
+            fetch.setToolTip(self.tr("Choose the file that you fetched; it is checked before it is taken in"))
             fetch.clicked.connect(lambda: self._ask(entry))
             top.addWidget(fetch)
         column.addLayout(top)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.dialogs import JobLog
 from app.widgets.icon_button import IconButton
 from flair_core.jobs import FINISHED, State
 
@@ -50,6 +51,7 @@ class QueuePanel(QFrame):
         self._empty.setObjectName("muted")
         self._column.addWidget(self._empty)
         self._clear = QPushButton(self.tr("Clear what is over"))
+        self._clear.setToolTip(self.tr("Forget exports that are done or cancelled; their files stay"))
         self._clear.clicked.connect(queue.clear)
         self._column.addWidget(self._clear)
         self._column.addStretch(1)
@@ -73,7 +75,8 @@ class QueuePanel(QFrame):
             self._column.insertWidget(2 + at, self.cards[job.id])
             running = self._queue.running
             ours = running is not None and running.id == job.id
-            self.cards[job.id].show_job(job, self._queue.pace if ours else None, first=at == 0)
+            first, last = at == 0, at == len(self._queue.jobs) - 1
+            self.cards[job.id].show_job(job, self._queue.pace if ours else None, first=first, last=last)
         self._empty.setVisible(not there)
         self._clear.setVisible(any(job.state in FINISHED for job in self._queue.jobs))
 
@@ -97,10 +100,12 @@ class Card(QFrame):
         self._name = QLabel(objectName="name")
         top.addWidget(self._name, 1)
         self.up = self._button(top, "up", self.tr("Run earlier"), queue.move_up)
+        self.down = self._button(top, "down", self.tr("Run later"), queue.move_down)
         self.pause = self._button(top, "pause", self.tr("Pause"), queue.pause)
         self.resume = self._button(top, "play", self.tr("Go on"), queue.resume)
         self.retry = self._button(top, "retry", self.tr("Again"), queue.resume)
         self.cancel = self._button(top, "close", self.tr("Cancel"), queue.cancel)
+        self.log = self._button(top, "log", self.tr("What happened to this job"), self._show_log)
         column.addLayout(top)
         self._bar = QProgressBar(textVisible=False)
         self._bar.setAccessibleName(self.tr("Progress"))
@@ -115,13 +120,17 @@ class Card(QFrame):
         row.addWidget(button)
         return button
 
-    def show_job(self, job: Job, pace: Pace | None, *, first: bool) -> None:
+    def _show_log(self, job: Job) -> None:
+        JobLog(job, self._queue.log(job), self.window()).open()
+
+    def show_job(self, job: Job, pace: Pace | None, *, first: bool, last: bool) -> None:
         """Follow the job."""
         self._job = job
         self._name.setText(job.request.output.name)
         self._name.setToolTip(str(job.request.output))
         waiting, running = job.state is State.QUEUED, job.state is State.RUNNING
         self.up.setVisible(waiting and not first)
+        self.down.setVisible(waiting and not last)
         self.pause.setVisible(waiting or running)
         self.resume.setVisible(job.state is State.PAUSED)
         self.retry.setVisible(job.state in (State.FAILED, State.CANCELLED))

@@ -150,6 +150,9 @@ class StageView(Canvas):
         super().__init__(parent)
         self._images: list[tuple[str, QImage]] = []
         self.setAccessibleName(self.tr("Stages of a step"))
+        self.setAccessibleDescription(
+            self.tr("What the network, data consistency and the enhancer made of one step, side by side")
+        )
 
     def show_stages(self, stages: Stages) -> None:
         """Show one step."""

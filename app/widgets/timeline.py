@@ -79,6 +79,9 @@ class Timeline(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Timeline"))
+        self.setAccessibleDescription(
+            self.tr("The clip over time. Click: go there; wheel: zoom; Shift and wheel: move along")
+        )
         self.setMinimumWidth(320)
         session.clip_changed.connect(self._reset)
         for signal in (session.project_changed, session.faces_changed, session.scope_changed):

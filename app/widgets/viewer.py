@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPainterPath, QPen
 
 from app import theme
-from app.imaging import contour, heatmap, to_qimage
+from app.imaging import HEAT_STOPS, contour, heatmap, to_qimage
 from app.widgets.brush import Brush
 from app.widgets.canvas import Canvas
 
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from app.tasks import Spread
     from flair_core.restore import Preview
 
-AMPLIFIED = 3
-"""Doublings of a difference."""
 LEAST_PEAK = 2
 """8-bit levels that are shown brightest in a heatmap with nothing above; else the next power of two."""
 MASK_LEVELS = (0.02, 0.5, 0.98)
 """Lines drawn: where the mask begins, its middle, and where it is full. The feather lies between them."""
 GRIP = 9
+LEGEND_WIDTH = 110
 LEAST_DRAWN = 8
 """Pixels; a smaller drag is no face but a slip."""
 
@@ -84,6 +83,7 @@ class Viewer(Canvas):
         self._mask: NDArray[np.float32] | None = None
         self._contours: dict[float, QPainterPath] = {}
         self._mask_shown = False
+        self._doublings = 3
         self._captions = ("", "")
         self._faces: Sequence[FaceBox] = ()
         self._hovered: int | None = None
@@ -94,6 +94,11 @@ class Viewer(Canvas):
         self._brushing = False
         self._pointer: QPointF | None = None
         self.setAccessibleName(self.tr("Picture"))
+        self.setAccessibleDescription(
+            self.tr(
+                "Footage and restoration. Wheel: zoom; drag: pan; double click: fit; click a face: select it"
+            )
+        )
 
     # --- what is shown --------------------------------------------------------------------------
 
@@ -169,6 +174,11 @@ class Viewer(Canvas):
         self.brush.radius = radius
         self.update()
 
+    def amplify(self, times: int) -> None:
+        """How much brighter a difference is shown: a power of two."""
+        self._doublings = times.bit_length() - 1
+        self.update()
+
     # --- painting -------------------------------------------------------------------------------
 
     def columns(self) -> int:
@@ -194,7 +204,7 @@ class Viewer(Canvas):
             case ViewMode.DIFFERENCE:
                 painter.drawImage(pane.topLeft(), self._difference(pane, target, restored))
                 self._paint_overlays(painter, target)
-                self.draw_pill(painter, self.tr("Difference × {0}").format(2**AMPLIFIED), pane, left)
+                self.draw_pill(painter, self.tr("Difference × {0}").format(2**self._doublings), pane, left)
                 self.draw_pill(painter, self._captions[1], pane, right)
             case ViewMode.RESIDUAL:
                 preview = self._preview
@@ -244,7 +254,7 @@ class Viewer(Canvas):
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Difference)
         self.draw_picture(painter, target, restored)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
-        for _ in range(AMPLIFIED):
+        for _ in range(self._doublings):
             painter.drawImage(0, 0, layer.copy())
         painter.end()
         return layer
@@ -264,8 +274,28 @@ class Viewer(Canvas):
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._paint_overlays(painter, target)
         if levels is not None:
-            legend = self.tr("dark 0 … bright {0:g} levels").format(self._heat[1])
-            self.draw_pill(painter, legend, pane, Qt.AlignmentFlag.AlignBottom)
+            self._paint_legend(painter, pane, self._heat[1])
+
+    def _paint_legend(self, painter: QPainter, pane: QRectF, peak: float) -> None:
+        """The colours of a heatmap and the 8-bit levels that they stand for."""
+        words = self.tr("levels of 255")
+        metrics = painter.fontMetrics()
+        room = metrics.horizontalAdvance(f"{words}   0{peak:g} +") + LEGEND_WIDTH + 34
+        box = QRectF(pane.left() + 8, pane.bottom() - 36, room, 28)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.DARK.colour("canvas", 0.72))
+        painter.drawRoundedRect(box, 5, 5)
+        bar = QRectF(box.left() + 10 + metrics.horizontalAdvance("0 "), box.top() + 9, LEGEND_WIDTH, 10)
+        ramp = QLinearGradient(bar.topLeft(), bar.topRight())
+        for position, colour in HEAT_STOPS:
+            ramp.setColorAt(position, QColor(*colour))
+        painter.setBrush(ramp)
+        painter.drawRect(bar)
+        painter.setPen(theme.DARK.colour("text"))
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(box.adjusted(10, 0, 0, 0), middle, "0")
+        after = QRectF(bar.right() + 8, box.top(), box.right() - bar.right(), box.height())
+        painter.drawText(after, middle, f"{peak:g}+  {words}")
 
     def _paint_overlays(self, painter: QPainter, target: QRectF) -> None:
         """The mask, the faces and what is being drawn, in pixels of the picture."""

@@ -41,8 +41,12 @@ class Welcome(QWidget):
         row = QHBoxLayout()
         row.addStretch(1)
         opener = QPushButton(self.tr("Open a clip…"), objectName="primary")
+        opener.setToolTip(self.tr("A video, one image, or a project saved before  (Ctrl+O)"))
         opener.clicked.connect(self.open_wanted)
         self._demo = QPushButton(self.tr("Try the sample clip"))
+        self._demo.setToolTip(
+            self.tr("Two seconds of degraded footage, made on the spot, with settings that fit")
+        )
         self._demo.clicked.connect(self.demo_wanted)
         row.addWidget(opener)
         row.addWidget(self._demo)
