@@ -157,6 +157,7 @@ class FakeCore:
                 stages=stages if tracks else {},
                 residual=1.0 + settings.sampler.w_tau,
                 residual_map=mask * 8,
+                exact=True,
                 window=range(index, index + 1),
             )
 
