@@ -17,13 +17,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from flair_core import video
 from flair_core.errors import MediaError
+from flair_core.settings import FootageSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from clips import KINDS, make
+from clips import KINDS, make, picture
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -32,6 +34,16 @@ PATIENCE = 10
 """Seconds that a file may take."""
 MEMORY = 4 << 30
 """Bytes of address space that a reader may use."""
+
+
+STILLS = (".png", ".jpg", ".tiff", ".webp", ".bmp")
+
+
+def still(path: Path) -> Path:
+    """An image; of 16 bits where the format has them."""
+    deep = path.suffix in (".png", ".tiff")
+    cv2.imwrite(str(path), picture(5).astype(np.uint16) * 257 if deep else picture(5))
+    return path
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
@@ -59,10 +71,10 @@ def damaged(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     return kind, spoiled.tobytes()
 
 
-def read_all(path: Path) -> str:
+def read_all(path: Path, *, deinterlace: bool = False) -> str:
     """Use a file in every way that the program does; "read", "refused", or what else went wrong."""
     try:
-        with video.open_source(path) as source:
+        with video.open_source(path, FootageSettings(deinterlace=deinterlace)) as source:
             length = len(source)
             for frame in source.frames():
                 assert frame.rgb.shape == (source.info.height, source.info.width, 3)
@@ -91,8 +103,8 @@ def read_all(path: Path) -> str:
 
 def _worker(tasks: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    while (path := tasks.recv()) is not None:
-        tasks.send(read_all(path))
+    while (task := tasks.recv()) is not None:
+        tasks.send(read_all(task[0], deinterlace=task[1]))
 
 
 class Reader:
@@ -109,9 +121,9 @@ class Reader:
         theirs.close()
         self._fresh = True
 
-    def read(self, path: Path) -> str:
+    def read(self, path: Path, *, deinterlace: bool) -> str:
         """Outcome of one file."""
-        self._tasks.send(path)
+        self._tasks.send((path, deinterlace))
         patience, self._fresh = PATIENCE + 20 * self._fresh, False  # a new process has to import first
         try:
             if self._tasks.poll(patience):
@@ -140,18 +152,19 @@ def main() -> None:
     slowest, reader = 0.0, Reader()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kinds = list(KINDS)
         originals = {
-            kind: make(folder / f"{i}{KINDS[kind].suffix}", KINDS[kind]) for i, kind in enumerate(kinds)
+            kind: make(folder / f"{i}{clip.suffix}", clip) for i, (kind, clip) in enumerate(KINDS.items())
         }
+        originals |= {f"image {suffix}": still(folder / f"still{suffix}") for suffix in STILLS}
+        kinds = list(originals)
         for number in range(arguments.count):
             rng = np.random.default_rng((arguments.seed, number))
             kind = kinds[number % len(kinds)]
             how, data = damaged(originals[kind].read_bytes(), rng)
-            path = folder / f"damaged{KINDS[kind].suffix}"
+            path = folder / f"damaged{originals[kind].suffix}"
             path.write_bytes(data)
             start = time.perf_counter()
-            outcome = reader.read(path)
+            outcome = reader.read(path, deinterlace="interlaced" in kind)
             slowest = max(slowest, time.perf_counter() - start) if number else 0.0
             counts[outcome.split(":")[0]] += 1
             if outcome not in ("read", "refused"):

@@ -578,6 +578,8 @@ def test_the_light_of_hdr_is_told_again(tmp_path):
             expected = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329, 0.005, 1000)
             assert source.info.mastering == pytest.approx(expected, abs=1e-4)
             assert source.info.content_light == (1000, 400)
+    (note,) = rewrite(path, tmp_path / "d.mov", codec="prores")
+    assert "light" in note
 
 
 def test_covers_other_angles_and_timecodes_come_along_or_are_named(tmp_path):

@@ -17,7 +17,7 @@ from flair_core.errors import MediaError
 from flair_core.frames import of_depth
 from flair_core.video.color import Marked, completed, from_rgb, stored_tags, subsampled
 from flair_core.video.containers import write_errors
-from flair_core.video.encoders import CONTAINERS, FIELDS, light_options
+from flair_core.video.encoders import CONTAINERS, FIELDS, LIGHT_OPTIONS, light_options
 from flair_core.video.images import write_png
 from flair_core.video.tracks import TrackCopy, mp4_options
 from flair_core.video.untouched import Untouched
@@ -164,6 +164,11 @@ class VideoSink(FrameSink):
             self.notes.append(
                 "The clip is interlaced, but its fields can't be told apart in this format at this size: players may "
                 "show combs. Deinterlace it, or keep its size and choose H.264, ProRes or FFV1."
+            )
+        if (like.mastering or like.content_light) and encoding.encoder not in LIGHT_OPTIONS:
+            self.notes.append(
+                "What the source tells of its screen and its light (for HDR) can't be said with this codec; H.265, "
+                "H.264 and AV1 keep it."
             )
         self._siting = like.siting if subsampled(pixels) else ""
         fields = ("tff" if like.top_first else "bff") if self._fields else "prog"
