@@ -335,7 +335,7 @@ class RestorationCore:
 
         denoiser = self._models(settings).denoiser
         A = recipe.operator(settings, (denoiser.size, denoiser.size), self._device)
-        plan = recipe.plan_for(settings, denoiser.schedule.respaced(settings.sampler.steps), A)
+        plan = recipe.plan_for(settings, recipe.schedule_for(settings, denoiser), A)
         return Schedules(tuple(plan.gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
 
     def estimate(

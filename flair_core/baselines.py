@@ -177,7 +177,8 @@ def _plan(schedule: NoiseSchedule, gamma: Tensor, fresh: float) -> Plan:
     """ε̃ and fresh noise share 1 − ᾱ_{t−1}; `fresh` is the latter's part of the variance."""
     before = torch.tensor([schedule.alpha_bar_before(t) for t in range(len(schedule))], dtype=torch.float64)
     total = 1 - before
-    return Plan(gamma, torch.zeros_like(gamma), ((1 - fresh) * total).sqrt(), (fresh * total).sqrt())
+    zero = torch.zeros_like(gamma)
+    return Plan(gamma, zero, ((1 - fresh) * total).sqrt(), (fresh * total).sqrt(), zero)
 
 
 def _ones(job: Job) -> Tensor:

@@ -88,7 +88,7 @@ def estimate(
     y = y.to(models.device)
     A = operator(settings, size, models.device)
     condition = Condition(upscale(y, size), settings.degradation, y)
-    schedule = models.denoiser.schedule.respaced(sampler.steps)
+    schedule = schedule_for(settings, models.denoiser)
     plan = plan_for(settings, schedule, A)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
@@ -149,6 +149,13 @@ def operator(settings: RestorationSettings, size: tuple[int, int], device: torch
         )
     linear = released.ReleasedBlur(blur_kernel(replace(degradation, scale=1)), device)
     return linear if degradation.jpeg is None else JpegDegradation(linear, degradation.jpeg)
+
+
+def schedule_for(settings: RestorationSettings, denoiser: Denoiser) -> NoiseSchedule:
+    """The K steps to take. With noise in y they go down to the end of the chain, for γ_t to fall on the way."""
+    whole = settings.sampler.policy == "released" or settings.degradation.noise > 0
+    chain = denoiser.schedule
+    return chain.respaced(settings.sampler.steps, t_end=0 if whole else chain.end)
 
 
 def plan_for(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradation) -> policies.Plan:

@@ -92,6 +92,7 @@ def sample(
     refiners: applied to the clean estimate in order; the names are those of `StepState.stages`.
     """
     x_t = x_T
+    before = None
     for k, index in enumerate(reversed(range(len(schedule))), 1):
         eps = denoiser.predict_noise(x_t, int(schedule.timesteps[index]), condition)
         x0 = x0_raw = schedule.predict_x0(x_t, eps, index)  # (3)
@@ -99,6 +100,10 @@ def sample(
         for name, refine in refiners.items():  # (9) or (11), then (12)
             stages[name] = x0 = refine(x0, index)
         yield StepState(index, x_t, x0_raw, stages)
+        refined = x0
+        if before is not None and (momentum := float(plan.momentum[index])) != 0:
+            x0 = x0 + momentum * (x0 - before)
+        before = refined
         eps = schedule.predict_eps(x_t, x0, index)  # ε̃ of (9)
         x_t = math.sqrt(schedule.alpha_bar_before(index)) * x0 + float(plan.eps_scale[index]) * eps
         if (scale := float(plan.noise_scale[index])) > 0:

@@ -23,6 +23,8 @@ class NoiseSchedule:
     """(T,) float64, falling."""
     timesteps: Tensor
     """(T,) int64: the step of the base schedule that each index stands for; what a network is told."""
+    end: int = 0
+    """Where a walk on clean footage ends: in noise below this index the network leaves more grain than detail."""
 
     @classmethod
     def linear(cls, steps: int, beta_start: float, beta_end: float) -> NoiseSchedule:
@@ -39,8 +41,8 @@ class NoiseSchedule:
     def __len__(self) -> int:
         return len(self.alpha_bar)
 
-    def respaced(self, steps: int, t_start: int | None = None) -> NoiseSchedule:
-        """K steps spread evenly from this chain's first step to `t_start`, its last one by default.
+    def respaced(self, steps: int, t_start: int | None = None, t_end: int = 0) -> NoiseSchedule:
+        """K steps spread evenly from `t_end`, or below where they would not fit, to `t_start`, by default the last.
 
         A single step is `t_start` itself. Raises SettingsError unless 1 ≤ steps ≤ t_start + 1 ≤ len(self).
         """
@@ -52,8 +54,9 @@ class NoiseSchedule:
         if steps == 1:
             kept = [last]
         else:  # summed up as the released program does it: ties round as there
-            stride = last / (steps - 1)
-            kept = [round(at) for at in accumulate(repeat(stride, steps - 1), initial=0.0)]
+            t_end = min(t_end, last + 1 - steps)
+            stride = (last - t_end) / (steps - 1)
+            kept = [round(at) for at in accumulate(repeat(stride, steps - 1), initial=float(t_end))]
         return NoiseSchedule(self.alpha_bar[kept], self.timesteps[kept])
 
     def predict_x0(self, x_t: Tensor, eps: Tensor, index: int) -> Tensor:

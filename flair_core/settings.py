@@ -198,7 +198,7 @@ class SamplerSettings(Checked):
         float,
         Range(0, 1, 0.05),
         Help("Stochasticity", "ρ", "More is smoother and closer to the truth, less is crisper and grainier."),
-    ] = 0.9
+    ] = 1.0
     samples: Annotated[
         int,
         Range(1, 32),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -112,11 +114,48 @@ def test_states_tell_what_happened():
 def test_each_step_starts_from_the_refined_estimate():
     """Eq. (9), second line, with ε̃ recomputed."""
     none, eps_scale, noise_scale = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.3, 0.4], [0.0, 0.2, 0.1]])
-    schedule, plan = CHAIN.respaced(3), Plan(none, none, eps_scale, noise_scale)
+    schedule, plan = CHAIN.respaced(3), Plan(none, none, eps_scale, noise_scale, none)
     first, second, _ = run(3, refiners={"halved": lambda x0, index: x0 / 2}, plan=plan)
     eps = schedule.predict_eps(first.x_t, first.x0, 2)
     draw = normal(2, 3, 16, 16, seed=1001)
     assert_close(second.x_t, schedule.alpha_bar[1].sqrt() * first.x0 + 0.4 * eps + 0.1 * draw)
+
+
+def test_the_second_order_solver_comes_nearer_in_as_many_steps():
+    """Without noise the walk follows an ordinary differential equation, whose end is known for a Gaussian prior."""
+    schedule, errors = NoiseSchedule.log_spaced(1000, 0.05, 3.0), {}
+
+    class Exact(GaussianPrior):
+        def predict_noise(self, x_t, t, condition):
+            alpha_bar = float(schedule.alpha_bar[t])
+            variance = alpha_bar * self.std**2 + 1 - alpha_bar
+            return (1 - alpha_bar) ** 0.5 * (x_t - alpha_bar**0.5 * self.mean) / variance
+
+    def scale(t):
+        return float(schedule.alpha_bar[t] * 0.25 + 1 - schedule.alpha_bar[t]) ** 0.5
+
+    x_T = normal(1, 3, 8, 8)
+    for steps in (8, 16):
+        few = schedule.respaced(steps)
+        second = paper(few, SamplerSettings(rho=0.0), 0.0)
+        for name, plan in (("first", replace(second, momentum=torch.zeros(steps))), ("second", second)):
+            last = list(
+                sample(
+                    x_T,
+                    schedule=few,
+                    denoiser=Exact(0.3, 0.5),
+                    condition=Condition(x_T),
+                    refiners={},
+                    plan=plan,
+                    noise=lambda k, shape: pytest.fail("no fresh noise at ρ = 0"),
+                )
+            )[-1]
+            # (x_t − √ᾱ mean) / its std stays what it was.
+            expected = (x_T - float(schedule.alpha_bar[-1]) ** 0.5 * 0.3) / scale(-1)
+            reached = (last.x_t - float(schedule.alpha_bar[0]) ** 0.5 * 0.3) / scale(0)
+            errors[name, steps] = float((reached - expected).square().mean().sqrt())
+    assert errors["second", 8] < 0.5 * errors["first", 8]
+    assert errors["second", 16] < 0.35 * errors["second", 8]
 
 
 def test_gradients_stay_off_inside_and_on_outside():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +37,8 @@ PATCH = 4
 """Pixels per side that one position of the finest features stands for."""
 MULTIPLE = 32
 """Sides that the network takes, for four levels of patches."""
+SIGMA_END = 0.3
+"""Noise level of the last step on clean footage. Chosen by measurement, see docs/performance.md."""
 LOG_VARIANCES = (math.log(1e-4), math.log(1.0))
 """Limits of log s_c²."""
 FEATURES = 11
@@ -282,7 +284,9 @@ class Compact:
 
     def __init__(self, network: CompactNetwork, device: torch.device) -> None:
         config = network.config
-        self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+        chain = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+        variance = (1 - chain.alpha_bar) / chain.alpha_bar
+        self.schedule = replace(chain, end=int((variance < SIGMA_END**2).sum()))
         self.window = config.window
         self.device = device
         self.dtype = fast_dtype(device)
