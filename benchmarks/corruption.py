@@ -14,9 +14,11 @@ import resource
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 
@@ -36,11 +38,18 @@ MEMORY = 4 << 30
 """Bytes of address space that a reader may use."""
 
 
-STILLS = (".png", ".jpg", ".tiff", ".webp", ".bmp")
+STILLS = (".png", ".jpg", ".tiff", ".webp", ".bmp", ".dpx", ".exr")
 
 
 def still(path: Path) -> Path:
     """An image; of 16 bits where the format has them."""
+    if path.suffix in (".dpx", ".exr"):
+        codec, pixels = (path.suffix[1:], "gbrp10le" if path.suffix == ".dpx" else "gbrpf32le")
+        context = av.CodecContext.create(codec, "w")
+        context.width, context.height, context.pix_fmt, context.time_base = 64, 64, pixels, Fraction(1, 25)
+        frame = av.VideoFrame.from_ndarray(picture(5), "rgb24").reformat(format=pixels)
+        path.write_bytes(b"".join(bytes(p) for p in [*context.encode(frame), *context.encode(None)]))
+        return path
     deep = path.suffix in (".png", ".tiff")
     cv2.imwrite(str(path), picture(5).astype(np.uint16) * 257 if deep else picture(5))
     return path

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from fractions import Fraction
 
+import av
 import clips
 import cv2
 import numpy as np
@@ -194,8 +195,6 @@ def test_deinterlacing_takes_the_combs_out_and_is_the_same_in_any_order(tmp_path
         rows = rgb[16:].astype(int)
         return np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean()
 
-    import av
-
     with av.open(str(path), "w") as container:
         track = container.add_stream(
             "libx264",
@@ -247,6 +246,48 @@ def test_images_of_16_bits_keep_them(tmp_path):
         assert len(source) == 1
         assert source.info.bit_depth == 16
         np.testing.assert_array_equal(source[0].rgb, deep)
+
+
+def save(path, frame, codec, pixels):
+    """One picture of a film format, encoded by libav."""
+    context = av.CodecContext.create(codec, "w")
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, pixels
+    context.time_base = Fraction(1, 25)
+    path.write_bytes(b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)]))
+
+
+def test_exr_is_shown_by_the_curve_of_srgb_with_a_note(tmp_path):
+    shown = picture(5).astype(np.float32) / 255
+    light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    light[40:, :8] = 3.0
+    frame = av.VideoFrame(64, 64, "gbrpf32le")
+    for plane, channel in zip(frame.planes, (1, 2, 0), strict=True):
+        plane.update(light[..., channel].tobytes())
+    for index in range(3):
+        save(tmp_path / f"{index}.exr", frame, "exr", "gbrpf32le")
+    with video.open_source(tmp_path) as source:
+        assert (len(source), source.info.bit_depth) == (3, 16)
+        assert any("linear light" in note for note in source.notes)
+        rgb = source[2].rgb / 257
+        assert (rgb[40:, :8] == 255).all()
+        assert np.abs(rgb[:, 8:] - picture(5)[:, 8:]).max() < 0.1
+
+
+def test_dpx_keeps_its_ten_bits(tmp_path):
+    deep = picture(5).astype(np.uint16) * 257
+    ten = av.VideoFrame.from_ndarray(deep, "rgb48le").reformat(format="gbrp10le")
+    save(tmp_path / "a.dpx", ten, "dpx", "gbrp10le")
+    with video.open_source(tmp_path / "a.dpx") as source:
+        assert source.info.bit_depth == 16
+        assert np.abs(source[0].rgb.astype(int) - deep).max() < 100
+        assert source.notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".exr", ".dpx"])
+def test_a_damaged_film_image_is_refused(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").write_bytes(b"no image at all" * 100)
+    with pytest.raises(MediaError, match="a" + suffix):
+        video.open_source(tmp_path / f"a{suffix}")
 
 
 def test_transparent_images_are_shown_opaque_with_a_note(tmp_path):

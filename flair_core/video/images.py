@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from flair_core.errors import MediaError
 from flair_core.frames import ColorTags, Frame, VideoInfo
+from flair_core.video.color import to_rgb
+from flair_core.video.containers import open_input, read_errors, until_damage, video_stream
+from flair_core.video.index import decode
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
     from flair_core.frames import Pixels
@@ -25,7 +30,26 @@ if TYPE_CHECKING:
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is told by MediaError
 
 SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".pbm", ".pgm", ".ppm"}
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".webp",
+        ".jp2",
+        ".pbm",
+        ".pgm",
+        ".ppm",
+        ".exr",
+        ".dpx",
+    }
+)
+FILM = frozenset({".exr", ".dpx"})
+"""What libav reads and OpenCV does not."""
+LINEAR = (
+    "The images hold linear light: they are shown by sRGB's curve, and what is brighter than white is cut."
 )
 NTSC = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
 """Rates that people round when they say them."""
@@ -34,6 +58,8 @@ SRGB = ColorTags(matrix=0, primaries=1, transfer=13, full_range=True)
 
 def read_image(path: Path) -> Pixels:
     """(H, W, 3) RGB, uint8 or uint16, upright; transparency is ignored. Raises MediaError."""
+    if path.suffix.lower() in FILM:
+        return _read_film(path)
     try:
         data = np.fromfile(path, np.uint8)
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
@@ -47,6 +73,29 @@ def read_image(path: Path) -> Pixels:
             f"{path} holds {bgr.dtype} samples, but 8 or 16 bit integers are needed. Convert it first."
         )
     return cast("Pixels", np.ascontiguousarray(bgr[..., ::-1]))
+
+
+def _read_film(path: Path) -> Pixels:
+    with open_input(path) as container, read_errors(path):
+        frame = next(decode(until_damage(container.demux(video_stream(container, path)))), None)
+        if frame is None:
+            raise MediaError(f"{path} is no image that can be read. Check that the file is complete.")
+        if "f32" not in frame.format.name and "f16" not in frame.format.name:
+            return to_rgb(frame, VideoReformatter(), (frame.width, frame.height))
+        light = np.nan_to_num(_float_rgb(frame)).clip(0, 1)
+    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return cast("Pixels", np.rint(65535 * curve).astype(np.uint16))
+
+
+def _float_rgb(frame: VideoFrame) -> NDArray[np.float32]:
+    """(H, W, 3) of a frame with float samples in planes: green, blue, red, or gray alone."""
+    kind = np.float16 if "f16" in frame.format.name else np.float32
+    planes = [
+        np.frombuffer(cast("Any", plane), kind).reshape(plane.height, -1)[:, : plane.width]
+        for plane in frame.planes[: 1 if "gray" in frame.format.name else 3]
+    ]
+    green, blue, red = planes if len(planes) == 3 else planes * 3
+    return np.stack([red, green, blue], axis=-1).astype(np.float32)
 
 
 def write_png(path: Path, rgb: Pixels) -> None:
@@ -75,6 +124,8 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
 
 
 def _has_alpha(path: Path) -> bool:
+    if path.suffix.lower() in FILM:
+        return False
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     return pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (2, 4)
 
@@ -92,6 +143,7 @@ class ImageSource(FrameSource):
             width, height, exact, 1 / exact, len(images), bit_depth=8 * rgb.itemsize, color=SRGB
         )
         self._transparent = _has_alpha(first)
+        self._linear = first.suffix.lower() == ".exr"
 
     @property
     def info(self) -> VideoInfo:
@@ -102,6 +154,7 @@ class ImageSource(FrameSource):
     def notes(self) -> tuple[str, ...]:
         """Whether transparency is ignored, and which images can't be read."""
         notes = ["The images have transparency, which is ignored."] if self._transparent else []
+        notes += [LINEAR] if self._linear else []
         if self._lost:
             names = ", ".join(self._images[index].name for index in sorted(self._lost))
             notes.append(f"Images that can't be read are replaced by the one before: {names}.")
