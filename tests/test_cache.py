@@ -223,6 +223,9 @@ def test_after_an_interruption_at_most_one_window_is_restored_again(film, tmp_pa
         (faces(upscale=2), 0),
         (sampler(enhancer="none"), 0),  # nothing is enhanced anyway
         (sampler(tau=3), 0),
+        (sampler(w_eyes=0.5, null_space_lock=True, fidelity=0.5), 0),
+        (faces(grain=1.0, match_colour=True), 0),
+        (sampler(monochrome="on"), WINDOWS),
         (sampler(w_tau=0.5), WINDOWS),
         (sampler(seed=1), WINDOWS),
         (sampler(steps=3), WINDOWS),

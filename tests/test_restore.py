@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from flair_core import video
+from flair_core.cache import Cache
 from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
 from flair_core.enhancers.base import Unchanged
+from flair_core.faces import parse
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo, deepened, of_depth
 from flair_core.look import Look
@@ -103,6 +105,68 @@ def test_only_the_face_changes_and_the_preview_is_what_is_written(clip, tmp_path
         np.testing.assert_array_equal(last.frame, after)
         assert changed.any() == track.covers(index)
         assert not changed[last.mask == 0].any()
+
+
+class Halves:
+    """A parser: the left half is face, the right is hair."""
+
+    classes = parse.NETWORKS["parsenet"].classes
+
+    def __init__(self):
+        self.calls = 0
+
+    def labels(self, x0):
+        self.calls += 1
+        labels = np.full((len(x0), *x0.shape[-2:]), 13, np.uint8)
+        labels[..., : x0.shape[-1] // 2] = 1
+        return labels
+
+
+def test_a_parsed_face_is_replaced_where_the_parser_says_and_parsed_once(clip, tmp_path):
+    track, parser = Track.fixed((20, 10, 50, 50), 2, 4), Halves()
+    models = replace(MODELS, parser=parser)
+    settings = replace(chosen(), faces=replace(chosen().faces, mask="parsenet", grain=0.5, match_colour=True))
+    kept = Cache(tmp_path / "cache")
+
+    def made(name, settings):
+        with (
+            video.open_source(clip) as source,
+            open_output(tmp_path / name, source, settings, range(FRAMES), codec="lossless") as sink,
+        ):
+            look = Look(settings)
+            list(
+                restore(
+                    source,
+                    sink,
+                    tracks=[track],
+                    look=look,
+                    load=lambda _: models,
+                    span=range(FRAMES),
+                    cache=kept,
+                )
+            )
+            sink.commit()
+        with video.open_source(tmp_path / name) as result:
+            return [frame.rgb for frame in result.frames()]
+
+    frames, calls = made("a.mkv", settings), parser.calls
+    assert calls == 4
+    with video.open_source(clip) as source:
+        changed = [
+            (frame.rgb != after).any(axis=-1) for frame, after in zip(source.frames(), frames, strict=True)
+        ]
+    last = shown(clip, 3, settings, [track], models)[-1]
+    np.testing.assert_array_equal(last.frame, frames[3])
+    columns = np.nonzero(changed[3].any(axis=0))[0]
+    assert columns.max() < 36
+    calls = parser.calls
+    made("b.mkv", settings)
+    assert parser.calls == calls
+    haired = replace(settings, faces=replace(settings.faces, hair=True))
+    with video.open_source(clip) as source:
+        before = source[3].rgb
+    columns = np.nonzero((made("c.mkv", haired)[3] != before).any(axis=(0, 2)))[0]
+    assert columns.max() > 40
 
 
 @pytest.mark.parametrize("models", [MODELS, Models(Windowed(), Unchanged(), torch.device("cpu"))])
