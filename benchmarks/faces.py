@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 import skimage.data
 from PIL import Image
+from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import linear_sum_assignment
 
 from flair_core.faces.align import inverse, outline, similarity, template, transform
@@ -171,7 +172,7 @@ def load_stills(data: Path) -> list[np.ndarray]:
 
 
 def load_clip(file: Path, labeller: Detector, n: int) -> Actor | None:
-    """A talking person, aligned once by the first frame's labels; None when the labels have gaps."""
+    """A talking person, aligned by a second's mean of the labels; None when the labels have gaps."""
     with av.open(str(file)) as container:
         frames = [
             f.to_ndarray(format="rgb24") for f, _ in zip(container.decode(video=0), range(n), strict=False)
@@ -179,12 +180,15 @@ def load_clip(file: Path, labeller: Detector, n: int) -> Actor | None:
     found = [labeller.detect(frame) for frame in frames]
     if not all(found):
         return None
-    matrix = similarity(found[0][0].landmarks, SIDE)
+    labels = np.stack([faces[0].landmarks for faces in found])
+    # Slow enough to keep how the head moves, so that one who turns away does not leave the picture.
+    path = gaussian_filter1d(labels, 12, axis=0, mode="nearest")
+    matrices = [similarity(points, SIDE) for points in path]
     pictures = [
         cv2.warpAffine(cv2.GaussianBlur(frame, (0, 0), 0.6), matrix, (SIDE, SIDE), flags=cv2.INTER_CUBIC)
-        for frame in frames
+        for frame, matrix in zip(frames, matrices, strict=True)
     ]
-    landmarks = np.stack([transform(matrix, faces[0].landmarks) for faces in found])
+    landmarks = np.stack([transform(*pair) for pair in zip(matrices, labels, strict=True)])
     return Actor([*pictures, *pictures[-2:0:-1]], np.concatenate([landmarks, landmarks[-2:0:-1]]))
 
 

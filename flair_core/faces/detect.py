@@ -72,7 +72,7 @@ SEARCHED = 640
 """Longer side of the picture that the cascades search, in pixels."""
 TILT = 20.0
 """Degrees by which the picture is turned for a second and a third look."""
-LEAST_QUALITY = 0.3
+LEAST_QUALITY = 0.15
 """Below it the landmark model has lost a face that was there."""
 SURE = 0.4
 """Below it what the landmark model has found need not be a face at all."""
