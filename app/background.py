@@ -23,6 +23,7 @@ from app.tasks import (
     UseDevice,
 )
 from app.worker import Outcome
+from flair_core.project import LONG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.tasks import PreviewRequest, Task
     from app.worker import Worker
-
-LONG = 3000
-"""Frames; in a longer clip faces are searched between in and out, or as they are looked at."""
 
 
 class Background(QObject):

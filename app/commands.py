@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QUndoCommand
 
 if TYPE_CHECKING:
-    from app.project import Project
     from app.session import Session
+    from flair_core.project import Project
 
 MERGE_SECONDS = 1.0
 """A slider drawn without a longer pause is one edit."""

@@ -10,19 +10,15 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app import preferences
-from app.project import SUFFIX, Project, ProjectError, read, write
+from app.recovery import Recovery
 from flair_core.errors import FlairError
+from flair_core.project import SUFFIX, Project, ProjectError, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.frame_loader import FrameLoader
     from app.session import Clip, Session
-
-
-def recovery_file() -> Path:
-    """Where unsaved work is kept until it is saved or given up."""
-    return preferences.folder() / "recovery.flair"
 
 
 class Files(QObject):
@@ -38,8 +34,9 @@ class Files(QObject):
     def __init__(self, session: Session, loader: FrameLoader, window: QWidget) -> None:
         super().__init__(window)
         self._session, self._loader, self._window = session, loader, window
-        self._pending: tuple[Project, Path | None] | None = None
-        self._autosaved: Project | None = None
+        self._pending: tuple[Project, Path | None, bool] | None = None
+        """What is being opened, where it lies, and whether it holds unsaved work."""
+        self._recovery = Recovery()
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
         self._timer = QTimer(self)
@@ -73,12 +70,19 @@ class Files(QObject):
         except FlairError as error:
             self._say(str(error))
 
-    def open_project(self, project: Project, path: Path | None = None) -> None:
-        """Open a project's clip; the project takes the place of the present one when that works."""
+    def open_project(self, project: Project, path: Path | None = None, *, unsaved: bool = False) -> None:
+        """Open a project's clip; the project takes the place of the present one when that works.
+
+        A clip that was moved together with its project is found. unsaved: this is not what lies in `path`.
+        """
         if project.clip is None:
             self._session.load(project, path)
             return
-        self._pending = (project, path)
+        if path is not None and not project.clip.exists():
+            beside = path.absolute().parent / project.clip.name
+            if beside.exists():
+                project, unsaved = replace(project, clip=beside), True
+        self._pending = (project, path, unsaved)
         first = project.span[0] if project.span else 0
         self._loader.open(project.clip, first, project.look.settings.footage)
 
@@ -91,8 +95,10 @@ class Files(QObject):
         if self._pending is None or self._pending[0].clip != clip.path:
             self._session.clip_read_anew(clip)
             return
-        (project, path), self._pending = self._pending, None
+        (project, path, unsaved), self._pending = self._pending, None
         self._session.load(project, path)
+        if unsaved:
+            self._session.undo.resetClean()
         self._session.clip_opened(clip)
         self._remember(path or clip.path)
         if path is None and project == Project(clip=clip.path):
@@ -104,18 +110,18 @@ class Files(QObject):
         if self._pending is None or self._pending[0].clip != clip:
             self._say(message)
             return
-        (project, path), self._pending = self._pending, None
-        if path is None:
+        (project, path, unsaved), self._pending = self._pending, None
+        if path is None and not unsaved:
             self._say(message)
         else:
             self._say(message, {self.tr("Find the clip…"): lambda: self._relink(project, path)})
 
-    def _relink(self, project: Project, path: Path) -> None:
+    def _relink(self, project: Project, path: Path | None) -> None:
         clip, _ = QFileDialog.getOpenFileName(
             self._window, self.tr("Where is {0}?").format(project.clip.name)
         )
         if clip:
-            self.open_project(replace(project, clip=Path(clip)), path)
+            self.open_project(replace(project, clip=Path(clip)), path, unsaved=True)
 
     def _remember(self, path: Path) -> None:
         preferences.save(preferences.load().opened(path))
@@ -146,7 +152,7 @@ class Files(QObject):
             self._say(str(error))
             return False
         self._session.saved(path)
-        self.forget_autosave()
+        self._recovery.forget()
         self._remember(path)
         return True
 
@@ -166,7 +172,7 @@ class Files(QObject):
         if answer == keep:
             return self.on_save()
         if answer == drop:
-            self.forget_autosave()
+            self._recovery.forget()
         return answer == drop
 
     # --- after a crash --------------------------------------------------------------------------
@@ -177,30 +183,19 @@ class Files(QObject):
 
     def autosave(self) -> None:
         """Write unsaved work aside, if there is any that isn't there yet."""
-        project = self._session.project
-        if not self._session.dirty or project is self._autosaved:
-            return
-        try:
-            write(project, recovery_file())
-            self._autosaved = project
-        except ProjectError:
-            return  # a full disk must not interrupt the work; saving the project will say so
-
-    def forget_autosave(self) -> None:
-        """Nothing is unsaved any more."""
-        self._autosaved = None
-        recovery_file().unlink(missing_ok=True)
+        if self._session.dirty:
+            self._recovery.keep(self._session.project, self._session.path)
 
     def offer_recovery(self) -> None:
         """Ask about work that a crash left behind."""
-        try:
-            project = read(recovery_file())
-        except FlairError:
+        found = self._recovery.left_behind()
+        if found is None:
             return
+        project, path = found
         self._say(
             self.tr("FLAIR Studio ended unexpectedly, but your work was kept."),
             {
-                self.tr("Recover it"): lambda: self.open_project(project, recovery_file()),
-                self.tr("Discard"): self.forget_autosave,
+                self.tr("Recover it"): lambda: self.open_project(project, path, unsaved=True),
+                self.tr("Discard"): self._recovery.forget,
             },
         )

@@ -11,9 +11,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from app import preferences
-from app.project import write_atomically
 from flair_core.errors import SettingsError
 from flair_core.look import CLIP, Layer, Look, read_look
+from flair_core.project import write_atomically
 from flair_core.settings import bundled
 
 if TYPE_CHECKING:

@@ -30,7 +30,6 @@ from app.insights import Insights
 from app.looks import Looks
 from app.playback import Player
 from app.preview import PreviewController
-from app.project import Project
 from app.session import Session
 from app.sound import Sound
 from app.tasks import ImportModel, UseDevice
@@ -52,6 +51,7 @@ from app.widgets.welcome import Welcome
 from app.worker import Worker
 from flair_core.jobs import DrawnFace, State
 from flair_core.look import Look
+from flair_core.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from app.project import write_atomically
+from flair_core.project import write_atomically
 
 RECENT = 8
 THEMES = ("dark", "light", "system")

@@ -11,8 +11,8 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.commands import EditProject
-from app.project import Project
 from flair_core.look import CLIP, GROUP_OF, KEYFRAMED, Key, Layer, Look, Scope, Shot
+from flair_core.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 import pytest
 
 from app.main_window import MainWindow
+from app.widgets.dialogs import ExportDialog
 from app.worker import RestorationCore
 from flair_core.jobs import Request
 
@@ -67,3 +69,65 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
     with video.open_source(output) as written:
         for at, index in enumerate((5, 6)):
             np.testing.assert_array_equal(written[at].rgb, shown[index].preview.frame)
+
+
+def test_from_a_clip_over_keyframes_and_a_saved_project_to_a_file_whose_frames_are_the_previews(
+    qtbot, window, tmp_path, monkeypatch
+):
+    """Open, find faces, tune, keyframe, a shot of its own, save, reopen, export, and restore the project again."""
+    import platformdirs
+
+    from flair_core import video
+    from flair_core.cli import main
+
+    def restored(index):
+        window.session.seek(index)
+
+        def there():
+            result = window.previews.result
+            return result is not None and result.complete and result.request.index == index
+
+        qtbot.waitUntil(lambda: there() and not window.previews.running, timeout=60_000)
+        return window.previews.result.preview.frame
+
+    window.open_demo()
+    qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
+    session, panel = window.session, window.parameters
+    session.edit_setting("sampler", "steps", 2, "K")
+    session.seek(5)
+    panel.keys["w_tau"].click()
+    session.seek(8)
+    panel.controls["sampler", "w_tau"]._choose(1.0)
+    session.edit_shots("split", lambda look: look.split_at(7))
+    session.set_scope("shot")
+    session.edit_settings("grainier", noise=0.03, steps=3)
+    session.set_scope("face")
+    panel.controls["sampler", "gamma"]._choose(0.8)
+    session.edit("span", span=(5, 8))
+    before = {index: restored(index) for index in range(5, 9)}
+    assert len({frame.tobytes() for frame in before.values()}) == 4
+
+    path = tmp_path / "film.flair"
+    assert window.files.save_to(path)
+    project = session.project
+    session.edit_setting("sampler", "seed", 9, "seed")
+    session.undo.setClean()
+    window.files.open_path(path)
+    qtbot.waitUntil(lambda: session.project == project and bool(session.tracks), timeout=60_000)
+    for index, frame in before.items():
+        np.testing.assert_array_equal(restored(index), frame)
+
+    dialog = ExportDialog(session, window)
+    dialog._path.setText(str(tmp_path / "out.mkv"))
+    window.queue.add(replace(dialog.request("cpu"), codec="ffv1-rgb"))
+    qtbot.waitUntil((tmp_path / "out.mkv").exists, timeout=60_000)
+
+    for name in ("user_data_path", "user_cache_path"):
+        monkeypatch.setattr(platformdirs, name, lambda *_, **__: tmp_path / "home")
+    again = tmp_path / "again.mkv"
+    assert main(["restore", str(path), "-o", str(again), "--codec", "ffv1-rgb", "--device", "cpu"]) == 0
+    for output in (tmp_path / "out.mkv", again):
+        with video.open_source(output) as written:
+            assert len(written) == len(before)
+            for at, frame in enumerate(before.values()):
+                np.testing.assert_array_equal(written[at].rgb, frame)

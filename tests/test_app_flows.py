@@ -14,13 +14,15 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import preferences, theme
+from app.files import Files
 from app.main_window import MainWindow
-from app.project import SUFFIX, read
+from app.recovery import Recovery
 from app.tasks import ImportModel
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
 from flair_core.jobs import State
+from flair_core.project import SUFFIX, read
 from flair_core.settings import DegradationSettings, RestorationSettings
 
 
@@ -506,14 +508,53 @@ def test_a_moved_clip_can_be_found_again(qtbot, opened, tmp_path, clip, monkeypa
     qtbot.waitUntil(lambda: opened.session.clip is not None and opened.session.clip.path == moved)
 
 
-def test_unsaved_work_survives_a_crash(qtbot, opened, config):
+def test_unsaved_work_survives_a_crash(qtbot, opened, clip, config, tmp_path):
+    saved = tmp_path / "saved.flair"
+    opened.files.save_to(saved)
     opened.session.edit_setting("sampler", "steps", 9, "K")
     opened.files.autosave()
-    assert read(config / "recovery.flair").look.settings.sampler.steps == 9
+    (kept,) = (config / "recovery").glob("*.flair")
+    assert read(kept).look.settings.sampler.steps == 9
+    Files(opened.session, opened.loader, opened).offer_recovery()
+    assert not opened.banner.text, "the program that is at work still has it"
+    opened.files._recovery = Recovery()  # the lock goes with the program
     opened.session.undo.setClean()
+    opened.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(opened, steps=4))
     opened.files.offer_recovery()
     opened.banner._buttons[0].click()
     qtbot.waitUntil(lambda: preview_is(opened, steps=9))
+    assert opened.session.dirty
+    assert opened.files.on_save()
+    assert opened.session.path == saved
+    assert read(saved).look.settings.sampler.steps == 9
+    assert not read(saved).unknown
+    assert not kept.exists()
+
+
+def test_a_clip_that_moved_with_its_project_is_found_and_one_that_did_not_is_asked_for(
+    qtbot, opened, clip, tmp_path, monkeypatch
+):
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    opened.files.save_to(tmp_path / "p.flair")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "p.flair").rename(moved / "p.flair")
+    clip.rename(moved / clip.name)
+    opened.files.open_path(moved / "p.flair")
+    qtbot.waitUntil(lambda: opened.session.path == moved / "p.flair" and preview_is(opened, steps=9))
+    assert opened.session.clip.path == moved / clip.name
+    opened.session.undo.setClean()
+    elsewhere = tmp_path / "elsewhere.mp4"
+    (moved / clip.name).rename(elsewhere)
+    opened.files.open_path(moved / "p.flair")
+    qtbot.waitUntil(lambda: bool(opened.banner.text))
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(elsewhere), ""))
+    opened.banner._buttons[0].click()
+    qtbot.waitUntil(lambda: opened.session.clip is not None and opened.session.clip.path == elsewhere)
+    assert opened.session.dirty, "the project does not know the new place until it is saved"
+    opened.files.on_save()
+    assert read(moved / "p.flair").clip == elsewhere
 
 
 @pytest.mark.parametrize(

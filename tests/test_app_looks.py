@@ -10,8 +10,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
-from app.project import read
 from flair_core.look import CLIP, Key, Layer, Look, Scope, Shot
+from flair_core.project import read
 
 
 def value(window, name="w_tau", index=None, face=None):

@@ -18,7 +18,6 @@ from PySide6.QtGui import QImage, QWheelEvent
 
 from app.playback import Player
 from app.preview import PreviewCache
-from app.project import Project
 from app.session import Clip, Session
 from app.sound import Sound
 from app.tasks import PreviewRequest, PreviewResult, Schedules
@@ -29,6 +28,7 @@ from app.widgets.timeline import LEAST_SHOWN, Timeline
 from flair_core import video
 from flair_core.frames import VideoInfo
 from flair_core.look import Look
+from flair_core.project import Project
 from flair_core.settings import (
     DegradationSettings,
     FaceSettings,

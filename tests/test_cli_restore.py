@@ -9,12 +9,14 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from cheap import FRAMES, Counting, make_film, models
+from cheap import BOXES, FRAMES, Counting, faces, make_film, models
 from clips import KINDS, make
 
 from flair_core import restore, video
 from flair_core.cli import main
-from flair_core.jobs import Jobs, State
+from flair_core.jobs import DrawnFace, Jobs, State
+from flair_core.look import CLIP, Key, Look
+from flair_core.project import Project, write
 
 ALIGNED = ("--aligned", "--scale", "2", "--steps", "2", "--device", "cpu")
 
@@ -307,3 +309,23 @@ def test_help_and_the_list_of_jobs_do_without_torch(tmp_path):
     )
     command = [sys.executable, "-c", program, str(tmp_path / "jobs.sqlite")]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_a_project_is_restored_with_its_range_faces_and_settings(film, tmp_path, capsys, counting):
+    look = Look(faces(feather=6)).with_key(CLIP, "gamma", Key(2, 0.5))
+    drawn = tuple(DrawnFace(*face) for face in BOXES)
+    path = tmp_path / "film.flair"
+    write(Project(clip=film, span=(2, 4), look=look, drawn=drawn), path)
+    code, _, err = flair(capsys, "restore", path, "-o", tmp_path / "o.mkv", "--device", "cpu", "--seed", 4)
+    assert (code, err) == (0, [])
+    (job,) = Jobs().list()
+    assert job.request.source == film
+    assert (job.request.span, job.request.searched, job.request.drawn) == (range(2, 5), range(FRAMES), drawn)
+    assert job.request.look == look.everywhere(seed=4)
+    record = json.loads((tmp_path / "o.mkv.provenance.json").read_text())
+    assert record["settings"]["lanes"] == {"gamma": [{"frame": 2, "value": 0.5}]}
+
+
+def test_a_project_without_a_clip_says_so(tmp_path, capsys, counting):
+    write(Project(), tmp_path / "empty.flair")
+    assert "has no clip yet" in refused(capsys, tmp_path, tmp_path / "empty.flair", "-o", tmp_path / "o.mp4")

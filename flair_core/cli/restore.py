@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flair_core.cli import degrade, options
 from flair_core.errors import JobError
 from flair_core.look import GROUP_OF, Look, read_look
+from flair_core.project import LONG, SUFFIX, Project, ProjectError, read
 from flair_core.settings import (
     DegradationSettings,
     FaceSettings,
@@ -30,7 +31,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="restore the faces of a clip",
         epilog="An interrupted run goes on where it was when it is started again. See also: flair jobs.",
     )
-    parser.add_argument("input", type=Path, help="video, image or folder of images")
+    parser.add_argument(
+        "input", type=Path, help="video, image, folder of images, or project of the application"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="video file, or a folder for PNGs")
     parser.add_argument("--preset", type=Path, metavar="FILE", help="settings saved by the application")
     parser.add_argument("--range", metavar="A:B", default=":", help="frames to restore, both ends included")
@@ -74,12 +77,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
-def look_of(arguments: argparse.Namespace) -> Look:
-    """The preset, or else the model's own and the side-car of `flair degrade`; then the options, everywhere."""
+def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Look:
+    """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options."""
     from flair_core.degrade import read_sidecar  # noqa: PLC0415
 
     if arguments.preset:
         look = read_look(arguments.preset)
+    elif project:
+        look = project.look
     else:
         base = bundled(arguments.model)
         look = Look(settings=replace(base, degradation=read_sidecar(arguments.input) or base.degradation))
@@ -104,11 +109,15 @@ def run(arguments: argparse.Namespace) -> None:
     from flair_core import video  # noqa: PLC0415
     from flair_core.jobs import Jobs, Request  # noqa: PLC0415
 
-    look = look_of(arguments)
-    with video.open_source(arguments.input, look.settings.footage) as source:
-        span = None if arguments.range == ":" else options.span(arguments.range, len(source))
+    project = _project(arguments.input) if arguments.input.suffix == SUFFIX else None
+    look, clip = look_of(arguments, project), project.clip if project and project.clip else arguments.input
+    with video.open_source(clip, look.settings.footage) as source:
+        length = len(source)
+        span = None if arguments.range == ":" else options.span(arguments.range, length)
+    if project and project.span and span is None:
+        span = range(project.span[0], min(project.span[1] + 1, length))
     request = Request(
-        source=arguments.input.resolve(),
+        source=clip.resolve(),
         output=arguments.output.resolve(),
         look=look,
         span=span,
@@ -120,9 +129,21 @@ def run(arguments: argparse.Namespace) -> None:
         device=arguments.device,
         sidecar=arguments.sidecar,
         matte=arguments.matte and arguments.matte.resolve(),
+        # As the window does: so the faces have the numbers that the project knows.
+        searched=range(length) if project and length <= LONG else None,
+        left_out=project.left_out if project else frozenset(),
+        drawn=project.drawn if project else (),
+        strokes=project.strokes if project else (),
     )
     jobs = Jobs()
     follow(jobs, jobs.add(request))
+
+
+def _project(path: Path) -> Project:
+    project = read(path)
+    if project.clip is None:
+        raise ProjectError(f"{path} has no clip yet. Open one in the application and save it again.")
+    return project
 
 
 def follow(jobs: Jobs, job: Job) -> None:

@@ -6,15 +6,20 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flair_core.errors import FlairError
 from flair_core.jobs import DrawnFace
 from flair_core.look import Look
 from flair_core.stroke import Stroke
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 VERSION = 1
 SUFFIX = ".flair"
+LONG = 3000
+"""Frames; in a longer clip faces are searched between in and out only."""
 
 
 class ProjectError(FlairError):
@@ -79,7 +84,7 @@ def parse(text: str, folder: Path) -> Project:
             other=Look.from_json(json.dumps(other)) if other else None,
             slot="B" if data.pop("slot", "A") == "B" else "A",
             drawn=tuple(
-                DrawnFace(tuple(map(float, face["box"])), int(face["first"]), int(face["last"]))
+                DrawnFace(_box(face["box"]), int(face["first"]), int(face["last"]))
                 for face in data.pop("drawn", [])
             ),
             left_out=frozenset(map(int, data.pop("left_out", []))),
@@ -90,6 +95,11 @@ def parse(text: str, folder: Path) -> Project:
         raise ProjectError(
             f"The project is damaged ({type(error).__name__}: {error}). Open an earlier copy."
         ) from None
+
+
+def _box(edges: Sequence[float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = map(float, edges)
+    return left, top, right, bottom
 
 
 def read(path: Path) -> Project:
