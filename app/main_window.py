@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
         upper.addWidget(self.side, 1)
         left.setMinimumWidth(212)
         left.setMaximumWidth(320)
-        self.side.setMinimumWidth(296)
+        self.side.setMinimumWidth(306)
         self.side.setMaximumWidth(380)
         editor = QWidget()
         column = QVBoxLayout(editor)

@@ -27,7 +27,7 @@ from app.worker import RestorationCore
 from flair_core.jobs import Jobs, Request
 
 BEAT_MS = 5
-PATIENCE = 300.0
+PATIENCE = 60.0
 
 
 class Heartbeat:
