@@ -305,7 +305,8 @@ def test_a_crash_keeps_the_work_and_offers_a_report_to_copy(qtbot, opened, confi
     for _ in range(2):
         opened.report_crash("Traceback: a fault")
     (dialog,) = opened.findChildren(CrashDialog)
-    assert read(config / "recovery.flair").look.settings.sampler.steps == 9
+    (kept,) = (config / "recovery").glob("*.flair")
+    assert read(kept).look.settings.sampler.steps == 9
     next(button for button in dialog.findChildren(QPushButton) if "Copy" in button.text()).click()
     text = QApplication.clipboard().text()
     assert "FLAIR Studio" in text
