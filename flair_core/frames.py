@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
@@ -64,6 +64,12 @@ class VideoInfo:
     top_first: bool = True
     """Whether the field of the first row is the earlier one."""
     has_audio: bool = False
+
+
+def faster(info: VideoInfo, factor: int) -> VideoInfo:
+    """What is known of a clip with factor − 1 new frames after each one but the last, in the same time."""
+    length = (info.length - 1) * factor + 1
+    return replace(info, rate=info.rate * factor, time_base=info.time_base / factor, length=length)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,10 @@ class Request:
     drawn: tuple[DrawnFace, ...] = ()
     strokes: tuple[Stroke, ...] = ()
     """Of the brush, over the masks of faces."""
+    fps_factor: int = 1
+    """How many times the frames a second; the new ones are made after the restoration."""
+    interpolator: str = "flow"
+    """What makes them."""
 
     def to_json(self) -> str:
         """The request as it is stored."""
@@ -123,6 +127,8 @@ class Request:
             "left_out": sorted(self.left_out),
             "drawn": self.drawn,
             "strokes": [stroke._asdict() for stroke in self.strokes],
+            "fps_factor": self.fps_factor,
+            "interpolator": self.interpolator,
         }
         return json.dumps(data)
 
@@ -149,6 +155,8 @@ class Request:
             left_out=frozenset(data["left_out"]),
             drawn=tuple(DrawnFace(tuple(box), first, last) for box, first, last in data["drawn"]),
             strokes=tuple(map(Stroke.from_json, data.get("strokes", ()))),
+            fps_factor=data.get("fps_factor", 1),  # jobs of an older program have none
+            interpolator=data.get("interpolator", "flow"),
         )
 
 

@@ -10,11 +10,16 @@ from flair_core import devices, provenance, restore, video
 from flair_core.burn_in import BurnIn
 from flair_core.errors import MediaError, SettingsError
 from flair_core.faces.track import Track
+from flair_core.frames import faster
+from flair_core.interpolation.clip import Between, White
+from flair_core.interpolation.factory import load_interpolator
 from flair_core.restore import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    import torch
 
     from flair_core.cache import Cache
     from flair_core.jobs import Job, Jobs, Request
@@ -74,19 +79,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         for needed in look.turns(span):
             load(needed)  # what is missing is missed now, not in the middle
         said = provenance.statement(source.path, span, look, networks) if request.credentials else ""
-        out = restore.open_output(
-            request.output,
-            source,
-            look.settings,
-            span,
-            request.codec,
-            bits=request.bits,
-            quality=request.quality,
-            hardware=request.hardware,
-            beside=request.beside,
-            statement=said,
-        )
-        sink = opened.enter_context(out)
+        sink = opened.enter_context(_open_output(request, source, span, device, said))
         shown = BurnIn(sink, look) if request.burn_in else sink
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         tracks = yield from _tracks(request, source, span, cache)
@@ -102,7 +95,13 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         sink.commit()
         if matte:
             matte.commit()
-    late = (*([] if tracks or look.settings.faces.aligned else [NO_FACE]), *source.notes, *sink.notes)
+    added = f"After each restored frame {request.fps_factor - 1} new ones were made ({request.interpolator})."
+    late = (
+        *([added] if request.fps_factor > 1 else []),
+        *([] if tracks or look.settings.faces.aligned else [NO_FACE]),
+        *source.notes,
+        *sink.notes,
+    )
     if request.sidecar:
         provenance.write_sidecar(
             request.output,
@@ -144,13 +143,37 @@ def _span(request: Request, source: FrameSource) -> range:
     return request.span
 
 
+def _open_output(
+    request: Request, source: FrameSource, span: range, device: torch.device, statement: str
+) -> FrameSink:
+    """The sink for restored frames; where more frames a second are wanted, it makes them."""
+    factor = request.fps_factor
+    interpolator = load_interpolator(request.interpolator, device) if factor > 1 else None
+    sink = restore.open_output(
+        request.output,
+        source,
+        request.look.settings,
+        span,
+        request.codec,
+        fps_factor=factor,
+        bits=request.bits,
+        quality=request.quality,
+        hardware=request.hardware,
+        beside=request.beside,
+        statement=statement,
+    )
+    return sink if interpolator is None else Between(sink, factor, interpolator)
+
+
 def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     assert request.matte is not None
     if request.matte == request.output:
         raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
     width, height = restore.output_size(source, request.look.settings)
     codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
-    return video.open_sink(request.matte, like=source.info, width=width, height=height, codec=codec)
+    like = faster(source.info, request.fps_factor)
+    sink = video.open_sink(request.matte, like=like, width=width, height=height, codec=codec)
+    return sink if request.fps_factor == 1 else Between(sink, request.fps_factor, White())
 
 
 def _tracks(

@@ -24,7 +24,7 @@ from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, match, paste
 from flair_core.faces.parse import Parser
-from flair_core.frames import deepened, of_depth, to_float, to_uint8, to_uint16
+from flair_core.frames import deepened, faster, of_depth, to_float, to_uint8, to_uint16
 from flair_core.progress import Progress
 from flair_core.recipe import Estimate, Models, operator
 from flair_core.restored import Face, FaceRestorer, Load, OutOfMemory, Restored
@@ -492,14 +492,21 @@ def open_output(
     codec: str | None = None,
     *,
     beside: bool = True,
+    fps_factor: int = 1,
     **how: Any,
 ) -> FrameSink:
     """A sink for the restored clip, with the source's other tracks unless they are to stay away.
 
-    `how` as for `video.open_sink`.
+    fps_factor: how many times the frames a second it will get.  `how` as for `video.open_sink`.
     """
     width, height = output_size(source, settings)
-    copied = source.path if beside and source.path.is_file() else None
     return video.open_sink(
-        path, like=source.info, width=width, height=height, codec=codec, copy_from=copied, span=span, **how
+        path,
+        like=faster(source.info, fps_factor),
+        width=width,
+        height=height,
+        codec=codec,
+        copy_from=source.path if beside and source.path.is_file() else None,
+        span=range(span.start * fps_factor, span.stop * fps_factor),
+        **how,
     )

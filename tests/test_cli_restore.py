@@ -83,6 +83,26 @@ def test_side_car_and_matte_are_options(film, tmp_path, capsys, counting):
         assert all((frame.rgb == 255).all() for frame in frames.frames())
 
 
+def test_more_frames_a_second(film, tmp_path, capsys, counting):
+    out, matte = tmp_path / "out.mp4", tmp_path / "matte.mkv"
+    code, _, err = flair(capsys, "restore", film, "-o", out, *ALIGNED, "--fps-factor", 2, "--matte", matte)
+    assert code == 0
+    assert [line for line in err if "1 new ones were made (flow)" in line]
+    with video.open_source(film) as source, video.open_source(out) as result:
+        assert len(result) == 2 * FRAMES - 1
+        assert result.info.rate == 2 * source.info.rate
+        assert result.info.has_audio == source.info.has_audio
+        times = [float(frame.pts * result.info.time_base) for frame in result.frames()]
+        known = [float(frame.pts * source.info.time_base) for frame in source.frames()]
+    np.testing.assert_allclose(times[::2], known, atol=1e-3)
+    with video.open_source(matte) as made:
+        assert len(made) == 2 * FRAMES - 1
+        assert (made[1].rgb == 255).all()
+    code, _, err = flair(capsys, "restore", film, "-o", out, *ALIGNED, "--fps-factor", 0)
+    assert code == 2
+    assert "multiplied by 1, 2" in err[0]
+
+
 def test_a_part_of_a_folder(film, tmp_path, capsys, counting):
     code, _, _ = flair(capsys, "restore", film, "-o", tmp_path / "out", *ALIGNED, "--range", "2:4")
     assert code == 0

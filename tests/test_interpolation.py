@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from skimage.data import astronaut
 
-from flair_core import weights
+from flair_core import cli, video, weights
 from flair_core.enhancers.checkpoint import build
 from flair_core.errors import SettingsError, ShapeError, WeightsError
-from flair_core.interpolation.amt import AMT, times
-from flair_core.interpolation.factory import load_interpolator
+from flair_core.frames import Frame, VideoInfo, faster
+from flair_core.interpolation.amt import AMT
+from flair_core.interpolation.base import times
+from flair_core.interpolation.clip import Between, White
+from flair_core.interpolation.factory import Pairs, load_interpolator
+from flair_core.interpolation.flow import FlowInterpolator
+from flair_core.metrics.fidelity import psnr
 
 
 def frames(height, width, seed=0):
@@ -81,16 +90,133 @@ def test_frames_of_two_sizes(network):
 def test_the_network_from_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     with pytest.raises(WeightsError, match=r"amt-g\.pth"):
-        load_interpolator(torch.device("cpu"))
+        load_interpolator("amt", torch.device("cpu"))
     with torch.device("meta"):
         shapes = {key: value.shape for key, value in AMT().state_dict().items()}
     save_file(
         {key: torch.full(shape, 0.125).half() for key, shape in shapes.items()}, tmp_path / "amt.safetensors"
     )
-    loaded = load_interpolator(torch.device("cpu"))
-    assert all((value == 0.125).all() for value in loaded.state_dict().values())
+    loaded = load_interpolator("amt", torch.device("cpu"))
+    assert all((value == 0.125).all() for value in loaded._network.state_dict().values())
+    with pytest.raises(SettingsError, match="no interpolator 'magic'"):
+        load_interpolator("magic", torch.device("cpu"))
 
 
 def test_a_damaged_file_is_named():
     with pytest.raises(WeightsError, match=r"f\.pth holds no AMT"):
         build(AMT, {"a": torch.zeros(1)}, "f.pth")
+
+
+# Along the motion
+
+
+def shifted(x: float, y: float = 0.0, dtype=np.uint8) -> np.ndarray:
+    """The same part of a picture, seen from elsewhere."""
+    from scipy.ndimage import shift
+
+    part = shift(astronaut()[:200, 120:360].astype(float), (y, x, 0), order=3, mode="nearest")[20:180, 40:200]
+    return np.clip(np.rint(part * (257 if dtype == np.uint16 else 1)), 0, np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.mark.parametrize("moment", [0.25, 0.5, 0.75])
+def test_what_moves_is_half_way_there(moment):
+    (made,) = FlowInterpolator().between(shifted(0), shifted(6, 2), [moment])
+    true = shifted(6 * moment, 2 * moment)
+    average = np.rint((1 - moment) * shifted(0) + moment * shifted(6, 2)).astype(np.uint8)
+    inner = np.s_[8:-8, 8:-8]
+    assert psnr(made[inner], true[inner]) > psnr(average[inner], true[inner]) + 8
+    assert psnr(made[inner], true[inner]) > 30
+
+
+def test_what_stands_still_stays():
+    for dtype in (np.uint8, np.uint16):
+        still = shifted(0, dtype=dtype)
+        for made in FlowInterpolator().between(still, still, [0.3, 0.6]):
+            assert made.dtype == dtype
+            np.testing.assert_array_equal(made, still)
+
+
+def test_both_directions_agree():
+    a, b = shifted(0), shifted(5)
+    (there,) = FlowInterpolator().between(a, b, [0.25])
+    (back,) = FlowInterpolator().between(b, a, [0.75])
+    assert psnr(there, back) > 40
+
+
+def test_a_network_is_an_interpolator(network):
+    small = np.ascontiguousarray(shifted(0, dtype=np.uint16)[:48, :64])
+    made = Pairs(network, torch.device("cpu")).between(small, small, [0.25, 0.5])
+    assert [(x.shape, x.dtype) for x in made] == [((48, 64, 3), np.uint16)] * 2
+
+
+# Clips
+
+
+class Sink(video.FrameSink):
+    def __init__(self, path):
+        super().__init__(path)
+        self.frames, self.committed = [], False
+
+    def write(self, frame):
+        self.frames.append(frame)
+
+    def commit(self):
+        self.committed = True
+
+    def abort(self):
+        pass
+
+
+def test_times_between_are_even_and_cuts_are_not_crossed(tmp_path):
+    """Uneven times stay as they are; the picture before a cut is held until the cut."""
+    before, after = shifted(0), 255 - shifted(0)[::-1]
+    pts, pictures = [0, 512, 1536, 2048], [before, shifted(2), after, after]
+    inner = Sink(tmp_path / "x")
+    with Between(inner, 4, FlowInterpolator()) as sink:
+        for i, (at, rgb) in enumerate(zip(pts, pictures, strict=True)):
+            sink.write(Frame(rgb, i, at, 512))
+        sink.commit()
+    assert [frame.index for frame in inner.frames] == list(range(13))
+    seconds = [*range(0, 2048, 512), *range(2048, 6144, 1024), *range(6144, 8193, 512)]
+    assert [frame.pts for frame in inner.frames] == seconds
+    ends = [frame.pts + frame.duration for frame in inner.frames]
+    assert ends[:-1] == [frame.pts for frame in inner.frames[1:]]
+    assert ends[-1] == 4 * (2048 + 512)
+    for held in inner.frames[4:8]:
+        np.testing.assert_array_equal(held.rgb, shifted(2))
+    assert inner.committed
+    assert psnr(inner.frames[2].rgb, shifted(1)) > 30
+
+
+def test_mattes_are_white_where_frames_are_made_up():
+    black = np.zeros((8, 8, 3), np.uint8)
+    assert all((made == 255).all() for made in White().between(black, black, [0.5, 0.7]))
+
+
+def write_clip(path, count=5, rate=25):
+    info = VideoInfo(160, 160, Fraction(rate), Fraction(1, rate), count)
+    with video.open_sink(path, like=info, width=160, height=160, codec="lossless") as sink:
+        for i in range(count):
+            sink.write(Frame(shifted(2 * i), i, i, 1))
+        sink.commit()
+    return path
+
+
+def test_a_clip_gets_more_frames_in_the_same_time(tmp_path, capsys):
+    source, out = write_clip(tmp_path / "a.mkv"), tmp_path / "b.mp4"
+    assert cli.main(["interpolate", str(source), "-o", str(out), "--factor", "2"]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    with video.open_source(out) as made:
+        frames = list(made.frames())
+        seconds = [float(frame.pts * made.info.time_base) for frame in frames]
+    np.testing.assert_allclose(seconds, np.arange(9) / 50, atol=1e-3)
+    assert psnr(frames[1].rgb, shifted(1)) > 28
+    assert cli.main(["interpolate", str(source), "-o", str(out), "--factor", "0"]) == 2
+    assert cli.main(["interpolate", str(source), "-o", str(out), "--interpolator", "amt"]) in (0, 2)
+
+
+def test_the_time_of_a_clip_is_kept():
+    info = VideoInfo(8, 8, Fraction(30000, 1001), Fraction(1, 90000), 10)
+    more = faster(info, 3)
+    assert (more.rate, more.time_base, more.length) == (Fraction(90000, 1001), Fraction(1, 270000), 28)
+    assert faster(info, 1) == info

@@ -10,13 +10,25 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from flair_core.cli import compare, degrade, doctor, estimate, eval, experiment, jobs, models, restore, train
+from flair_core.cli import (
+    compare,
+    degrade,
+    doctor,
+    estimate,
+    eval,
+    experiment,
+    interpolate,
+    jobs,
+    models,
+    restore,
+    train,
+)
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (restore, jobs, degrade, estimate, eval, compare, experiment, models, train, doctor)
+COMMANDS = (restore, jobs, degrade, estimate, interpolate, eval, compare, experiment, models, train, doctor)
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core.cli import degrade, options
+from flair_core.cli import degrade, interpolate, options
 from flair_core.errors import JobError
 from flair_core.look import GROUP_OF, Look, read_look
 from flair_core.project import LONG, SUFFIX, Project, ProjectError, read
@@ -72,6 +72,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="PATH",
         help="also write a video that is white where pixels were generated",
     )
+    parser.add_argument(
+        "--fps-factor",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N times the frames a second after the restoration (to do it before: flair interpolate)",
+    )
+    interpolate.add_interpolator(parser)
     for settings in (FootageSettings, DegradationSettings, SamplerSettings, FaceSettings):
         options.add(parser, settings)
     parser.set_defaults(run=run)
@@ -107,6 +115,7 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 def run(arguments: argparse.Namespace) -> None:
     """Find faces, restore, write; progress on stderr, the output's path on stdout."""
     from flair_core import video  # noqa: PLC0415
+    from flair_core.interpolation.base import times  # noqa: PLC0415
     from flair_core.jobs import Jobs, Request  # noqa: PLC0415
 
     project = _project(arguments.input) if arguments.input.suffix == SUFFIX else None
@@ -134,6 +143,8 @@ def run(arguments: argparse.Namespace) -> None:
         left_out=project.left_out if project else frozenset(),
         drawn=project.drawn if project else (),
         strokes=project.strokes if project else (),
+        fps_factor=len(times(arguments.fps_factor)) + 1,
+        interpolator=arguments.interpolator,
     )
     jobs = Jobs()
     follow(jobs, jobs.add(request))

@@ -29,17 +29,6 @@ SMALL = 64
 """Up to this side images are worked on at twice the size: the correlation halves an eighth of it thrice."""
 
 
-def times(factor: int) -> list[float]:
-    """The moments k / factor, 0 < k < factor, of the frames that multiply a frame rate by `factor`.
-
-    The released program adds up floats instead and so, for 3, 6, 7 or 14, meets t = 1, where the network
-    divides by zero. Raises SettingsError unless factor is 1 or more.
-    """
-    if factor < 1:
-        raise SettingsError(f"Frames can be multiplied by 1, 2, 3, …, but got {factor}.")
-    return [k / factor for k in range(1, factor)]
-
-
 @dataclass(frozen=True, slots=True)
 class _Pair:
     """What does not depend on the moment: seen once for all frames between the two."""

@@ -19,7 +19,8 @@ from flair_core.enhancers import adapters
 from flair_core.enhancers.checkpoint import build
 from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
 from flair_core.enhancers.vqfr import VQFR
-from flair_core.interpolation.amt import AMT, times
+from flair_core.interpolation.amt import AMT
+from flair_core.interpolation.base import times
 
 STRIDED, HALF, TIE = 1e-4, 2e-3, 1e-3
 """Recommended: STRIDED · max on float32 samples, HALF on float16 crops; a gap below TIE may tip over."""
