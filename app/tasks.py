@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-import numpy as np
+from flair_core import exploration
+from flair_core.exploration import Frontier, Trial, agreement
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from flair_core.estimation import Estimated
@@ -326,24 +328,29 @@ class Prerender:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explore:
-    """Try K × w_τ on one frame; events are Points."""
+    """Try K × w_τ × seed on one frame; events are Points. What is clearly worse gets no further seeds."""
 
     order: ClassVar[int] = 2
     request: PreviewRequest
     steps: tuple[int, ...] = (1, 2, 4, 8, 16)
     w_taus: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    seeds: int = 2
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         now = self.request.settings.sampler
-        grid = [(steps, w_tau) for steps in self.steps for w_tau in self.w_taus]
+        start = Trial(now.steps, now.w_tau, now.seed)
+        frontier = Frontier(self.steps, self.w_taus, seeds=self.seeds, start=start)
         with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
-            for steps, w_tau in dict.fromkeys(
-                [(now.steps, now.w_tau), *grid]
-            ):  # where one stands comes first
-                request = replace(self.request, look=self.request.look.everywhere(steps=steps, w_tau=w_tau))
+            for trial in frontier:
+                request = replace(self.request, look=self.request.look.everywhere(**trial._asdict()))
                 for result in request.run(core, source):
-                    yield Point.of(result) if result.complete else None
+                    if result.complete:
+                        point = Point.of(result)
+                        frontier.tell(trial, point.fidelity, point.sharpness)
+                        yield point
+                    else:
+                        yield None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -359,13 +366,11 @@ class Point:
     @classmethod
     def of(cls, result: PreviewResult) -> Point:
         """Measure a complete result."""
-        from flair_core.metrics.fidelity import detail_energy  # noqa: PLC0415 - needs OpenCV, slow to import
+        from flair_core.metrics.fidelity import sharpness  # noqa: PLC0415 - needs OpenCV, slow to import
 
         preview = result.preview
-        inside = preview.mask > 0.5
-        energy = detail_energy(preview.frame)[inside].mean() / 3 if inside.any() else 0.0
-        fidelity = 20 * np.log10(255 / max(preview.residual, 0.05))
-        return cls(result, float(fidelity), float(np.sqrt(energy)))
+        sharp = sharpness(preview.frame, preview.mask > 0.5) or 0.0
+        return cls(result, agreement(preview.residual), sharp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -379,20 +384,15 @@ class Doubt:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         seed = self.request.settings.sampler.seed
-        mean, total = np.float32(0), np.float32(0)
+        collected = exploration.Spread()
         with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
             for count in range(1, self.seeds + 1):
                 request = replace(self.request, look=self.request.look.everywhere(seed=seed + count - 1))
-                frame = np.float32(0)
                 for result in request.run(core, source):
-                    frame = result.preview.frame.astype(np.float32)
+                    if result.complete:
+                        collected.add(result.preview.frame)
                     yield None
-                # Welford's running variance.
-                before = frame - mean
-                mean = mean + before / count
-                total = total + before * (frame - mean)
-                if count > 1:
-                    levels = np.sqrt(total.mean(axis=-1) / (count - 1))
+                if (levels := collected.levels()) is not None:
                     yield Spread(self.request, levels, count)
 
 

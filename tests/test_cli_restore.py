@@ -103,6 +103,44 @@ def test_more_frames_a_second(film, tmp_path, capsys, counting):
     assert "multiplied by 1, 2" in err[0]
 
 
+def test_estimated_settings_are_used_shot_by_shot(film, tmp_path, capsys, counting, monkeypatch):
+    """Options override them; with one size for all frames the scale is that of the longest shot."""
+    from flair_core import estimation
+    from flair_core.estimation import Estimated
+    from flair_core.settings import DegradationSettings
+
+    found = [
+        Estimated(DegradationSettings(scale=2, noise=0.02), {}, 1, range(2)),
+        Estimated(DegradationSettings(scale=4, noise=0.05, jpeg=60), {}, 1, range(2, FRAMES)),
+    ]
+    sure = dict.fromkeys(("scale", "kernel", "blur", "noise", "jpeg"), 1.0)
+    found = [Estimated(e.settings, sure, e.enlarged, e.frames) for e in found]
+    monkeypatch.setattr(estimation, "estimate_shots", lambda *_, **__: iter(found))
+    out = tmp_path / "out.mp4"
+    code, _, err = flair(
+        capsys,
+        "restore",
+        film,
+        "-o",
+        out,
+        "--aligned",
+        "--steps",
+        1,
+        "--device",
+        "cpu",
+        "--estimate",
+        "--noise",
+        5,
+    )
+    assert code == 0
+    assert len([line for line in err if line.startswith("estimated: frames")]) == 2
+    settings = json.loads(out.with_name("out.mp4.provenance.json").read_text())["settings"]
+    assert settings["degradation"]["scale"] == 4
+    assert [shot["first"] for shot in settings["shots"]] == [0, 2]
+    assert settings["degradation"]["noise"] == pytest.approx(5 / 255)
+    assert all("noise" not in shot.get("values", {}) for shot in settings["shots"])
+
+
 def test_a_part_of_a_folder(film, tmp_path, capsys, counting):
     code, _, _ = flair(capsys, "restore", film, "-o", tmp_path / "out", *ALIGNED, "--range", "2:4")
     assert code == 0

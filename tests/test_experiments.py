@@ -143,13 +143,10 @@ def test_a_trial_is_what_restore_does(models, settings, tmp_path):
 class Video(Compact):
     """Pretends to be a video network with two kinds of temporal layers, which do nothing."""
 
-    window = 4
-    temporal = ("attention", "flow")
-
     def __init__(self):
         torch.manual_seed(0)
         super().__init__(CompactNetwork(SMALL), CPU)
-        self.asked = []
+        self.window, self.temporal, self.asked = 4, ("attention", "flow"), []
 
     def without(self, kinds):
         self.asked.append(tuple(kinds))
@@ -251,3 +248,23 @@ def test_an_experiment_draws_its_figures(tmp_path, capsys, weights, monkeypatch)
     assert record.read(out).made["clips"] == {"x": [1, 32, 32]}
     assert cli.main([*arguments, "--size", "33"]) == 2
     assert "multiple of 16" in capsys.readouterr().err
+
+
+def test_the_compact_model_without_its_temporal_layers_is_the_image_model():
+    """Each kind matters, and without all of them frames no longer see each other."""
+    from flair_core.denoisers.base import Condition
+
+    torch.manual_seed(0)
+    network = CompactNetwork(dataclasses.replace(SMALL, channels=(32, 32, 32, 32), window=3))
+    with torch.no_grad():  # layers that start at zero get to matter
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    denoiser = Compact(network, CPU)
+    x, c = torch.randn(3, 3, 64, 64), torch.rand(3, 3, 64, 64) * 2 - 1
+    whole = denoiser.predict_noise(x, 30, Condition(c))
+    for kind in denoiser.temporal:
+        assert not torch.equal(denoiser.without([kind]).predict_noise(x, 30, Condition(c)), whole)
+    image = denoiser.without(denoiser.temporal).predict_noise(x, 30, Condition(c))
+    alone = torch.cat([denoiser.predict_noise(x[i : i + 1], 30, Condition(c[i : i + 1])) for i in range(3)])
+    torch.testing.assert_close(image, alone, rtol=0, atol=0.05)
+    assert torch.equal(denoiser.predict_noise(x, 30, Condition(c)), whole)

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from flair_core.cli import (
+    autopsy,
     compare,
     degrade,
     doctor,
@@ -20,6 +21,7 @@ from flair_core.cli import (
     interpolate,
     jobs,
     models,
+    report,
     restore,
     train,
 )
@@ -28,7 +30,21 @@ from flair_core.errors import FlairError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (restore, jobs, degrade, estimate, interpolate, eval, compare, experiment, models, train, doctor)
+COMMANDS = (
+    restore,
+    jobs,
+    degrade,
+    estimate,
+    interpolate,
+    eval,
+    compare,
+    experiment,
+    autopsy,
+    report,
+    models,
+    train,
+    doctor,
+)
 
 
 class Parser(argparse.ArgumentParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
+    from flair_core.look import Look
     from flair_core.video import FrameSource
 
 
@@ -81,6 +83,32 @@ def sentence(shot: Estimated) -> str:
     if shot.enlarged > 1:
         parts.append(f"enlarged {shot.enlarged} times before")
     return f"frames {shot.frames.start}-{shot.frames.stop - 1}: {'; '.join(parts)}"
+
+
+def estimated(path: Path, look: Look) -> Look:
+    """The look with the degradation of each shot as it is estimated; prints what is found to stderr.
+
+    Whole frames that are faces all grow alike: there the scale is that of the longest shot.
+    """
+    from flair_core import video  # noqa: PLC0415
+    from flair_core.estimation import estimate_shots  # noqa: PLC0415
+    from flair_core.look import Layer, Shot  # noqa: PLC0415
+
+    with video.open_source(path, look.settings.footage) as source:
+        tracks = [] if look.settings.faces.aligned else _tracks(source, range(len(source)))
+        shots = list(estimate_shots(source.frames(), tracks=tracks))
+    for shot in shots:
+        print(f"estimated: {sentence(shot)}", file=sys.stderr)
+    longest = max(shots, key=lambda shot: len(shot.frames)).settings
+    layers = [
+        Shot(
+            0 if not at else shot.frames.start,
+            Layer(tuple(sorted(dataclasses.asdict(shot.settings).items()))),
+        )
+        for at, shot in enumerate(shots)
+    ]
+    settings = dataclasses.replace(look.settings, degradation=longest)
+    return dataclasses.replace(look, settings=settings, shots=tuple(layers) if len(shots) > 1 else ())
 
 
 def _tracks(source: FrameSource, span: range) -> Sequence[Track]:

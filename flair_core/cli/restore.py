@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core.cli import degrade, interpolate, options
+from flair_core.cli import degrade, estimate, interpolate, options
 from flair_core.errors import JobError
 from flair_core.look import GROUP_OF, Look, read_look
 from flair_core.project import LONG, SUFFIX, Project, ProjectError, read
@@ -73,6 +73,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="also write a video that is white where pixels were generated",
     )
     parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="estimate scale, blur, noise and JPEG quality of each shot first; options override them",
+    )
+    parser.add_argument(
         "--fps-factor",
         type=int,
         default=1,
@@ -86,7 +91,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Look:
-    """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options."""
+    """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options.
+
+    With --estimate each shot has its own degradation, as it is estimated from the footage.
+    """
     from flair_core.degrade import read_sidecar  # noqa: PLC0415
 
     if arguments.preset:
@@ -96,6 +104,10 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
     else:
         base = bundled(arguments.model)
         look = Look(settings=replace(base, degradation=read_sidecar(arguments.input) or base.degradation))
+    if arguments.estimate:
+        faces = options.apply(look.settings.faces, arguments)
+        clip = project.clip if project and project.clip else arguments.input
+        look = estimate.estimated(clip, replace(look, settings=replace(look.settings, faces=faces)))
     settings = look.settings
     groups = {
         "degradation": degrade.degradation(arguments, settings.degradation),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core import threads
-from flair_core.denoisers.compact_temporal import Motion, TemporalLayers, estimated_flows, face
+from flair_core.denoisers.compact_temporal import KINDS, Motion, TemporalLayers, estimated_flows, face
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from flair_core.denoisers.base import Condition
@@ -222,7 +223,9 @@ class CompactNetwork(nn.Module):
         frames = 1 if motion is None else motion.flows.forward.shape[1] + 1
 
         def across(level: int, x: Tensor) -> Tensor:
-            return x if frames == 1 or self.temporal is None else self.temporal.mix(level, x, emb, frames)
+            if motion is None or frames == 1 or self.temporal is None:
+                return x
+            return self.temporal.mix(level, x, emb, frames, motion.off)
 
         with torch.autocast(c.device.type, enabled=False):
             log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
@@ -288,6 +291,9 @@ class Compact:
         variance = (1 - chain.alpha_bar) / chain.alpha_bar
         self.schedule = replace(chain, end=int((variance < SIGMA_END**2).sum()))
         self.window = config.window
+        self.temporal: tuple[str, ...] = KINDS if config.window > 1 else ()
+        """Kinds of its temporal layers."""
+        self._off: frozenset[str] = frozenset()
         self.device = device
         self.dtype = fast_dtype(device)
         self.network = network.eval().requires_grad_(False).to(device).lowered(self.dtype)
@@ -314,8 +320,14 @@ class Compact:
     def _seen(self, condition: Condition, c: Tensor) -> Motion:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
         if self._motion is None or self._motion[0] is not condition:
-            self._motion = condition, Motion(estimated_flows(c), face(c))
+            self._motion = condition, Motion(estimated_flows(c), face(c), self._off)
         return self._motion[1]
+
+    def without(self, kinds: Sequence[str]) -> Compact:
+        """The same network with some kinds of temporal layers passed over; without all of them, the image network."""
+        other = copy(self)
+        other._off, other._motion = self._off.union(kinds), None
+        return other
 
 
 def channels_last(network: CompactNetwork) -> None:

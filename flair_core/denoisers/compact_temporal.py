@@ -21,6 +21,7 @@ from flair_core.motion import dense_flow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+KINDS = ("residual", "attention", "recurrent")
 ATTENDING = 2
 """Levels, from the coarsest on, with temporal attention."""
 HEAD_CHANNELS = 32
@@ -39,6 +40,8 @@ class Motion(NamedTuple):
     """(B, T − 1, 2, H, W), in pixels of x."""
     mask: Tensor
     """(B, T, 1, H, W) or broadcast to it, in [0, 1]: the face m of eq. (5)."""
+    off: frozenset[str] = frozenset()
+    """Kinds of layers (KINDS) that are passed over."""
 
 
 class TemporalLayers(nn.Module):
@@ -63,21 +66,25 @@ class TemporalLayers(nn.Module):
         self.background = nn.Parameter(torch.tensor(2.0))
         """w̃ before the sigmoid."""
 
-    def mix(self, level: int, x: Tensor, emb: Tensor, frames: int) -> Tensor:
+    def mix(self, level: int, x: Tensor, emb: Tensor, frames: int, off: frozenset[str]) -> Tensor:
         """Features (B·T, C, h, w) of a level behind its spatial blocks → the same shape.
 
-        emb: (B·T, E), or (1, E) for all.
+        emb: (B·T, E), or (1, E) for all.  off: as in Motion.
         """
         told = _windows(emb.expand(len(x), -1), frames)
         with _precision(x):
-            windows: Tensor = self.residual[level](_windows(x, frames), told)
+            windows = _windows(x, frames)
+            if "residual" not in off:
+                windows = self.residual[level](windows, told)
             place = level - (len(self.residual) - len(self.attention))
-            if place >= 0:
+            if place >= 0 and "attention" not in off:
                 windows = self.attention[place](windows)
         return windows.flatten(0, 1).to(x.dtype)
 
     def refine(self, x: Tensor, observed: Tensor, motion: Motion) -> Tensor:
         """Finest features (B·T, C, h, w) → the same shape.  observed: (B·T, O, h, w), the patches of c and x_t."""
+        if "recurrent" in motion.off:
+            return x
         frames = motion.flows.forward.shape[1] + 1
         weight = self.background.sigmoid() * (1 - motion.mask) + motion.mask
         weight = weight.expand(-1, frames, -1, -1, -1)

@@ -1,0 +1,32 @@
+"""`flair report`: what experiments found as one HTML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The folders, and the file."""
+    parser = commands.add_parser(
+        "report", help="one self-contained HTML file from what compare, experiment and autopsy wrote"
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folders with a record.json")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the HTML file")
+    parser.add_argument("--title", default="FLAIR Studio report", help="its heading")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write it; prints its path."""
+    from flair_core.errors import MediaError  # noqa: PLC0415
+    from flair_core.experiments.report import report  # noqa: PLC0415
+
+    text = report(arguments.folders, arguments.title)
+    try:
+        arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MediaError(
+            f"{arguments.output} can't be written ({error.strerror}). Name another file."
+        ) from None
+    print(arguments.output)
