@@ -18,12 +18,15 @@ import numpy as np
 import torch
 
 from benchmarks.quality import resized
-from flair_core import video
+from flair_core import devices, video
 from flair_core.degradations import degrade
 from flair_core.estimation import estimate_degradation
 from flair_core.estimation.estimate import FRAMES
 from flair_core.frames import Frame, to_float, to_uint8
-from flair_core.settings import EIGHT_BIT, DegradationSettings
+from flair_core.metrics.fidelity import psnr
+from flair_core.recipe import estimate
+from flair_core.restore import load_models
+from flair_core.settings import EIGHT_BIT, DegradationSettings, FaceSettings, RestorationSettings
 
 SIDE = 256
 INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "lanczos": cv2.INTER_LANCZOS4}
@@ -64,15 +67,30 @@ def judge(true: DegradationSettings, found: DegradationSettings, enlarged: bool)
     return near
 
 
+def loss(clean: np.ndarray, y: np.ndarray, true: DegradationSettings, found: DegradationSettings) -> float:
+    """PSNR with the true parameters less that with the estimated ones, default settings, frames (N, H, W, 3)."""
+    scores = []
+    for degradation in (true, found):
+        settings = RestorationSettings(degradation=degradation, faces=FaceSettings(aligned=True))
+        models = load_models(settings, devices.pick("cpu"))
+        *_, last = estimate(to_float(y), clean.shape[1:3], settings, models)
+        scores.append(psnr(to_uint8(last.x0), clean))
+    return scores[0] - scores[1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", type=Path, help="folder of clean clips")
     parser.add_argument("--draws", type=int, default=10, help="degradations of each clip")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbose", action="store_true", help="also print every estimate")
+    parser.add_argument(
+        "--restore", action="store_true", help="also what restoring with the estimate costs, in dB of PSNR"
+    )
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
     results = defaultdict(list)
+    losses: list[float] = []
     for path in sorted(arguments.clips.glob("*.mp4")):
         with video.open_source(path) as source:
             clean = np.stack([resized(frame.rgb, SIDE) for frame in source.frames(0, FRAMES)])
@@ -86,8 +104,18 @@ def main() -> None:
             near = judge(true, found.settings, enlarged)
             for name, good in near.items():
                 results[name].append(good)
+            if arguments.restore and not enlarged and found.settings.scale == true.scale:
+                losses.append(loss(clean[:1], y[:1], true, found.settings))
             if arguments.verbose:
                 print(path.stem, near, true, found.settings, dict(found.confidence), flush=True)
+    if losses:
+        told = {"mean": np.mean(losses), "median": np.median(losses), "most": max(losses)}
+        told["within 0.5 dB"] = np.mean(np.array(losses) <= 0.5)
+        print(
+            json.dumps(
+                {"loss": len(losses), **{name: round(float(value), 3) for name, value in told.items()}}
+            )
+        )
     for name, found in sorted(results.items()):
         print(json.dumps({"parameter": name, "clips": len(found), "within": round(float(np.mean(found)), 3)}))
 

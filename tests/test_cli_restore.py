@@ -133,12 +133,12 @@ def test_estimated_settings_are_used_shot_by_shot(film, tmp_path, capsys, counti
         5,
     )
     assert code == 0
-    assert len([line for line in err if line.startswith("estimated: frames")]) == 2
+    assert len([line for line in err if line.startswith("flair restore: estimated: frames")]) == 2
     settings = json.loads(out.with_name("out.mp4.provenance.json").read_text())["settings"]
     assert settings["degradation"]["scale"] == 4
     assert [shot["first"] for shot in settings["shots"]] == [0, 2]
     assert settings["degradation"]["noise"] == pytest.approx(5 / 255)
-    assert all("noise" not in shot.get("values", {}) for shot in settings["shots"])
+    assert all("noise" not in shot["degradation"] for shot in settings["shots"])
 
 
 def test_a_part_of_a_folder(film, tmp_path, capsys, counting):

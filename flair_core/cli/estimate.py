@@ -98,7 +98,7 @@ def estimated(path: Path, look: Look) -> Look:
         tracks = [] if look.settings.faces.aligned else _tracks(source, range(len(source)))
         shots = list(estimate_shots(source.frames(), tracks=tracks))
     for shot in shots:
-        print(f"estimated: {sentence(shot)}", file=sys.stderr)
+        print(f"flair restore: estimated: {sentence(shot)}", file=sys.stderr)
     longest = max(shots, key=lambda shot: len(shot.frames)).settings
     layers = [
         Shot(
