@@ -23,6 +23,7 @@ from app.sound import Sound
 from app.tasks import PreviewRequest, PreviewResult, Schedules
 from app.widgets.canvas import Canvas
 from app.widgets.controls import control_for
+from app.widgets.explorer import frontier
 from app.widgets.parameters import Parameters
 from app.widgets.timeline import LEAST_SHOWN, Timeline
 from flair_core import video
@@ -152,6 +153,12 @@ def turn(timeline, x, notches, modifiers=Qt.KeyboardModifier.NoModifier):
         where, where, QPoint(), QPoint(0, 120 * notches), Qt.MouseButton.NoButton, modifiers, phase, False
     )
     timeline.wheelEvent(wheel)
+
+
+def test_the_frontier_joins_what_none_beats_in_both():
+    points = [(50, 3.6), (45, 4.2), (40, 4.1), (55, 3.5), (50, 3.2), (45, 4.2)]
+    assert frontier(points) == [(45, 4.2), (50, 3.6), (55, 3.5)]
+    assert frontier([]) == []
 
 
 def test_a_click_goes_to_the_frame_there(qtbot, session, timeline):

@@ -13,6 +13,8 @@ from app import theme
 from app.imaging import to_qimage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -49,6 +51,7 @@ class Explorer(QWidget):
         item.showGrid(True, True, 0.15)
         item.setLabel("bottom", self.tr("agreement (dB)"))
         item.setLabel("left", self.tr("sharpness"))
+        self._front = item.plot([], [], antialias=True)
         self._dots = pg.ScatterPlotItem(size=9, pen=None, hoverable=True, hoverSize=13, tip=None)
         self._dots.sigClicked.connect(lambda _, spots: self._adopt(spots[0].data()))
         self._dots.sigHovered.connect(lambda _, spots: self._hover(spots))
@@ -77,7 +80,11 @@ class Explorer(QWidget):
         empty = self.tr(
             "Tries few and many steps with weak and strong enhancement on the frame that you see."
         )
-        self._hint.setText(self.tr("Click a point to adopt its settings.") if self._points else empty)
+        self._hint.setText(
+            self.tr("Click a point to adopt it; the line joins those that none beats in both.")
+            if self._points
+            else empty
+        )
         self._plot.setVisible(bool(self._points))
 
     def clear(self) -> None:
@@ -110,6 +117,9 @@ class Explorer(QWidget):
                 }
             )
         self._dots.setData(spots)
+        best = frontier([(point.fidelity, point.sharpness) for point in self._points])
+        self._front.setData([x for x, _ in best], [y for _, y in best])
+        self._front.setPen(pg.mkPen(colours.accent, width=1.5))
         self._show_hint()
         self._plot.getPlotItem().autoRange(padding=0.12)
 
@@ -146,6 +156,15 @@ class Explorer(QWidget):
             axis.setTextPen(colours.muted)
             axis.label.setDefaultTextColor(QColor(colours.muted))
         self._redraw()
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that no other one beats in both directions, from left to right."""
+    best: list[tuple[float, float]] = []
+    for point in sorted(set(points), reverse=True):
+        if not best or point[1] > best[-1][1]:
+            best.append(point)
+    return best[::-1]
 
 
 def _face(frame: NDArray[np.uint8], mask: NDArray[np.float32]) -> QImage:
