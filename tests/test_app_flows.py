@@ -585,7 +585,8 @@ def test_presets_and_the_clipboard_carry_settings(opened, tmp_path, monkeypatch)
 
 def test_exploring_fills_the_plot_and_a_point_can_be_adopted(qtbot, opened):
     opened.background.explore()
-    qtbot.waitUntil(lambda: len(opened.explorer._points) == 25)
+    qtbot.waitUntil(lambda: opened.background._exploration is None)
+    assert len(opened.explorer._points) >= 25, "every K and w_τ at least once"
     point = next(p for p in opened.explorer._points if p.result.request.settings.sampler.steps == 16)
     opened.explorer._adopt(point)
     assert opened.session.settings.sampler.steps == 16
