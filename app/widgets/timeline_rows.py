@@ -178,7 +178,7 @@ class Shots(Row):
         own = {shot.first for shot in look.shots if shot.layer.names}
         for number, frames, band in self.bands():
             chosen = scope.kind == "shot" and scope.number == frames.start
-            painter.setPen(QPen(colours.colour("accent"), 1) if chosen else Qt.PenStyle.NoPen)
+            painter.setPen(QPen(colours.colour("accent" if chosen else "border"), 1))
             painter.setBrush(colours.colour("chosen" if chosen else "raised"))
             painter.drawRoundedRect(band.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
             shown = band.intersected(self.rect)
@@ -421,7 +421,7 @@ class Keys(Row):
 
     def paint_inherited(self, painter: QPainter) -> None:
         """How the setting moves without keyframes of the scope's own."""
-        painter.setPen(QPen(theme.current().colour("muted", 0.6), 1, Qt.PenStyle.DotLine))
+        painter.setPen(QPen(theme.current().colour("muted"), 1.2, Qt.PenStyle.DotLine))
         width = self.rect.width() / SAMPLES
         places = [self.rect.left() + width * at for at in range(SAMPLES + 1)]
         frames = [min(max(self.line.index_at(x), 0), max(self.line.length - 1, 0)) for x in places]
