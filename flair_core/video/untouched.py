@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from flair_core.frames import deepened
 from flair_core.video.color import EXACT, bit_depth, color_tags, side_data, to_rgb
 
 if TYPE_CHECKING:
-    from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
     from flair_core.frames import ColorTags, Frame, Pixels
@@ -45,6 +45,7 @@ class Untouched:
 
     def __init__(self, tags: ColorTags, repack: VideoReformatter, show: VideoReformatter) -> None:
         self._tags, self._repack, self._show = tags, repack, show
+        self._small = VideoReformatter()
 
     def keep(self, picture: VideoFrame, frame: Frame) -> VideoFrame:
         """`picture`, made of `frame.rgb`, with the stored samples wherever `rgb` is what the file shows there.
@@ -57,9 +58,17 @@ class Untouched:
             return picture
         if self._same_samples(stored, picture):
             _merge(picture, self._as(stored, picture), self._touched(stored, frame.rgb))
-        if stored.interlaced_frame or any(kind in CARRIED for kind, _ in side_data(stored)):
+        if stored.interlaced_frame or self._carries(stored):
             return self._carrier(stored, picture)
         return picture
+
+    def _carries(self, stored: VideoFrame) -> bool:
+        """Whether something lies in the picture that encoders write again.
+
+        A small copy is asked: in PyAV a frame whose side data was looked at lives until the garbage is collected.
+        """
+        small = self._small.reformat(stored, 16, 16, "gray", interpolation=int(Interpolation.POINT))
+        return any(kind in CARRIED for kind, _ in side_data(small))
 
     def _same_samples(self, stored: VideoFrame, picture: VideoFrame) -> bool:
         here = color_tags(stored)
