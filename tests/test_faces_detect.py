@@ -151,3 +151,18 @@ def test_parser_labels_every_pixel(tmp_path):
     np.testing.assert_array_equal(parser.labels(faces[1:])[0], labels[1])
     kinds = [label for kind in ("face", "glasses", "hair", "neck") for label in parser.classes[kind]]
     assert len(kinds) == len(set(kinds))
+
+
+def test_the_network_of_the_embedded_detector_learns_where_faces_are():
+    """Targets of training: the centre, the landmarks from there, and nothing for pictures without a face."""
+    from flair_core.faces.locator import REACH, STRIDE
+    from flair_core.training.locator import target
+
+    points = align.template(256) / 6 + (20, 30)
+    wanted = target(points, 10.5)
+    y, x = np.unravel_index(wanted[0].argmax(), wanted[0].shape)
+    assert np.hypot(*(STRIDE * np.array([x, y]) - points.mean(axis=0))) < STRIDE
+    np.testing.assert_allclose(
+        wanted[1:11, y, x].reshape(5, 2) * REACH + STRIDE * np.array([x, y]), points, atol=1e-4
+    )
+    assert not target(None, 10.0)[0].any()

@@ -30,6 +30,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     temporal.add_argument("--frames", type=int, default=5, help="of a window in training")
     temporal.add_argument("--windows", type=int, default=4, help="in a batch")
     temporal.set_defaults(run=run_temporal)
+    locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
+    locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
+    locator.add_argument("--out", type=Path, required=True, help="safetensors to write")
+    locator.add_argument(
+        "--sources", type=_tags, help="comma-separated source tags; default those free for any use"
+    )
+    locator.add_argument("--steps", type=int, default=2500)
+    locator.add_argument("--seed", type=int, default=0)
+    locator.set_defaults(run=run_locator)
 
 
 def _common(stage: argparse.ArgumentParser) -> None:
@@ -68,6 +77,19 @@ def run_temporal(arguments: argparse.Namespace) -> None:
 
     run = _told(TemporalTraining, arguments)
     _follow(run, train(run))
+
+
+def run_locator(arguments: argparse.Namespace) -> None:
+    """Train the face locator, with a progress bar."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from flair_core.training.locator import LocatorTraining, train  # noqa: PLC0415
+
+    run = _told(LocatorTraining, arguments)
+    bar = tqdm(train(run), total=run.steps, unit="step")
+    for loss in bar:
+        bar.set_postfix(loss=f"{loss:.4f}")
+    print(run.out)
 
 
 def _told(kind: type[Told], arguments: argparse.Namespace) -> Told:

@@ -1,4 +1,4 @@
-"""What finds faces in a single picture: the embedded cascades, or a network whose file the user has."""
+"""What finds faces in a single picture: the embedded network, or one whose file the user has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -52,7 +52,7 @@ def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
     Raises WeightsError when they are missing or don't fit, SettingsError for an unknown name.
     """
     if name == "embedded":
-        return CascadeDetector()
+        return EmbeddedDetector()
     if name not in NETWORKS:
         raise SettingsError(f"There is no detector {name!r}; choose {', '.join(['embedded', *NETWORKS])}.")
     if file is None:
@@ -65,29 +65,25 @@ def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
     return NETWORKS[name](file)
 
 
-# Landmarks of an upright face in the unit square of a cascade's box: medians over aligned photographs.
-FRONTAL = np.array([(0.308, 0.380), (0.682, 0.380), (0.497, 0.597), (0.332, 0.766), (0.665, 0.765)])
-PROFILE = np.array([(0.153, 0.409), (0.501, 0.409), (0.334, 0.609), (0.176, 0.766), (0.482, 0.765)])
 SEARCHED = 640
-"""Longer side of the picture that the cascades search, in pixels."""
-TILT = 20.0
-"""Degrees by which the picture is turned for a second and a third look."""
+"""Longer side of the picture that is searched, in pixels."""
 LEAST_QUALITY = 0.15
 """Below it the landmark model has lost a face that was there."""
 SURE = 0.4
 """Below it what the landmark model has found need not be a face at all."""
 
 
-class CascadeDetector:
-    """What ships: cascades (Viola and Jones 2001) propose faces, the landmark model places or refuses them.
+class EmbeddedDetector:
+    """What ships: a small network proposes faces, the landmark model places or refuses them.
 
-    Finds upright and moderately tilted faces of at least 20 pixels in a picture whose longer side is
-    SEARCHED; smaller pictures are enlarged up to four times.
+    Finds faces of at least 15 pixels in a picture whose longer side is SEARCHED; smaller pictures are enlarged up to
+    four times.
     """
 
     def __init__(self) -> None:
-        self._frontal = _cascade("haarcascade_frontalface_alt2.xml")
-        self._profile = _cascade("haarcascade_profileface.xml")
+        from flair_core.faces import locator  # noqa: PLC0415 - it loads torch
+
+        self._network, self._proposals = locator.locator(), locator.proposals
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Faces in (H, W, 3) uint8, best first."""
@@ -96,34 +92,11 @@ class CascadeDetector:
         ratio = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
         pyramid, model = Pyramid(grey), point_model()
         faces = []
-        for guess in self.proposals(small):
+        for guess in self._proposals(self._network, small):
             landmarks, quality = model.search(pyramid, (guess + 0.5) * ratio - 0.5)
             if quality >= SURE:
                 faces.append(Detection(face_box(landmarks), landmarks, quality))
         return without_doubles(faces)
-
-    def proposals(self, grey: Pixels) -> Iterator[Points]:
-        """Guessed landmarks of what might be a face in (H, W): looks at it upright, tilted and mirrored."""
-        height, width = grey.shape
-        upright, mirror = np.eye(2, 3), np.array([(-1.0, 0, width - 1), (0, 1.0, 0)])
-        yield from _boxes(self._frontal, grey, upright, FRONTAL, 1.15)
-        for tilt in (-TILT, TILT):
-            tilted = cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1)
-            yield from _boxes(self._frontal, grey, np.asarray(tilted, np.float64), FRONTAL, 1.25)
-        yield from _boxes(self._profile, grey, upright, PROFILE, 1.25)
-        for guess in _boxes(self._profile, grey, mirror, PROFILE, 1.25):
-            yield guess[[1, 0, 2, 4, 3]]
-
-
-def _boxes(
-    cascade: cv2.CascadeClassifier, grey: Pixels, view: Points, shape: Points, step: float
-) -> Iterator[Points]:
-    """Landmarks (5, 2) in the picture of what a cascade finds in it through the map `view`."""
-    seen = cv2.warpAffine(grey, view, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-    for left, top, side, _ in cascade.detectMultiScale(
-        seen, scaleFactor=step, minNeighbors=2, minSize=(20, 20)
-    ):
-        yield transform(inverse(view), np.array([left, top]) + side * shape)
 
 
 def face_box(landmarks: Points) -> Points:
@@ -159,14 +132,6 @@ def shared(a: Points, b: Points) -> float:
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     smaller = min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))
     return float(np.prod(np.maximum(sides, 0)) / max(smaller, 1e-9))
-
-
-def _cascade(name: str) -> cv2.CascadeClassifier:
-    path = Path(cv2.__file__).parent / "data" / name
-    cascade = cv2.CascadeClassifier(str(path))
-    if cascade.empty():
-        raise WeightsError(f"OpenCV has no cascade {path}. Install opencv-python 4.11 or later, but not 5.")
-    return cascade
 
 
 class YuNetDetector:

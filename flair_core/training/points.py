@@ -22,7 +22,8 @@ from safetensors.numpy import save_file
 from torch.nn import functional
 
 from flair_core.faces.align import inverse, template, transform
-from flair_core.faces.detect import CascadeDetector, Detector, load_detector, resized
+from flair_core.faces.detect import Detector, load_detector, resized
+from flair_core.faces.locator import locator, proposals
 from flair_core.faces.points import SHAPE, PointModel, Pyramid, describe, tilted
 from flair_core.training.data import load_faces
 
@@ -190,8 +191,8 @@ def counterexamples(
 def temptations(
     faces: list[tuple[NDArray[np.uint8], Points]], backdrops: list[Any], copies: int, rng: Random
 ) -> list[Example]:
-    """Guesses where the embedded detector's cascades see a face and there is none, or not there."""
-    made, cascades = [], CascadeDetector()
+    """Guesses where the embedded detector's network proposes a face and there is none, or not there."""
+    made, network = [], locator()
     for picture, labelled in faces:
         for _ in range(copies):
             empty = rng.random() < 0.5
@@ -199,7 +200,7 @@ def temptations(
             pixels, scale = filmed(backdrop(backdrops, rng) if empty else canvas, rng)
             points, pyramid = (points + 0.5) * scale - 0.5, Pyramid(pixels)
             searched = resized(pixels, CANVAS, most=4)
-            for guess in cascades.proposals(searched):
+            for guess in proposals(network, searched):
                 place = (guess + 0.5) * (len(pixels) / len(searched)) - 0.5
                 if empty or np.hypot(*(place - points).mean(axis=0)) > _eyes(points):
                     truth = None if empty else points
