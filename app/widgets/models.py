@@ -90,7 +90,7 @@ class ModelsDialog(QDialog):
     def _ask(self, entry: weights.Checkpoint) -> None:
         title, kinds = (
             self.tr("Where is {0}?").format(entry.file),
-            self.tr("Checkpoints (*.pt *.pth *.ckpt *.safetensors)"),
+            self.tr("Checkpoints (*.pt *.pth *.ckpt *.safetensors *.onnx)"),
         )
         path, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
         if path:
