@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,7 +28,7 @@ def build(
 
     Raises ShapeError unless both sides are multiples of the scale.
     """
-    linear = _linear(settings, size, device)
+    linear = _linear(_without_noise(settings), size, device)
     return linear if settings.jpeg is None else JpegDegradation(linear, settings.jpeg)
 
 
@@ -36,16 +38,21 @@ def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> T
     x: (N, 3, H, W) in [-1, 1] → y: (N, 3, H/s, W/s), not clamped. The noise e comes from the CPU generator.
     Raises ShapeError unless both sides are multiples of the scale.
     """
-    y = _linear(settings, (x.shape[-2], x.shape[-1]), x.device).forward(x)
+    y = _linear(_without_noise(settings), (x.shape[-2], x.shape[-1]), x.device).forward(x)
     if settings.noise > 0:
         y = y + settings.sigma_e * torch.randn(y.shape, generator=generator).to(y)
     return y if settings.jpeg is None else Jpeg(settings.jpeg).recode(y)
 
 
+def _without_noise(settings: DegradationSettings) -> DegradationSettings:
+    return replace(settings, noise=0.0, jpeg=None)
+
+
+@lru_cache(maxsize=16)
 def _linear(
     settings: DegradationSettings, size: tuple[int, int], device: torch.device | str | None
 ) -> Degradation:
-    """A of eq. (7): (h * x)↓s."""
+    """A of eq. (7): (h * x)↓s. Windows of a clip share it: its tables take as long as several corrections."""
     if size[0] % settings.scale or size[1] % settings.scale:
         raise ShapeError(
             f"Images of {size[1]} × {size[0]} pixels can't be made {settings.scale} times smaller. "
