@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -54,4 +52,4 @@ class Pairs:
         with torch.inference_mode():
             ends = (to_float(frame)[None].to(self._device) for frame in (before, after))
             made = self._network(*ends, moments)[0]
-        return list(to_uint16(made) if before.dtype == np.uint16 else to_uint8(made))
+        return list(to_uint16(made) if before.dtype == "uint16" else to_uint8(made))
