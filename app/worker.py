@@ -272,7 +272,11 @@ class RestorationCore:
 
         here = {status.checkpoint.name for status in weights.listing() if status.path}
         choices = {
-            "model": (weights.SHIPPED, *(name for name in released.NETWORKS if name in here)),
+            "model": (
+                weights.SHIPPED,
+                weights.SHIPPED_VIDEO,
+                *(name for name in released.NETWORKS if name in here),
+            ),
             "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
             "detector": ("embedded", *(name for name in detect.NETWORKS if name in here)),
             "mask": ("landmarks", *(name for name in parse.NETWORKS if name in here)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flair_core import weights
 from flair_core.errors import MediaError
+from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,12 +44,6 @@ def code_version() -> str:
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that compute."""
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_hash(name: str) -> str | None:

@@ -187,7 +187,13 @@ class SamplerSettings(Checked):
     """How the reverse diffusion runs, eq. (9) and (12)."""
 
     model: Annotated[
-        str, Help("Model", "ε_θ", "The network that restores. The starter model ships with the app.")
+        str,
+        Help(
+            "Model",
+            "ε_θ",
+            "The network that restores. The starter models ship with the app: starter shows a frame at once, "
+            "starter-video looks at seven frames, which is steadier in movement and takes longer.",
+        ),
     ] = "starter"
     steps: Annotated[
         int,

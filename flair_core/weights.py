@@ -82,14 +82,21 @@ def _released(name: str, url: str, size: int, sha256: str, *, purpose: str, lice
 
 
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
-SHIPPED = "starter"
-"""Comes with the application."""
+SHIPPED, SHIPPED_VIDEO = "starter", "starter-video"
+"""Come with the application: θ, and θ with the temporal layers φ."""
 _ALL = (
     Checkpoint(
         name=SHIPPED,
         purpose="compact network for all degradations, 256×256",
         licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter.safetensors",
+        source="install the application again",
+    ),
+    Checkpoint(
+        name=SHIPPED_VIDEO,
+        purpose="the same with temporal layers: 7 frames look at each other; steadier in movement, slower",
+        licence="CC BY-NC-SA 4.0, non-commercial use only",
+        file="starter_video.safetensors",
         source="install the application again",
     ),
     _flair("flair-x8", "flair_x8_bicubic.pt", "×8 bicubic super-resolution"),
@@ -196,7 +203,7 @@ def path(name: str) -> Path:
     if file.is_file():
         return file
     entry = CHECKPOINTS[name]
-    if name == SHIPPED:
+    if name in (SHIPPED, SHIPPED_VIDEO):
         raise WeightsError(
             f"The model {name} comes with the application, but {file} is missing: {entry.source}."
         )
@@ -209,7 +216,7 @@ def path(name: str) -> Path:
 def _place(name: str) -> Path:
     if name not in CHECKPOINTS:
         raise WeightsError(f"There is no model {name!r}; there are {', '.join(CHECKPOINTS)}.")
-    if name == SHIPPED:
+    if name in (SHIPPED, SHIPPED_VIDEO):
         return Path(str(resources.files("resources") / CHECKPOINTS[name].file))
     return folder() / f"{name}{ONNX if CHECKPOINTS[name].file.endswith(ONNX) else '.safetensors'}"
 
@@ -225,7 +232,7 @@ def _status(name: str) -> Status:
         return Status(entry, None)
     if entry.sha256 is None:
         return Status(entry, file)
-    origin = _sha256(file) if file.suffix == ONNX else _metadata(file).get("source_sha256")
+    origin = sha256_of(file) if file.suffix == ONNX else _metadata(file).get("source_sha256")
     return Status(entry, file, origin == entry.sha256)
 
 
@@ -296,7 +303,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
 
     name = name or _by_file_name(file)
     target = _place(name)
-    if name == SHIPPED:
+    if name in (SHIPPED, SHIPPED_VIDEO):
         raise WeightsError(f"The model {name} comes with the application and can't be replaced.")
     tensors = {key: value.contiguous() for key, value in _fitting(name, file).items()}
     try:
@@ -306,7 +313,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
             if target.suffix == ONNX:
                 shutil.copyfile(file, fresh)
             else:
-                metadata = {"source": file.name, "source_sha256": _sha256(file), "digest": _digest(tensors)}
+                metadata = {"source": file.name, "source_sha256": sha256_of(file), "digest": _digest(tensors)}
                 save_file(tensors, fresh, metadata)
             os.replace(fresh, target)  # noqa: PTH105 - whole or not at all
     except OSError as error:
@@ -320,7 +327,7 @@ def _by_file_name(file: Path) -> str:
     for entry in CHECKPOINTS.values():
         if file.name.lower() == entry.file.lower():
             return entry.name
-    known = ", ".join(name for name in CHECKPOINTS if name != SHIPPED)
+    known = ", ".join(name for name in CHECKPOINTS if name not in (SHIPPED, SHIPPED_VIDEO))
     raise WeightsError(f"No model is published as {file.name}. Say with --name which one it is: {known}.")
 
 
@@ -427,7 +434,8 @@ def _metadata(file: Path) -> Mapping[str, str]:
         return {}
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch.testing import assert_close
 
+from flair_core import weights
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import (
     Compact,
@@ -17,9 +18,11 @@ from flair_core.denoisers.compact import (
     describe,
     load,
     metadata,
+    read,
 )
 from flair_core.errors import WeightsError
 from flair_core.settings import DegradationSettings
+from flair_core.training.temporal import split
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 VIDEO = CompactConfig(channels=(32, 32, 32, 32), blocks=(1, 1, 1, 1), embedding=32, chain=50, window=5)
@@ -194,3 +197,34 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path, damage):
         save_file(state, path)
     with pytest.raises(WeightsError, match="does not hold a compact FLAIR network"):
         load(path, CPU)
+
+
+def test_temporal_layers_in_a_file_of_their_own_belong_to_one_theta(tmp_path):
+    torch.manual_seed(1)
+    network = CompactNetwork(VIDEO)
+    whole, base, alone = (tmp_path / f"{name}.safetensors" for name in ("whole", "base", "alone"))
+    state = {key: value.half() for key, value in network.state_dict().items()}
+    save_file(state, whole, metadata(network.config))
+    spatial = {key: value for key, value in state.items() if not key.startswith("temporal.")}
+    save_file(spatial, base, metadata(replace(network.config, window=1)))
+    split(whole, base, alone)
+    assert alone.stat().st_size < whole.stat().st_size - base.stat().st_size + 10_000
+    joined = read(alone)
+    assert joined.config.window == 5
+    for key, value in read(whole).state_dict().items():
+        assert joined.state_dict()[key].equal(value)
+    save_file({key: value + 1 for key, value in spatial.items()}, base, metadata(replace(VIDEO, window=1)))
+    with pytest.raises(WeightsError, match=r"another base\.safetensors"):
+        read(alone)
+    with pytest.raises(WeightsError, match="not trained on"):
+        split(whole, base, alone)
+
+
+def test_the_shipped_video_model_is_the_shipped_image_model_on_single_frames():
+    image, video = (load(weights.path(name), CPU) for name in (weights.SHIPPED, weights.SHIPPED_VIDEO))
+    assert (image.window, video.window) == (1, 7)
+    c, x_t = noise(3, 3, 64, 64).clamp(-1, 1), noise(3, 3, 64, 64, seed=1)
+    condition = Condition(c[:1], DegradationSettings())
+    assert video.predict_noise(x_t[:1], 500, condition).equal(image.predict_noise(x_t[:1], 500, condition))
+    condition = Condition(c, DegradationSettings())
+    assert not video.predict_noise(x_t, 500, condition).equal(image.predict_noise(x_t, 500, condition))

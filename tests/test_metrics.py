@@ -296,7 +296,7 @@ def test_a_missing_network_skips_its_metrics_and_says_what_to_do(models):
 def test_files_are_fetched_and_checked(models, tmp_path):
     published = tmp_path / "published.bin"
     published.write_bytes(b"weights")
-    right = weights._sha256(published)
+    right = weights.sha256_of(published)
     assert (
         weights.WeightsFile("a.bin", published.as_uri(), right[:8]).path(fetch=True).read_bytes()
         == b"weights"

@@ -15,6 +15,7 @@ import math
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -26,10 +27,10 @@ from flair_core import threads
 from flair_core.denoisers.compact_temporal import KINDS, Motion, TemporalLayers, estimated_flows, face
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
+from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from flair_core.denoisers.base import Condition
     from flair_core.settings import DegradationSettings
@@ -347,11 +348,18 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 
 def read(path: Path) -> CompactNetwork:
-    """The network in safetensors written by `flair train`, in single precision. Raises WeightsError on others."""
+    """The network in safetensors written by `flair train`, in single precision. Raises WeightsError on others.
+
+    A file with φ alone names the file beside it that holds its θ, and the SHA-256 of that.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            config = CompactConfig.from_plain(json.loads((file.metadata() or {})["config"]))
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+        told, state = _tensors(path)
+        if "theta" in told:
+            theta = path.with_name(Path(told["theta"]).name)
+            if (found := sha256_of(theta)) != told["theta_sha256"]:
+                raise ValueError(f"it belongs to another {theta.name}, not to that with SHA-256 {found[:8]}…")
+            state = _tensors(theta)[1] | state
+        config = CompactConfig.from_plain(json.loads(told["config"]))
         network = CompactNetwork(config)
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -359,6 +367,11 @@ def read(path: Path) -> CompactNetwork:
             f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application."
         ) from None
     return network
+
+
+def _tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
 
 
 def load(path: Path, device: torch.device) -> Compact:

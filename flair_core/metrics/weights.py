@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flair_core.errors import WeightsError
-from flair_core.weights import folder
+from flair_core.weights import folder, sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +39,7 @@ class WeightsFile:
                     f"needs {self.file}, which is not here: {how}, or put it into {path.parent}"
                 )
             self._download(path)
-        found = _sha256(path)
+        found = sha256_of(path)
         if not found.startswith(self.sha256):
             raise WeightsError(
                 f"{path} has SHA-256 {found[:8]}…, but {self.sha256[:8]}… was expected: get it again"
@@ -66,8 +65,3 @@ def read_state(path: Path) -> dict[str, Tensor]:
         return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:  # whatever is wrong with the file, it holds no weights
         raise WeightsError(f"{path} holds no weights ({str(error).splitlines()[0]}): get it again") from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
