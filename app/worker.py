@@ -266,16 +266,14 @@ class RestorationCore:
     def offer(self) -> Offer:
         """See Core."""
         from flair_core import weights  # noqa: PLC0415
-        from flair_core.denoisers import released  # noqa: PLC0415
         from flair_core.enhancers import factory  # noqa: PLC0415
         from flair_core.faces import detect, parse  # noqa: PLC0415
 
         here = {status.checkpoint.name for status in weights.listing() if status.path}
         choices = {
             "model": (
-                weights.SHIPPED,
-                weights.SHIPPED_VIDEO,
-                *(name for name in released.NETWORKS if name in here),
+                *weights.COMPACT,
+                *(name for name in weights.RELEASED if name in here),
             ),
             "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
             "detector": ("embedded", *(name for name in detect.NETWORKS if name in here)),

@@ -84,6 +84,9 @@ def _released(name: str, url: str, size: int, sha256: str, *, purpose: str, lice
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 SHIPPED, SHIPPED_VIDEO = "starter", "starter-video"
 """Come with the application: θ, and θ with the temporal layers φ."""
+COMPACT = (SHIPPED, SHIPPED_VIDEO)
+RELEASED = ("flair-x8", "flair-x16", "flair-gaussian", "flair-jpeg")
+"""The authors' networks."""
 _ALL = (
     Checkpoint(
         name=SHIPPED,
@@ -203,7 +206,7 @@ def path(name: str) -> Path:
     if file.is_file():
         return file
     entry = CHECKPOINTS[name]
-    if name in (SHIPPED, SHIPPED_VIDEO):
+    if name in COMPACT:
         raise WeightsError(
             f"The model {name} comes with the application, but {file} is missing: {entry.source}."
         )
@@ -216,7 +219,7 @@ def path(name: str) -> Path:
 def _place(name: str) -> Path:
     if name not in CHECKPOINTS:
         raise WeightsError(f"There is no model {name!r}; there are {', '.join(CHECKPOINTS)}.")
-    if name in (SHIPPED, SHIPPED_VIDEO):
+    if name in COMPACT:
         return Path(str(resources.files("resources") / CHECKPOINTS[name].file))
     return folder() / f"{name}{ONNX if CHECKPOINTS[name].file.endswith(ONNX) else '.safetensors'}"
 
@@ -303,7 +306,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
 
     name = name or _by_file_name(file)
     target = _place(name)
-    if name in (SHIPPED, SHIPPED_VIDEO):
+    if name in COMPACT:
         raise WeightsError(f"The model {name} comes with the application and can't be replaced.")
     tensors = {key: value.contiguous() for key, value in _fitting(name, file).items()}
     try:
@@ -327,7 +330,7 @@ def _by_file_name(file: Path) -> str:
     for entry in CHECKPOINTS.values():
         if file.name.lower() == entry.file.lower():
             return entry.name
-    known = ", ".join(name for name in CHECKPOINTS if name not in (SHIPPED, SHIPPED_VIDEO))
+    known = ", ".join(name for name in CHECKPOINTS if name not in COMPACT)
     raise WeightsError(f"No model is published as {file.name}. Say with --name which one it is: {known}.")
 
 
@@ -345,7 +348,7 @@ def _fitting(name: str, file: Path) -> dict[str, Tensor]:
     if name in parse.NETWORKS:
         parse.Parser(name, file)
         return state
-    if name in released.NETWORKS:
+    if name in RELEASED:
         with torch.device("meta"):
             network = released.NETWORKS[name].network_class()
         return importer.convert(state, network, file.name)

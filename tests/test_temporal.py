@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, scaled_dot_product_attention
 
+from flair_core.denoisers.deformable import DeformableAlignment, DeformableRefinement
 from flair_core.denoisers.flow import Flows, SPyNet, warp
 from flair_core.denoisers.layers import ResidualBlock, WindowNorm, cos_sin
 from flair_core.denoisers.temporal import (
-    DeformableAlignment,
     Gate,
     PatchAlignment,
-    RecurrentRefinement,
     TemporalAttention,
 )
 
@@ -47,7 +46,7 @@ def constant(x, y):
 def test_new_temporal_layers_change_nothing(frames):
     """A trained image network must keep its results when it gains them."""
     x, emb = window(frames), torch.randn(1, frames, 8)
-    assert torch.equal(RecurrentRefinement(C)(x, random_flows(frames)), x)
+    assert torch.equal(DeformableRefinement(C)(x, random_flows(frames)), x)
     assert torch.equal(TemporalAttention(C, 5, 8)(x), x)
     assert torch.equal(ResidualBlock(C, C, 8, kernel=(3, 3, 3))(x, emb), x)
 
@@ -55,7 +54,7 @@ def test_new_temporal_layers_change_nothing(frames):
 def test_layers_treat_the_clips_of_a_batch_separately():
     x, flows, emb = window(3, batch=2), random_flows(3, batch=2), torch.randn(2, 3, 8)
     weight = torch.rand(2, 3, 1, H, W)
-    recurrent, attention = shaken(RecurrentRefinement(C)), shaken(TemporalAttention(C, 5, 8))
+    recurrent, attention = shaken(DeformableRefinement(C)), shaken(TemporalAttention(C, 5, 8))
     residual = shaken(ResidualBlock(C, C, 8, kernel=(3, 1, 1), told="shift"))
     for i in range(2):
         part = slice(i, i + 1)
@@ -120,7 +119,7 @@ def test_features_of_patches_follow_motion_of_single_pixels():
 
 def test_weight_zero_forgets_other_frames_and_weight_one_does_not():
     """Eq. (5): w̃ scales what is carried from frame to frame."""
-    layer, flows = shaken(RecurrentRefinement(C)), random_flows(4)
+    layer, flows = shaken(DeformableRefinement(C)), random_flows(4)
     x = window(4)
     other = x.clone()
     other[:, 0] += 1
@@ -130,7 +129,7 @@ def test_weight_zero_forgets_other_frames_and_weight_one_does_not():
 
 
 def test_the_map_of_weights_is_read_at_its_nearest_pixel():
-    layer, flows, x = shaken(RecurrentRefinement(C)), random_flows(3), window(3)
+    layer, flows, x = shaken(DeformableRefinement(C)), random_flows(3), window(3)
     weight = torch.rand(1, 3, 1, H, W)
     large = weight.repeat_interleave(2, -1).repeat_interleave(2, -2)
     torch.testing.assert_close(layer(x, flows, large), layer(x, flows, weight))
@@ -139,7 +138,7 @@ def test_the_map_of_weights_is_read_at_its_nearest_pixel():
 
 def test_background_weight_can_be_learned():
     """The gradient with respect to w̃ of eq. (5) is that of a difference quotient."""
-    layer, flows, x = shaken(RecurrentRefinement(C)), random_flows(3), window(3)
+    layer, flows, x = shaken(DeformableRefinement(C)), random_flows(3), window(3)
     mask = (torch.rand(1, 3, 1, H, W) > 0.5).float()
 
     def outcome(w):
@@ -183,7 +182,7 @@ def test_gate_mixes_between_all_and_nothing():
 
 def test_layers_run_in_half_precision():
     """Where processors have no half-precision kernel of their own for the deformable convolution."""
-    layer, x, flows = shaken(RecurrentRefinement(C)), window(3), random_flows(3)
+    layer, x, flows = shaken(DeformableRefinement(C)), window(3), random_flows(3)
     with torch.autocast("cpu", torch.bfloat16):
         half = layer(x, flows)
     torch.testing.assert_close(half.float(), layer(x, flows), atol=0.1, rtol=0.05)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from flair_core import threads
 from flair_core.denoisers.flow import Flows
 from flair_core.denoisers.layers import ResidualBlock
-from flair_core.denoisers.temporal import RecurrentRefinement, TemporalAttention
+from flair_core.denoisers.temporal import PatchAlignment, RecurrentRefinement, TemporalAttention
 from flair_core.faces.mask import elliptical
 from flair_core.frames import to_uint8
 from flair_core.motion import dense_flow
@@ -62,7 +62,7 @@ class TemporalLayers(nn.Module):
         )
         carried = CARRIED * patch**2
         self.gather = nn.Conv2d(channels[0] + observed, carried, 1)
-        self.recurrent = RecurrentRefinement(carried, patch=patch, channels_out=channels[0])
+        self.recurrent = RecurrentRefinement(carried, lambda: PatchAlignment(patch), channels[0])
         self.background = nn.Parameter(torch.tensor(2.0))
         """w̃ before the sigmoid."""
 

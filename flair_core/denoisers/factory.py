@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core import weights
+from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
@@ -18,9 +19,15 @@ def load_denoiser(name: str, device: torch.device) -> Denoiser:
 
     Raises WeightsError when its file is missing, which says what to fetch and where to put it.
     """
-    from flair_core.denoisers import compact, released  # noqa: PLC0415 - they load torchvision
+    if name in weights.COMPACT or name not in weights.CHECKPOINTS:
+        from flair_core.denoisers import compact  # noqa: PLC0415 - slow to import
 
-    if name in released.NETWORKS:
-        return released.NETWORKS[name].from_state(weights.load(name), device)
-    path = weights.path(name) if name in weights.CHECKPOINTS else Path(name)
-    return compact.load(path, device)
+        return compact.load(weights.path(name) if name in weights.COMPACT else Path(name), device)
+
+    if name not in weights.RELEASED:
+        choices = ", ".join((*weights.COMPACT, *weights.RELEASED))
+        raise SettingsError(f"{name} is no restoration model; choose {choices}.")
+
+    from flair_core.denoisers import released  # noqa: PLC0415 - loads torchvision
+
+    return released.NETWORKS[name].from_state(weights.load(name), device)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, sin_cos
-from flair_core.denoisers.temporal import RecurrentRefinement, TemporalAttention
+from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import FrameConv, Size, Stage, UNet, UNetConfig, gates
 
 CONFIG = UNetConfig(
@@ -51,7 +52,7 @@ class BicubicNetwork(UNet):
             ResidualBlock(channels_in, channels, e, groups=config.groups, told="shift"),
             temporal=ResidualBlock(channels, channels, e, kernel=(3, 1, 1), told="shift"),
             temporal_attention=attention,
-            recurrent=RecurrentRefinement(channels, MAX_OFFSET) if recurs else None,
+            recurrent=DeformableRefinement(channels, MAX_OFFSET) if recurs else None,
             gates=gates(e, channels, *names),
         )
 

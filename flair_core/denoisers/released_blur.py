@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, SpatialAttention, cos_sin
-from flair_core.denoisers.temporal import RecurrentRefinement, TemporalAttention
+from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import Size, Stage, UNet, UNetConfig
 
 CONFIG = UNetConfig(
@@ -40,7 +41,7 @@ class BlurNetwork(UNet):
             temporal=self._residual(channels),
             attention=SpatialAttention(channels, heads) if attends else None,
             temporal_attention=TemporalAttention(channels, config.window, heads) if attends else None,
-            recurrent=RecurrentRefinement(channels) if level in config.recurrent else None,
+            recurrent=DeformableRefinement(channels) if level in config.recurrent else None,
         )
 
     def _middle(self, channels: int) -> tuple[Stage, ...]:

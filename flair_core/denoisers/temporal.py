@@ -8,15 +8,17 @@ before.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import DeformConv2d
 
 from flair_core.denoisers.flow import Flows, warp
 from flair_core.denoisers.layers import WindowNorm, cos_sin, per_frame, zeroed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Gate(nn.Linear):
@@ -92,58 +94,6 @@ class Alignment(Protocol):
         """
 
 
-class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
-    """Flow-guided second-order deformable convolution of BasicVSR++: moves carried features to now.
-
-    It samples the two features carried last at the places that the flows lead to, at most `max_offset`
-    pixels off.
-    """
-
-    def __init__(self, channels: int, max_offset: float, groups: int = 16) -> None:
-        super().__init__(2 * channels, channels, 3, padding=1)
-        self.max_offset = max_offset
-        self.offsets = nn.Sequential(
-            nn.Conv2d(3 * channels + 4, channels, 3, padding=1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.LeakyReLU(0.1),
-            zeroed(nn.Conv2d(channels, 27 * groups, 3, padding=1)),
-        )
-
-    def forward(self, carried: Tensor, hints: Tensor, flow1: Tensor, flow2: Tensor) -> Tensor:
-        """Align (N, 2C, h, w), the features carried from one and from two frames ago, to now: → (N, C, h, w).
-
-        hints: (N, 3C, h, w), both warped along their flows, the current feature between them.
-        flow1, flow2: (N, 2, h, w), which lead from now to one and to two frames ago.
-        """
-        out: Tensor = self.offsets(torch.cat((hints, flow1, flow2), 1))
-        residual1, residual2, mask = out.chunk(3, 1)
-        repeats = residual1.shape[1] // 2
-        offset = torch.cat(
-            [
-                self.max_offset * residual.tanh() + flow.flip(1).repeat(1, repeats, 1, 1)  # y before x
-                for residual, flow in ((residual1, flow1), (residual2, flow2))
-            ],
-            1,
-        )
-        # torchvision has no half-precision kernel for processors.
-        with torch.autocast(carried.device.type, enabled=False):
-            aligned: Tensor = super().forward(carried.float(), offset.float(), mask.sigmoid().float())
-        return aligned
-
-    def bring(
-        self, carried: Tensor, before: Tensor, now: Tensor, flow: Tensor, earlier: Tensor | None
-    ) -> Tensor:
-        """See Alignment."""
-        # The frame before the first was never seen: no flow leads there.
-        flow2 = torch.zeros_like(flow) if earlier is None else flow + warp(earlier, flow)
-        hints = torch.cat((warp(carried, flow), now, warp(before, flow2)), 1)
-        aligned: Tensor = self(torch.cat((carried, before), 1), hints, flow, flow2)
-        return aligned
-
-
 class PatchAlignment(nn.Module):
     """Moves features that stand for patches of pixels along a flow in pixels.
 
@@ -192,7 +142,7 @@ def fusion(channels_in: int, channels: int) -> nn.Sequential:
 class Branch(nn.Module):
     """Carries features through a window in one direction of time, eq. (5)."""
 
-    def __init__(self, sources: int, channels: int, align: DeformableAlignment | PatchAlignment) -> None:
+    def __init__(self, sources: int, channels: int, align: Alignment) -> None:
         super().__init__()
         self.align = align
         self.fuse = fusion((sources + 1) * channels, channels)
@@ -219,23 +169,16 @@ class Branch(nn.Module):
 class RecurrentRefinement(nn.Module):
     """Recurrent refinement, eq. (5): features are carried backward, then forward in time, and joined.
 
-    `max_offset` limits how far, in pixels, the alignment may depart from the optical flow. With a `patch` the features
-    stand for patches of so many pixels a side, and follow the flow exactly.
+    `align` makes an `Alignment` for each of the two directions.
     """
 
     def __init__(
         self,
         channels: int,
-        max_offset: float = 10,
-        *,
-        patch: int | None = None,
+        align: Callable[[], Alignment],
         channels_out: int | None = None,
     ) -> None:
         super().__init__()
-
-        def align() -> DeformableAlignment | PatchAlignment:
-            return PatchAlignment(patch) if patch else DeformableAlignment(channels, max_offset)
-
         self.backward_branch = Branch(1, channels, align())
         self.forward_branch = Branch(2, channels, align())
         self.reconstruct = fusion(3 * channels, channels)

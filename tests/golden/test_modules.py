@@ -10,10 +10,11 @@ import torch
 from torch.nn.functional import interpolate, silu
 
 from flair_core.denoisers import importer
+from flair_core.denoisers.deformable import DeformableAlignment, DeformableRefinement
 from flair_core.denoisers.flow import Flows, SPyNet, warp
 from flair_core.denoisers.layers import ResidualBlock, SpatialAttention, cos_sin, per_frame, sin_cos
 from flair_core.denoisers.released_bicubic import MAX_OFFSET
-from flair_core.denoisers.temporal import DeformableAlignment, Gate, RecurrentRefinement, TemporalAttention
+from flair_core.denoisers.temporal import Gate, TemporalAttention
 
 KINDS = "spy|warp|soda|rfe|tattn|res3d|gate|res2d|sattn|posenc|temb"
 """Of cases: what the tests below look for."""
@@ -103,7 +104,7 @@ def test_recurrent_refinement(cases, arrays, filled, close):
     """Without weight, with a number, and with a map, eq. (5)."""
     for case in cases(r"rfe_c(\d+)_out_(none|map|f(\d\.\d+))"):
         start = f"rfe_c{case[1]}"
-        layer = filled(f"rfe_blur_c{case[1]}", (RecurrentRefinement(int(case[1])), importer.RECURRENT, ""))
+        layer = filled(f"rfe_blur_c{case[1]}", (DeformableRefinement(int(case[1])), importer.RECURRENT, ""))
         flows = Flows(arrays(f"{start}_flows_forward"), arrays(f"{start}_flows_backward"))
         hidden = arrays(f"{start}_hidden")
         weight = (float(case[3] or 1),) if case[2] != "map" else (arrays(f"{start}_weight_map"),)
@@ -119,7 +120,7 @@ def test_recurrent_refinement_of_the_bicubic_network(cases, arrays, filled, clos
     """With its own flow network, on frames that are larger than the features."""
     hidden, frames = arrays("rfe_sr3_hidden_q").float(), arrays("rfe_sr3_lqs")
     flow = SPyNet()
-    layer = RecurrentRefinement(hidden.shape[2], MAX_OFFSET)
+    layer = DeformableRefinement(hidden.shape[2], MAX_OFFSET)
     filled(f"rfe_sr3_c{hidden.shape[2]}", (layer, importer.RECURRENT, ""), (flow, importer.FLOW, "spynet."))
     small = per_frame(lambda x: interpolate(x, hidden.shape[-2:], mode="bilinear", antialias=True), frames)
     flows = flow.window((small + 1) / 2)
