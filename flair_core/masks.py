@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
     from flair_core.settings import RestorationSettings
 
 
+Made = Callable[["NDArray[np.uint8] | None", "NDArray[np.float64]", int], "NDArray[np.float32]"]
+"""From labels (n, S, S), or None, landmarks (n, 5, 2) and S to masks (n, S, S)."""
+
+
+def grey(images: Tensor) -> NDArray[np.uint8]:
+    """(n, 3, S, S) in [-1, 1] → (n, S, S): what motion is looked for in."""
+    return np.asarray(to_uint8(images).mean(axis=-1), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """The same face in the frames before and after one that is restored alone, as the footage shows it."""
+
+    labels: NDArray[np.uint8]
+    """(n, S, S): what a parser says to the frames around."""
+    landmarks: NDArray[np.float64]
+    """(n, 5, 2)"""
+    pictures: NDArray[np.uint8]
+    """(n + 1, S, S) grey: the frames around, and the one itself in its place."""
+    at: int
+    """How many of them come before it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Masks:
     """The masks of one face in a window of frames, estimated from x0: at step t from x_{0|t}."""
@@ -30,43 +54,58 @@ class Masks:
     settings: RestorationSettings
     parser: Parser | None
     """None when the landmarks have to do."""
+    beside: Beside | None = None
+    """For a single frame: what its mask is steadied by; None leaves that to the other frames of the window."""
 
     def replaced(self, x0: Tensor) -> NDArray[np.float32]:
         """(N, S, S) in [0, 1]: how much of the footage the restored face (N, 3, S, S) replaces."""
-        return self._replaced(x0, self._labels(x0))
+        return self._steadied(x0, self._replaced)
 
     def weight(self, x0: Tensor) -> Tensor:
         """(N, 1, S, S) in [0, 1]: m_t, weaker where the settings give a region less of the enhancement."""
-        labels = self._labels(x0)
-        weights = self._replaced(x0, labels)
+        return torch.from_numpy(self._steadied(x0, self._weighted)[:, None]).to(x0)
+
+    def _steadied(self, x0: Tensor, made: Made) -> NDArray[np.float32]:
+        """What is made of the labels of x0, averaged along the motion; landmarks are steady by themselves."""
+        labels = None if self.parser is None else self.parser.labels(x0)
+        masks = made(labels, self.landmarks, x0.shape[-1])
+        if labels is None:
+            return masks
+        if self.beside is None:
+            return mask.steadied(masks, grey(x0))
+        at = self.beside.at
+        others = made(self.beside.labels, self.beside.landmarks, x0.shape[-1])
+        every = np.concatenate([others[:at], masks, others[at:]])
+        return mask.steadied(every, self.beside.pictures, range(at, at + 1))
+
+    def _weighted(
+        self, labels: NDArray[np.uint8] | None, landmarks: NDArray[np.float64], size: int
+    ) -> NDArray[np.float32]:
+        weights = self._replaced(labels, landmarks, size)
         sampler = self.settings.sampler
         if not sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1:
-            for i, points in enumerate(self.landmarks):
-                eyes, mouth = self._eyes_and_mouth(
-                    points, x0.shape[-1], None if labels is None else labels[i]
-                )
+            for i, points in enumerate(landmarks):
+                eyes, mouth = self._eyes_and_mouth(points, size, None if labels is None else labels[i])
                 # Where both reach, as in a tiny face, the mouth gives way.
                 mouth = np.minimum(mouth, 1 - eyes)
                 skin = 1 - eyes - mouth
                 weights[i] *= sampler.w_skin * skin + sampler.w_eyes * eyes + sampler.w_mouth * mouth
-        return torch.from_numpy(weights[:, None]).to(x0)
+        return weights
 
-    def _labels(self, x0: Tensor) -> NDArray[np.uint8] | None:
-        return None if self.parser is None else self.parser.labels(x0)
-
-    def _replaced(self, x0: Tensor, labels: NDArray[np.uint8] | None) -> NDArray[np.float32]:
-        size, feather = x0.shape[-1], self.settings.faces.feather
+    def _replaced(
+        self, labels: NDArray[np.uint8] | None, landmarks: NDArray[np.float64], size: int
+    ) -> NDArray[np.float32]:
+        feather = self.settings.faces.feather
         if labels is None and self.settings.faces.aligned:
-            return np.ones((len(x0), size, size), np.float32)
+            return np.ones((len(landmarks), size, size), np.float32)
         if labels is None:
-            return np.stack([mask.from_landmarks(points, size, feather) for points in self.landmarks])
-        parsed = np.stack(
+            return np.stack([mask.from_landmarks(points, size, feather) for points in landmarks])
+        return np.stack(
             [
                 mask.from_weights(self._weights(one, points), feather)
-                for one, points in zip(labels, self.landmarks, strict=True)
+                for one, points in zip(labels, landmarks, strict=True)
             ]
         )
-        return mask.steadied(parsed, to_uint8(x0).mean(axis=-1).astype(np.uint8))
 
     def _weights(self, labels: NDArray[np.uint8], points: NDArray[np.float64]) -> Mask:
         """(S, S) what each pixel's label is worth."""

@@ -13,6 +13,7 @@ from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Denoiser
+from flair_core.enhancers.base import BATCH
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
 from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
@@ -49,6 +50,12 @@ class Models:
         """Whether frames may be restored in one thread each, to the very bits that one alone has in all threads."""
         alone = self.denoiser.window == 1 and self.enhancer.size is None and self.parser is None
         return alone and self.device.type == "cpu"
+
+    @property
+    def together(self) -> int:
+        """How many faces of single frames are restored in one batch: one where a batch gains nothing."""
+        alone = self.denoiser.window == 1 and not self.denoiser.own_noise
+        return BATCH if alone and self.device.type != "cpu" else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import islice, zip_longest
+from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -22,7 +22,7 @@ from flair_core import memory, provenance, threads, video
 from flair_core.chain import Chain, chained, leans
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
-from flair_core.faces import align, match, paste
+from flair_core.faces import align, mask, match, paste
 from flair_core.faces.parse import Parser
 from flair_core.frames import deepened, faster, of_depth, to_float, to_uint8, to_uint16
 from flair_core.progress import Progress
@@ -33,7 +33,7 @@ from flair_core.settings import WITH_FIDELITY
 from flair_core.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -148,30 +148,70 @@ def restore(
         done = frame.index - span.start + 1
         return Progress(done, len(span), frame.index, frame.rgb, picture.residual, notes=said)
 
-    if (workers := _workers(look, load, span)) > 1:
+    for one_by_one, piece in _pieces(look, load, span):
+        made = (_singles if one_by_one else _windowed)(source, piece, tracks, look, load, restorer)
+        try:
+            yield from map(written, made)
+        except GeneratorExit:
+            restorer.stop()
+            raise
+        finally:
+            made.close()
+
+
+def _pieces(look: Look, load: Load, span: range) -> Iterator[tuple[bool, range]]:
+    """A span in pieces, and whether the frames of each are restored one by one or in windows."""
+    alike = groupby(look.parts(span), lambda part: load(look.resolve(part.start)).denoiser.window == 1)
+    for one_by_one, parts in alike:
+        first, *_, last = [*parts] * 2
+        yield one_by_one, range(first.start, last.stop)
+
+
+def _singles(
+    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
+) -> Generator[_Picture]:
+    """Frames that are restored one by one: side by side in threads, or as many in a batch as the networks take."""
+    needed = [load(settings) for settings in look.turns(span)]
+    if (workers := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> _Picture:
-            window = Window(frame.index, frame.index, frame.index + 1)
-            faces = _faces([frame], window, tracks, look, load)
+            faces = _faces([frame], _alone(frame.index), tracks, look, load)
             return _picture(frame, [(face, restorer.restored(face)) for face in faces], look.settings)
 
         pictures = threads.ahead(
             (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
         )
-        try:
-            yield from map(written, pictures)
-        finally:
-            restorer.stop()
-            pictures.close()
+        yield from pictures
         return
+    together, reach = max(models.together for models in needed), max(map(_reach, needed))
+    incoming = source.frames(max(span.start - reach, 0), min(span.stop + reach, len(source)))
+    near: list[Frame] = []
+    for first in range(span.start, span.stop, together):
+        batch = range(first, min(first + together, span.stop))
+        near = [frame for frame in near if frame.index >= first - reach]
+        for frame in incoming:
+            near.append(frame)
+            if frame.index >= batch.stop - 1 + reach:
+                break
+        frames = [frame for frame in near if frame.index in batch]
+        seen = [_faces([frame], _alone(frame.index), tracks, look, load, near) for frame in frames]
+        made = iter(restorer.together([face for faces in seen for face in faces]))
+        for frame, faces in zip(frames, seen, strict=True):
+            yield _picture(frame, [(face, next(made)) for face in faces], look.settings)
+
+
+def _windowed(
+    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
+) -> Generator[_Picture]:
+    """Frames that are restored in windows."""
     incoming: Iterator[Frame] | None = None
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
 
-    def finished(ready: Sequence[Frame]) -> Iterator[Progress]:
+    def finished(ready: Sequence[Frame]) -> Iterator[_Picture]:
         for frame in ready:
             if frame.index in span:
-                yield written(_picture(frame, results, look.settings))
+                yield _picture(frame, results, look.settings)
 
     for chain, window in _chains(source, span, tracks, look, load, restorer):
         incoming = incoming or source.frames(window.first, len(source))
@@ -209,21 +249,23 @@ def preview(
     restorer, shot = FaceRestorer(load, cache, []), look.shot_at(index)
     chain = _chain(source, range(shot.start, min(shot.stop, len(source))), tracks, look, load, restorer)
     covering = list(chain.windows(range(index, index + 1)))
-    frames = list(source.frames(covering[0].first, covering[-1].last))
-    frame = frames[index - covering[0].first]
+    reach = max(_reach(load(look.resolve(index, number))) for number in (None, *dict(look.tracks)))
+    first, last = max(covering[0].first - reach, 0), min(covering[-1].last + reach, len(source))
+    frames = list(source.frames(first, last))
+    frame = frames[index - first]
     width, height = output_size(source, look.settings)
     observed = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)
     places = []
     for window in covering:
         seen = [frame for frame in frames if window.first <= frame.index < window.last]
-        for face in _faces(seen, window, tracks, look, load):
+        for face in _faces(seen, window, tracks, look, load, frames):
             # Under the released policy, a later window has the frame from the first one.
             if index in face.span and not (chained(face) and window != covering[0]):
                 before = chain.handed_on(face, window) if chained(face) else None
                 places.append(_Place(face, window, before, restorer.known(face, before)))
     leaning = [place for place in places if chained(place.face) and leans(place.face, place.window)]
     exact = all(place.before is not None for place in leaning)
-    used = range(chain.grid.start if leaning else covering[0].first, covering[-1].last)
+    used = range(chain.grid.start if leaning else first, last)
 
     def after(
         step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, NDArray[np.uint8]]
@@ -283,13 +325,22 @@ def _picture(
     return _Picture(replace(frame, rgb=rgb), shown, _residual(frame, results))
 
 
-def _workers(look: Look, load: Load, span: range) -> int:
+def _alone(index: int) -> Window:
+    """The window of a frame that is restored by itself."""
+    return Window(index, index, index + 1)
+
+
+def _reach(models: Models) -> int:
+    """Over how many frames to either side masks are steadied that a parser finds in single frames."""
+    return mask.REACH if models.parser is not None and models.denoiser.window == 1 else 0
+
+
+def _workers(needed: Sequence[Models], span: range) -> int:
     """How many frames are restored side by side: several where each is restored on its own, by the processor.
 
     Networks other than the compact one may give other last bits in one thread than in several; then a frame
     would not look as it did in its preview.
     """
-    needed = [load(look.resolve(part.start)) for part in look.parts(span)]
     if all(models.side_by_side for models in needed):
         return min(torch.get_num_threads(), memory.free(needed[0].device) // PER_FRAME, len(span))
     return 1
@@ -364,28 +415,53 @@ def _joined(
 
 
 def _faces(
-    frames: Sequence[Frame], window: Window, tracks: Sequence[Track], look: Look, load: Load
+    frames: Sequence[Frame],
+    window: Window,
+    tracks: Sequence[Track],
+    look: Look,
+    load: Load,
+    near: Sequence[Frame] = (),
 ) -> list[Face]:
-    """The faces of a window, what is observed of them, and their settings: those of the middle new frame."""
-    if look.settings.faces.aligned:
-        settings = look.resolve(window.middle)
-        y, scale = torch.stack([to_float(frame.rgb) for frame in frames]), settings.degradation.scale
-        return [Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None, settings)]
-    faces = []
-    for track in tracks:
-        seen = [frame for frame in frames if track.covers(frame.index)]
-        if not seen:
+    """The faces of a window, what is observed of them, and their settings: those of the middle new frame.
+
+    near: frames before and after; of those of the shot, what steadies the mask of a frame that is restored alone.
+    """
+
+    def seen(frames: Sequence[Frame], track: Track | None, settings: RestorationSettings) -> Face:
+        if track is None:
+            y, scale = torch.stack([to_float(frame.rgb) for frame in frames]), settings.degradation.scale
+            return Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None, settings)
+        return _cropped(frames, track, settings, load(settings).denoiser.size)
+
+    faces, shot = [], look.shot_at(window.middle)
+    for track in (None,) if look.settings.faces.aligned else tracks:
+        settings = look.resolve(window.middle, None if track is None else track.id)
+        covered = [frame for frame in frames if track is None or track.covers(frame.index)]
+        if not covered:
             continue
-        settings = look.resolve(window.middle, track.id)
-        side, scale = load(settings).denoiser.size, settings.degradation.scale
-        landmarks = [track.at(frame.index) for frame in seen]
-        small = [align.similarity(points, side // scale) for points in landmarks]
-        crops = [align.crop(frame.rgb, to_y, side // scale) for frame, to_y in zip(seen, small, strict=True)]
-        matrices = [align.similarity(points, side) for points in landmarks]
-        inside = np.stack([align.transform(*pair) for pair in zip(matrices, landmarks, strict=True)])
-        y, size = torch.stack(crops), (side, side)
-        faces.append(Face(seen[0].index, y, size, matrices, settings, track.id, inside, track.strokes))
+        reach, index = _reach(load(settings)), covered[0].index
+        beside = [
+            seen([frame], track, settings)
+            for frame in near
+            if 0 < abs(frame.index - index) <= reach and frame.index in shot
+            if track is None or track.covers(frame.index)
+        ]
+        faces.append(replace(seen(covered, track, settings), around=tuple(beside)))
     return faces
+
+
+def _cropped(frames: Sequence[Frame], track: Track, settings: RestorationSettings, side: int) -> Face:
+    """A face in frames that it covers, aligned to `side` pixels."""
+    small = side // settings.degradation.scale
+    landmarks = [track.at(frame.index) for frame in frames]
+    crops = [
+        align.crop(frame.rgb, align.similarity(points, small), small)
+        for frame, points in zip(frames, landmarks, strict=True)
+    ]
+    matrices = [align.similarity(points, side) for points in landmarks]
+    inside = np.stack([align.transform(*pair) for pair in zip(matrices, landmarks, strict=True)])
+    first, y = frames[0].index, torch.stack(crops)
+    return Face(first, y, (side, side), matrices, settings, track.id, inside, track.strokes)
 
 
 def _composite(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 
 from flair_core import cache, devices, provenance
+from flair_core.degradations import upscale
 from flair_core.errors import DeviceError
 from flair_core.faces import align, mask
 from flair_core.frames import to_float, to_uint16
-from flair_core.masks import Masks
+from flair_core.masks import Beside, Masks, grey
 from flair_core.recipe import Estimate, Models, estimate, operator
 from flair_core.settings import RestorationSettings
 
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.cache import Arrays, Cache
+    from flair_core.faces.parse import Parser
     from flair_core.stroke import Stroke
 
 Load = Callable[[RestorationSettings], Models]
 """The networks for some settings."""
+State = TypeVar("State")
 SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """How PyTorch's allocators say it where there is no exception of its own."""
 
@@ -57,6 +61,8 @@ class Face:
     """(N, 5, 2) in pixels of x; None when the frame is the face."""
     strokes: tuple[Stroke, ...] = ()
     """Painted over its mask by hand."""
+    around: tuple[Face, ...] = ()
+    """The same face in the frames beside the only one, which steady its mask; none where that needs no steadying."""
 
     @property
     def span(self) -> range:
@@ -87,6 +93,10 @@ class Restored:
         return Restored(self.x0[frames], self.error[frames], self.mask[frames])
 
 
+PARSED = 64
+"""Faces of the footage whose labels are kept at hand: they steady the masks of several frames."""
+
+
 class FaceRestorer:
     """Restores the faces of one run, each with its settings and the networks that `load` has for them.
 
@@ -97,6 +107,9 @@ class FaceRestorer:
         self._load, self._kept, self._notes = load, kept, notes
         self._most: int | None = None
         """Frames that memory has room for, once it was too short."""
+        self._alone = False
+        """Whether memory was too short for several faces of single frames in a batch."""
+        self._parsed: dict[str, NDArray[np.uint8]] = {}
         self._stopped = False
 
     def stop(self) -> None:
@@ -127,8 +140,37 @@ class FaceRestorer:
         leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
         return _joined([self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)])
 
-    def _last(self, states: Iterator[Estimate]) -> Estimate:
-        last = None
+    def together(self, faces: Sequence[Face]) -> list[Restored]:
+        """Faces of single frames, as many in one batch as their networks take; each as it comes out alone.
+
+        Raises OutOfMemory when not even one fits.
+        """
+        made = {at: known for at, face in enumerate(faces) if (known := self.known(face)) is not None}
+        alike: dict[tuple[RestorationSettings, tuple[int, int]], list[int]] = {}
+        for at, face in enumerate(faces):
+            if at not in made:
+                alike.setdefault((face.settings, face.size), []).append(at)
+        for (settings, _), places in alike.items():
+            most, rest = self._load(settings).together, iter(places)
+            while few := list(islice(rest, most)):
+                made.update(zip(few, self._batch([faces[at] for at in few]), strict=True))
+        return [made[at] for at in range(len(faces))]
+
+    def _batch(self, faces: Sequence[Face]) -> list[Restored]:
+        if len(faces) > 1 and not self._alone:
+            try:
+                last = self._last(self._padded(faces))
+                return [self.keep(face, state) for face, state in zip(faces, last, strict=True)]
+            except OutOfMemory:
+                self._go_on_alone()
+        return [self.restored(face) for face in faces]
+
+    def _go_on_alone(self) -> None:
+        self._alone = True
+        self._notes.append("Memory did not suffice for several faces at once; going on with one at a time.")
+
+    def _last(self, states: Iterator[State]) -> State:
+        last: State | None = None
         for last in states:  # noqa: B007 - the one that is left
             if self._stopped:
                 raise Stopped
@@ -137,8 +179,45 @@ class FaceRestorer:
 
     def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
         """The face after every step. Raises OutOfMemory."""
-        models, masks = self._load(face.settings), self._masks(face)
-        mask = None if masks is None else masks.weight
+        if self._load(face.settings).together > 1 and not self._alone:
+            begun = False
+            try:
+                for (state,) in self._padded([face]):
+                    begun = True
+                    yield state
+            except OutOfMemory:
+                if begun:
+                    raise
+            else:
+                return
+            self._go_on_alone()
+        masks = self._masks_of_enhancement(face)
+        yield from self._run(face, None if masks is None else masks.weight, previous)
+
+    def _padded(self, faces: Sequence[Face]) -> Iterator[list[Estimate]]:
+        """Faces of single frames after every step, in a batch that is always full.
+
+        Of batches of one size a graphics card makes each face by the same sums, with whatever faces it comes: so a
+        preview of one frame has the bits of an export.
+        """
+        count, most = len(faces), self._load(faces[0].settings).together
+        y = torch.cat([*(face.y for face in faces), *[faces[-1].y] * (most - count)])
+        masks = [one for face in faces if (one := self._masks_of_enhancement(face)) is not None]
+
+        def weight(x0: torch.Tensor) -> torch.Tensor:
+            weights = [one.weight(x[None]) for one, x in zip(masks, x0, strict=False)]
+            return torch.cat([*weights, *weights[-1:] * (most - count)])
+
+        for state in self._run(replace(faces[0], y=y), weight if masks else None):
+            yield [_one(state, at) for at in range(count)]
+
+    def _run(
+        self,
+        face: Face,
+        mask: Callable[[torch.Tensor], torch.Tensor] | None,
+        previous: torch.Tensor | None = None,
+    ) -> Iterator[Estimate]:
+        models = self._load(face.settings)
         run = estimate(face.y, face.size, face.settings, models, mask, first=face.first, previous=previous)
         try:
             yield from run
@@ -209,11 +288,12 @@ class FaceRestorer:
         if masks is None:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
-            return Restored(x0, error, _painted(face, masks.replaced(x0)))
-        entry = cache.key(of=key, landmarks=masks.landmarks, mask=self._mask_parts(face, masks))
+            return Restored(x0, error, _painted(face, self._steadied(face, masks).replaced(x0)))
+        parts = self._mask_parts(face, masks)
+        entry = cache.key(of=key, landmarks=masks.landmarks, mask=parts, **_around(face))
         kept = self._kept.get(entry)
         if kept is None:
-            kept = {"mask": masks.replaced(x0)}
+            kept = {"mask": self._steadied(face, masks).replaced(x0)}
             self._kept.put(entry, kept)
         return Restored(x0, error, _painted(face, kept["mask"]))
 
@@ -227,6 +307,42 @@ class FaceRestorer:
         if everywhere or height != width:
             return None
         return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), face.settings, parser)
+
+    def _masks_of_enhancement(self, face: Face) -> Masks | None:
+        """None when G works everywhere, or rests."""
+        masks = self._masks(face) if face.settings.sampler.w_tau > 0 else None
+        return None if masks is None else self._steadied(face, masks)
+
+    def _steadied(self, face: Face, masks: Masks) -> Masks:
+        """Its masks, with what steadies them at hand."""
+        if masks.parser is None or not face.around:
+            return masks
+        near = face.around
+        at = sum(one.first < face.first for one in near)
+        y = torch.cat([one.y for one in (*near[:at], face, *near[at:])])
+        beside = Beside(
+            np.concatenate([self._labels(one, masks.parser) for one in near]),
+            np.concatenate([masks.landmarks if one.landmarks is None else one.landmarks for one in near]),
+            grey(upscale(y, face.size)),
+            at,
+        )
+        return replace(masks, beside=beside)
+
+    def _labels(self, face: Face, parser: Parser) -> NDArray[np.uint8]:
+        """(1, S, S): what the parser says to a face as the footage shows it; kept for its neighbours."""
+        models, name = self._load(face.settings), face.settings.faces.mask
+        parts = {"size": face.size, "parser": _identity(models, name, parser)}
+        run = {"device": devices.describe(models.device), "code": provenance.code_version()}
+        key = cache.key(footage=face.y.numpy(), **parts, **run)
+        if key not in self._parsed:
+            kept = self._kept.get(key) if self._kept else None
+            labels = parser.labels(upscale(face.y, face.size)) if kept is None else kept["labels"]
+            if self._kept and kept is None:
+                self._kept.put(key, {"labels": labels})
+            while len(self._parsed) >= PARSED:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[key] = labels
+        return self._parsed[key]
 
     def _mask_parts(self, face: Face, masks: Masks) -> dict[str, object]:
         """All that masks depend on, beside x0 and landmarks; for a key."""
@@ -244,6 +360,7 @@ class FaceRestorer:
             first=face.first if self._load(face.settings).denoiser.own_noise else None,
             previous=None if previous is None else previous.numpy(),
             landmarks=None if masks is None else masks.landmarks,
+            **({} if masks is None else _around(face)),
             **self._recipe(face),
         )
 
@@ -272,6 +389,24 @@ class FaceRestorer:
 
 def _identity(models: Models, name: str, network: object) -> str:
     return f"{type(network).__qualname__} {models.weights.get(name, name)}"
+
+
+def _around(face: Face) -> dict[str, object]:
+    """What its mask is steadied by; for a key."""
+    if not face.around:
+        return {}
+    places = [
+        (one.first - face.first, None if one.landmarks is None else one.landmarks.tolist())
+        for one in face.around
+    ]
+    return {"around": torch.cat([one.y for one in face.around]).numpy(), "places": places}
+
+
+def _one(state: Estimate, at: int) -> Estimate:
+    """One frame of a batch."""
+    here = slice(at, at + 1)
+    stages = {name: x0[here] for name, x0 in state.stages.items()}
+    return replace(state, x0=state.x0[here], stages=stages, residual=state.residual[here])
 
 
 def _arrays(state: Estimate) -> dict[str, NDArray[Any]]:

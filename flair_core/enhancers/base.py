@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 4
-"""Faces in one call of a network: enough to keep it busy, few enough for the memory of 512 px features."""
+"""Faces in one call of a network: enough to keep a graphics card busy, few enough for its memory at 512 px."""
 
 
 class Enhancer(Protocol):
@@ -51,9 +51,11 @@ class Resized:
     def __call__(self, faces: Tensor) -> Tensor:
         """(F, 3, H, W) in [-1, 1] → the same shape and range; every face is treated on its own."""
         enhanced = torch.empty_like(faces)
-        for start in range(0, len(faces), BATCH):
-            few = _resize(faces[start : start + BATCH], (self.size, self.size))
-            enhanced[start : start + BATCH] = _resize(self.network(few), faces.shape[-2:])
+        # One is enough for the CPU, where a batch gains nothing and may cost a face its last bits.
+        most = 1 if faces.device.type == "cpu" else BATCH
+        for start in range(0, len(faces), most):
+            few = _resize(faces[start : start + most], (self.size, self.size))
+            enhanced[start : start + most] = _resize(self.network(few), faces.shape[-2:])
         return enhanced
 
 

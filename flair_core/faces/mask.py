@@ -105,17 +105,21 @@ def painted(masks: NDArray[np.float32], strokes: Iterable[Stroke], feather: floa
     return np.asarray(result, np.float32)
 
 
-def steadied(masks: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def steadied(
+    masks: NDArray[np.float32], pictures: NDArray[np.uint8], only: range | None = None
+) -> NDArray[np.float32]:
     """Masks (n, S, S) of consecutive frames, each averaged with its neighbours along the motion of the face.
 
     pictures: (n, S, S) grey, what the masks belong to; optical flow between them leads a neighbour's mask here.
+    only: these of them alone are wanted.
     """
+    wanted = range(len(masks)) if only is None else only
     flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     size = masks.shape[-1]
     here = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float32)
     small = [np.asarray(cv2.resize(picture, (FLOW_SIZE, FLOW_SIZE)), np.uint8) for picture in pictures]
-    steady = np.empty_like(masks)
-    for i in range(len(masks)):
+    steady = np.empty_like(masks[wanted.start : wanted.stop])
+    for i in wanted:
         total, weight = masks[i].copy(), 1.0
         for j in range(max(0, i - REACH), min(len(masks), i + REACH + 1)):
             if j == i:
@@ -128,7 +132,7 @@ def steadied(masks: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray
                 masks[j], there[..., 0], there[..., 1], cv2.INTER_LINEAR, None, nearest
             )
             weight += share
-        steady[i] = total / weight
+        steady[i - wanted.start] = total / weight
     return steady
 
 
