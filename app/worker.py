@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from PySide6.QtCore import QObject, QThread, Signal
 
+from app import loading
 from app.mailbox import Mailbox
 from app.tasks import Offer, PreviewResult, Schedules
 from flair_core.errors import FlairError, MediaError
@@ -252,10 +253,11 @@ class RestorationCore:
     """flair_core on one device; making one imports torch, which takes seconds."""
 
     def __init__(self, device: str, jobs: Jobs) -> None:
-        from flair_core import cache, devices, restore, video  # noqa: PLC0415 - not before there is a window
+        with loading.beside_a_window():
+            from flair_core import cache, devices, restore, video  # noqa: PLC0415 - not before there is a window
 
-        self._restore, self._devices = restore, devices
-        self.use_device(device)
+            self._restore, self._devices = restore, devices
+            self.use_device(device)
         self.open_source = video.open_source
         self._cache = cache.Cache(keep_since=jobs.kept_since())
 

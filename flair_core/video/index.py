@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import bisect
 import re
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 import av
+import numpy as np
 
 from flair_core.errors import MediaError
 from flair_core.video.containers import (
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 UNEVEN_CODECS = frozenset({"vp8", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "rv30", "rv40"})
 """Their packets may hold no shown frame, or two: the frames can only be counted by decoding."""
 PROGRESSIVE = (0, 1)
 """Field orders of libav: not said, and progressive."""
 DEFAULT_RATE = Fraction(25)
+UNKNOWN = int(np.iinfo(np.int64).min)
 
 
 class Entry(NamedTuple):
@@ -53,7 +57,7 @@ class Entry(NamedTuple):
         return (packet.pts, packet.dts) == (self.pts, self.dts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Index:
     """The shown frames of a clip in order of display."""
 
@@ -105,10 +109,10 @@ def build_index(path: Path, stop: threading.Event) -> Index:
         nominal, promise = nominal_duration(stream), _promise(stream)
         index = None
         if not _uneven(container, stream):
-            packets = [
-                _scanned(packet) for packet in _until_stopped(container.demux(stream), stop) if packet.size
-            ]
-            index = _by_packets(packets, nominal, promise)
+            scan = _Scan()
+            for packet in _until_stopped(container.demux(stream), stop):
+                scan.note(packet)
+            index = _by_packets(scan.packets(), nominal, promise)
     index = index or _by_decoding(path, nominal, promise, stop)
     if not index.pts:
         raise MediaError(f"{path} holds no frame that can be shown. Choose another file.")
@@ -162,51 +166,69 @@ def _until_stopped(packets: Iterator[Packet[Any]], stop: threading.Event) -> Ite
         yield packet
 
 
-class _Scanned(NamedTuple):
-    pts: int | None
-    dts: int | None
-    pos: int | None
-    duration: int
-    key: bool
-    hidden: bool
-    corrupt: bool
+PACKET = np.dtype(
+    [(name, np.int64) for name in ("pts", "dts", "pos", "duration", "key", "hidden", "corrupt")]
+)
+"""A packet as a row of numbers, UNKNOWN where the file does not tell: hours of packets are no objects that way,
+and the interpreter does not stop every thread to look after them."""
 
 
-def _scanned(packet: Packet[Any]) -> _Scanned:
-    return _Scanned(
-        packet.pts,
-        packet.dts,
-        packet.pos,
-        packet.duration or 0,
-        packet.is_keyframe,
-        packet.is_discard,
-        packet.is_corrupt,
-    )
+class _Scan:
+    """Notes packets in the order of the file."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+
+    def note(self, packet: Packet[Any]) -> None:
+        """One more; empty ones do not count."""
+        if packet.size:
+            self._numbers.extend(
+                (
+                    UNKNOWN if packet.pts is None else packet.pts,
+                    UNKNOWN if packet.dts is None else packet.dts,
+                    UNKNOWN if packet.pos is None else packet.pos,
+                    packet.duration or 0,
+                    packet.is_keyframe,
+                    packet.is_discard,
+                    packet.is_corrupt,
+                )
+            )
+
+    def packets(self) -> NDArray[np.void]:
+        """(N,) of PACKET."""
+        return np.array(self._numbers, np.int64).view(PACKET)
 
 
-def _by_packets(packets: list[_Scanned], nominal: int, promise: _Promise) -> Index | None:
+def _entries(firsts: Iterable[int], keys: NDArray[np.void]) -> list[Entry]:
+    """The packets `keys`, each as an entry to the frames from its first one on."""
+    places = zip(*(_told(keys[name]) for name in ("pts", "dts", "pos")), strict=True)
+    return [Entry(first, *place) for first, place in zip(firsts, places, strict=True)]
+
+
+def _told(numbers: NDArray[np.int64]) -> list[int | None]:
+    return [None if number == UNKNOWN else number for number in numbers.tolist()]
+
+
+def _by_packets(packets: NDArray[np.void], nominal: int, promise: _Promise) -> Index | None:
     """The index when every packet has a time of its own and time runs forward, else None."""
-    total = len(packets)
-    while packets and packets[-1].corrupt:  # cut off in the middle of a packet
-        packets.pop()
-    times = [packet.dts for packet in packets if packet.dts is not None]
-    stamped = {packet.pts: packet for packet in packets if packet.pts is not None}
-    if not packets or len(stamped) < len(packets) or any(a >= b for a, b in pairwise(times)):
+    total, sound = len(packets), np.flatnonzero(packets["corrupt"] == 0)
+    packets = packets[
+        : sound[-1] + 1 if len(sound) else 0
+    ]  # without what is cut off in the middle of a packet
+    times, stamps = packets["dts"][packets["dts"] != UNKNOWN], packets["pts"]
+    unstamped = UNKNOWN in stamps or len(np.unique(stamps)) < len(stamps)
+    if not len(packets) or unstamped or (np.diff(times) <= 0).any():
         return None
-    start = next((i for i, packet in enumerate(packets) if packet.key), 0)
-    keys = [packet for i, packet in enumerate(packets) if packet.key or i == start]
-    first = keys[0].pts or 0
-    pts = tuple(
-        sorted(
-            packet.pts
-            for packet in packets[start:]
-            if not packet.hidden and packet.pts is not None and packet.pts >= first
-        )
-    )
-    entries = sorted(Entry(bisect.bisect_left(pts, key.pts or 0), key.pts, key.dts, key.pos) for key in keys)
+    key = packets["key"] != 0
+    start = int(key.argmax())  # 0 if there is none
+    key[start] = True
+    after = packets[start:]
+    shown = np.sort(after["pts"][(after["hidden"] == 0) & (after["pts"] >= stamps[start])])
+    pts = tuple(shown.tolist())
+    entries = sorted(_entries(np.searchsorted(shown, stamps[key]).tolist(), packets[key]))
     # Of the entries before the first shown frame only the last is needed, of those after the last frame none.
     needed = max((i for i, entry in enumerate(entries) if entry.first == 0), default=0)
-    last_duration = (stamped[pts[-1]].duration if pts else 0) or nominal
+    last_duration = (int(packets["duration"][stamps == pts[-1]][0]) if pts else 0) or nominal
     return Index(
         pts,
         last_duration,
@@ -218,12 +240,11 @@ def _by_packets(packets: list[_Scanned], nominal: int, promise: _Promise) -> Ind
 def _by_decoding(path: Path, nominal: int, promise: _Promise, stop: threading.Event) -> Index:
     stamps: list[int | None] = []
     key_frames: list[int] = []
-    scanned: list[_Scanned] = []
+    scan = _Scan()
 
     def noted(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
         for packet in packets:
-            if packet.size:
-                scanned.append(_scanned(packet))
+            scan.note(packet)
             yield packet
 
     with open_input(path) as container, read_errors(path):
@@ -233,15 +254,13 @@ def _by_decoding(path: Path, nominal: int, promise: _Promise, stop: threading.Ev
             if frame.key_frame:
                 key_frames.append(len(stamps))
             stamps.append(frame.pts)
-    pts = tuple(_repaired(stamps, nominal, [packet.dts for packet in scanned]))
-    keys = [packet for packet in scanned if packet.key]
+    packets = scan.packets()
+    pts = tuple(_repaired(stamps, nominal, _told(packets["dts"])))
+    keys = packets[packets["key"] != 0]
     entries = [Entry(0, None, None, None)]
-    if len(keys) == len(key_frames) and len({key.pos for key in keys} - {None}) == len(keys):
-        entries += [
-            Entry(frame, key.pts, key.dts, key.pos)
-            for frame, key in zip(key_frames, keys, strict=True)
-            if frame
-        ]
+    placed = UNKNOWN not in keys["pos"] and len(np.unique(keys["pos"])) == len(keys)
+    if len(keys) == len(key_frames) and placed:
+        entries += [entry for entry in _entries(key_frames, keys) if entry.first]
     return Index(
         pts,
         nominal,

@@ -1,0 +1,50 @@
+"""Loading the core while a window is in use: nothing holds the interpreter's lock for long."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib.util
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SWITCH = 0.001
+"""Seconds after which a busy thread lets the window's thread on."""
+
+
+@contextmanager
+def beside_a_window() -> Iterator[None]:
+    """Import what is slow to import, in a thread of its own.
+
+    The hundred thousands of objects that this makes stay for good. Looking through them for garbage stops all
+    threads for a tenth of a second each time, so that is neither done meanwhile nor ever after.
+    """
+    sys.setswitchinterval(SWITCH)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        _load_libraries()
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
+
+
+def _load_libraries() -> None:
+    """Load PyTorch's libraries without the interpreter's lock, which `import torch` holds while it does so."""
+    torch = importlib.util.find_spec("torch")
+    if os.name != "posix" or torch is None or torch.origin is None or "torch" in sys.modules:
+        return
+    load = ctypes.CDLL(None).dlopen  # a plain function of C: ctypes lets the lock go while it runs
+    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    for name, visible in (("libtorch_global_deps", os.RTLD_GLOBAL), ("libtorch", os.RTLD_LOCAL)):
+        path = Path(torch.origin).with_name("lib") / f"{name}.{suffix}"
+        load(os.fsencode(path), os.RTLD_NOW | visible)  # what does not load is reported by the import
