@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.tasks import (
+    CheckReference,
     Doubt,
     Estimate,
     Explore,
     FindFaces,
+    FoundReference,
     ImportModel,
     MakeDemo,
     Offer,
@@ -43,6 +45,8 @@ class Background(QObject):
     """What is going on, in words; how much is done, and of how much. An empty text when nothing is."""
     point_found = Signal(object)
     exploring = Signal(bool)
+    referenced = Signal(object)
+    """FoundReference: what the clip is measured against from now on."""
     demo_made = Signal(object, object)
     """Path and settings."""
     search_told = Signal(str)
@@ -119,9 +123,15 @@ class Background(QObject):
             return
         request = self._previews.request(self._session.index)
         if request is not None:
-            self._exploration = Explore(request)
+            self._exploration = Explore(request, self._session.project.reference)
             self.exploring.emit(True)
             self._worker.submit(self._exploration)
+
+    def check_reference(self, path: Path) -> None:
+        """Measure against this clip from now on, if that is possible."""
+        request = self._previews.request(self._session.index)
+        if request is not None:
+            self._worker.submit(CheckReference(request, path))
 
     def estimate(self) -> None:
         """Estimate the degradation of the shot on the screen, and take it into the settings."""
@@ -178,6 +188,9 @@ class Background(QObject):
                 self._done += 1
                 self._previews.remember(event)
                 self.progressed.emit(self.tr("Restoring"), self._done, len(task.requests))
+            case CheckReference(), FoundReference() if event.clip == self._session.project.clip:
+                self._session.edit(self.tr("Load a reference"), reference=event.path)
+                self.referenced.emit(event)
             case _, Offer():
                 self.offered.emit(event)
             case Doubt(), Spread() if task is self._doubt:
@@ -204,7 +217,7 @@ class Background(QObject):
         elif task is self._estimate:
             self._estimate = None
             self.estimating.emit(False)
-        elif not isinstance(task, Doubt | UseDevice | ImportModel | MakeDemo | ReadSidecar):
+        elif not isinstance(task, Doubt | CheckReference | UseDevice | ImportModel | MakeDemo | ReadSidecar):
             return
         self.progressed.emit("", 0, 0)
         if outcome is Outcome.FAILED:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, qVersion
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QMainWindow,
@@ -207,6 +208,11 @@ class MainWindow(QMainWindow):
         self.parameters.scopes.presets.setMenu(self.looks.menu)
         self.explorer.wanted.connect(self.background.explore)
         self.explorer.adopted.connect(self._adopt)
+        self.explorer.reference_wanted.connect(self.on_load_reference)
+        self.explorer.reference_unwanted.connect(self.on_remove_reference)
+        self.background.referenced.connect(
+            lambda found: self.explorer.show_reference(found.path, found.lacking)
+        )
 
     def _connect_panels(self) -> None:
         session = self.session
@@ -250,6 +256,10 @@ class MainWindow(QMainWindow):
 
     def _project_changed(self) -> None:
         session = self.session
+        reference = session.project.reference
+        self.actions_["remove_reference"].setEnabled(reference is not None)
+        if reference != self.explorer.reference:
+            self.explorer.show_reference(reference)
         self.explorer.show_current(session.look.seen_from(session.scope, session.index).sampler)
         self._show_faces()
         self._load_frame()  # its size in the viewer may be another now
@@ -359,6 +369,17 @@ class MainWindow(QMainWindow):
 
     def _adopt(self, sampler: object) -> None:
         self.session.edit_settings(self.tr("Adopt a point"), steps=sampler.steps, w_tau=sampler.w_tau)
+
+    def on_load_reference(self) -> None:
+        """Ask for the clip as it was before it was degraded."""
+        title = self.tr("The same clip before it was degraded")
+        path, _ = QFileDialog.getOpenFileName(self, title, str(self.session.clip.path.parent))
+        if path:
+            self.background.check_reference(Path(path))
+
+    def on_remove_reference(self) -> None:
+        """Measure against the footage again."""
+        self.session.edit(self.tr("Remove the reference"), reference=None)
 
     # --- faces ----------------------------------------------------------------------------------
 

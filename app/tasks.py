@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from flair_core import exploration
+from flair_core.errors import ShapeError
 from flair_core.exploration import Frontier, Trial, agreement
 
 if TYPE_CHECKING:
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.look import Look
+    from flair_core.metrics.reference import Reference
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
     from flair_core.stroke import Stroke
     from flair_core.video import FrameSource
 
+MOST_DB = 99.0
+"""Shown where a restoration equals the reference."""
 MOST_STRIPS = 60
 """Steps whose stages are kept for the step strip; of longer chains every n-th."""
 
@@ -87,6 +92,12 @@ class Core(Protocol):
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
     ) -> Iterator[Estimated | None]:
         """What probably happened to the shot that a frame belongs to, judged by its largest face; None until then."""
+
+    def open_reference(self, path: Path, clip: FrameSource) -> AbstractContextManager[Reference]:
+        """The truth behind a clip, to measure against."""
+
+    def lacking_for_lpips(self) -> Path | None:
+        """The file that LPIPS needs, where it is not here."""
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
         """How a clip was degraded, where that was written down beside it."""
@@ -327,11 +338,40 @@ class Prerender:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CheckReference:
+    """See whether a clip can be measured against another; the event is a FoundReference."""
+
+    order: ClassVar[int] = 0
+    request: PreviewRequest
+    path: Path
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        with (
+            core.open_source(self.request.clip, self.request.look.settings.footage) as source,
+            core.open_reference(self.path, source) as reference,
+        ):
+            lacking = None if "lpips" in reference.measures else core.lacking_for_lpips()
+        yield FoundReference(self.request.clip, self.path, lacking)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReference:
+    """A clip that another can be measured against."""
+
+    clip: Path
+    path: Path
+    lacking: Path | None
+    """The file that would have to be there for LPIPS; None when it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Explore:
     """Try K × w_τ × seed on one frame; events are Points. What is clearly worse gets no further seeds."""
 
     order: ClassVar[int] = 2
     request: PreviewRequest
+    reference: Path | None = None
     steps: tuple[int, ...] = (1, 2, 4, 8, 16)
     w_taus: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     seeds: int = 2
@@ -340,14 +380,18 @@ class Explore:
         """See Task."""
         now = self.request.settings.sampler
         start = Trial(now.steps, now.w_tau, now.seed)
-        frontier = Frontier(self.steps, self.w_taus, seeds=self.seeds, start=start)
-        with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
+        with (
+            core.open_source(self.request.clip, self.request.look.settings.footage) as source,
+            core.open_reference(self.reference, source) if self.reference else nullcontext() as reference,
+        ):
+            measures = ("agreement", "sharpness") if reference is None else reference.measures
+            frontier = Frontier(self.steps, self.w_taus, seeds=self.seeds, start=start, measures=measures)
             for trial in frontier:
                 request = replace(self.request, look=self.request.look.everywhere(**trial._asdict()))
                 for result in request.run(core, source):
                     if result.complete:
-                        point = Point.of(result)
-                        frontier.tell(trial, point.fidelity, point.sharpness)
+                        point = Point.of(result, reference)
+                        frontier.tell(trial, *point.goodness)
                         yield point
                     else:
                         yield None
@@ -358,19 +402,37 @@ class Point:
     """One result on the plane of distortion and perception."""
 
     result: PreviewResult
-    fidelity: float
-    """PSNR in dB between the footage and the restored face, degraded again: is it what was filmed?"""
-    sharpness: float
-    """Std above a 5×5 mean where the restoration shows, in 8-bit levels: fine detail, true or invented."""
+    measures: tuple[str, str]
+    """("agreement", "sharpness"), or those of the reference."""
+    values: tuple[float, float]
+    """agreement: PSNR in dB between the footage and the restored face, degraded again: is it what was filmed?
+    psnr: in dB, between the restored face and the reference's.  lpips: likewise.
+    sharpness: std above a 5×5 mean where the restoration shows, in 8-bit levels: fine detail, true or invented."""
+    ssim: float | None = None
+    """Against the reference, if there is one."""
+
+    @property
+    def goodness(self) -> tuple[float, float]:
+        """Both values so that more is better."""
+        right, up = self.values
+        return right, -up if self.measures[1] == "lpips" else up
 
     @classmethod
-    def of(cls, result: PreviewResult) -> Point:
-        """Measure a complete result."""
-        from flair_core.metrics.fidelity import sharpness  # noqa: PLC0415 - needs OpenCV, slow to import
+    def of(cls, result: PreviewResult, reference: Reference | None = None) -> Point:
+        """Measure a complete result. Raises ShapeError when there is a reference, but no face."""
+        from flair_core.faces.shots import as_uint8  # noqa: PLC0415 - need OpenCV, slow to import
+        from flair_core.metrics.fidelity import sharpness  # noqa: PLC0415
 
         preview = result.preview
-        sharp = sharpness(preview.frame, preview.mask > 0.5) or 0.0
-        return cls(result, agreement(preview.residual), sharp)
+        sharp = sharpness(as_uint8(preview.frame), preview.mask > 0.5) or 0.0
+        if reference is None:
+            return cls(result, ("agreement", "sharpness"), (agreement(preview.residual), sharp))
+        aligned = result.request.settings.faces.aligned
+        scores = reference.scores(result.request.index, preview.frame, result.faces, aligned=aligned)
+        if scores is None:
+            raise ShapeError("There is no restored face in this frame to measure. Go to a frame with one.")
+        up = sharp if scores.lpips is None else scores.lpips
+        return cls(result, reference.measures, (min(scores.psnr, MOST_DB), up), scores.ssim)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flair_core.faces.track import Track
     from flair_core.jobs import DrawnFace, Job, Jobs
     from flair_core.look import Look
+    from flair_core.metrics.reference import Reference
     from flair_core.recipe import Models
     from flair_core.restore import Preview, Progress
     from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
@@ -367,6 +368,28 @@ class RestorationCore:
         while not wait([found], timeout=0.03).done:
             yield None
         yield found.result()
+
+    @contextlib.contextmanager
+    def open_reference(self, path: Path, clip: FrameSource) -> Iterator[Reference]:
+        """See Core."""
+        from flair_core.metrics import perceptual  # noqa: PLC0415
+        from flair_core.metrics.reference import Reference  # noqa: PLC0415
+        from flair_core.settings import FootageSettings  # noqa: PLC0415
+
+        with self.open_source(path, FootageSettings()) as truth:
+            if self.lacking_for_lpips():
+                yield Reference(truth, clip)
+            else:
+                weights = perceptual.ALEXNET.path(fetch=False)
+                yield Reference(truth, clip, perceptual.lpips(weights, self._device))
+
+    def lacking_for_lpips(self) -> Path | None:
+        """See Core."""
+        from flair_core import weights  # noqa: PLC0415
+        from flair_core.metrics import perceptual  # noqa: PLC0415
+
+        file = weights.folder() / perceptual.ALEXNET.file
+        return None if file.is_file() else file
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
         """See Core."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST_STD = (0.05, 0.1)
-"""What is known of fidelity (dB) and sharpness (levels) before seeds were compared: differences below are none."""
+LEAST_STD = {"agreement": 0.05, "psnr": 0.05, "sharpness": 0.1, "lpips": 0.002}
+"""What is known of each measure (dB, dB, levels, LPIPS) before seeds were compared: differences below are none."""
 
 
 class Trial(NamedTuple):
@@ -38,7 +38,7 @@ class Point:
     fidelity: float
     """Mean over the seeds, in dB; more is truer."""
     sharpness: float
-    """Mean over the seeds; more is crisper."""
+    """Mean over the seeds; more is crisper, or looks more like the truth where that is known."""
     spread: tuple[float, float]
     """Std of both over the seeds; 0 for one seed."""
     seeds: int
@@ -54,12 +54,20 @@ class Frontier:
     """
 
     def __init__(
-        self, steps: Sequence[int], w_taus: Sequence[float], *, seeds: int, start: Trial | None = None
+        self,
+        steps: Sequence[int],
+        w_taus: Sequence[float],
+        *,
+        seeds: int,
+        start: Trial | None = None,
+        measures: tuple[str, str] = ("agreement", "sharpness"),
     ) -> None:
         """steps, w_taus: what to try.  seeds: at most so many of each.
 
         start: where one stands; it is tried first, and its seed is the first one.
+        measures: by what fidelity and sharpness are told, of LEAST_STD; LPIPS is told with a minus sign.
         """
+        self._least = np.array([LEAST_STD[name] for name in measures])
         grid = [(k, w) for k in sorted(set(steps)) for w in sorted(set(w_taus))]  # the quick ones come first
         self._grid = list(dict.fromkeys([start[:2], *grid] if start else grid))
         self._seed, self._seeds = start.seed if start else 0, seeds
@@ -89,7 +97,7 @@ class Frontier:
         stds = np.stack([values.std(0, ddof=1) if len(values) > 1 else np.zeros(2) for values in seen])
         counts = np.array([len(values) for values in seen])
         # Points of one frame scatter alike: those with several seeds tell of those with one.
-        common = np.maximum(stds[counts > 1].mean(0) if (counts > 1).any() else 0, LEAST_STD)
+        common = np.maximum(stds[counts > 1].mean(0) if (counts > 1).any() else 0, self._least)
         error = common / np.sqrt(counts)[:, None]
         found = []
         for at, (steps, w_tau) in enumerate(places):

@@ -44,12 +44,14 @@ class Project:
     """Faces, by number, that stay as they were filmed."""
     strokes: tuple[Stroke, ...] = ()
     """Of the brush, over the masks of faces."""
+    reference: Path | None = None
+    """A clip of the same frames as they were before they were degraded, to measure against."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """What a later version wrote and this one keeps as it is."""
 
 
 def dump(project: Project, folder: Path) -> str:
-    """The project as JSON; the clip's path is relative to `folder`, where the project will lie."""
+    """The project as JSON; paths are relative to `folder`, where the project will lie."""
     return json.dumps(
         {
             **project.unknown,
@@ -61,6 +63,7 @@ def dump(project: Project, folder: Path) -> str:
             "drawn": [face._asdict() for face in project.drawn],
             "left_out": sorted(project.left_out),
             "strokes": [stroke._asdict() for stroke in project.strokes],
+            **({"reference": _relative(project.reference, folder)} if project.reference else {}),
         },
         indent=2,
     ) + "\n"  # fmt: skip
@@ -77,6 +80,7 @@ def parse(text: str, folder: Path) -> Project:
                 "Update the application to open it."
             )
         clip, span, other = data.pop("clip"), data.pop("span"), data.pop("other", None)
+        reference = data.pop("reference", None)
         return Project(
             clip=(folder / clip).resolve() if clip else None,
             span=(int(span[0]), int(span[1])) if span else None,
@@ -89,6 +93,7 @@ def parse(text: str, folder: Path) -> Project:
             ),
             left_out=frozenset(map(int, data.pop("left_out", []))),
             strokes=tuple(map(Stroke.from_json, data.pop("strokes", []))),
+            reference=(folder / reference).resolve() if reference else None,
             unknown=data,
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

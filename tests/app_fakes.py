@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -12,6 +14,7 @@ import numpy as np
 from app.tasks import Offer, Schedules
 from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import Frame, VideoInfo
+from flair_core.metrics.reference import Reference
 from flair_core.settings import DegradationSettings
 
 WIDTH, HEIGHT, LENGTH = 96, 72, 24
@@ -96,6 +99,8 @@ class FakeCore:
         self.faces = 1
         self.shots = (0,)
         self.error = None
+        self.reference_length = LENGTH
+        self.lpips = None
 
     def use_device(self, name):
         self.device = name
@@ -172,6 +177,13 @@ class FakeCore:
         found = DegradationSettings(scale=8, kernel="gaussian", blur_sigma=2.5, noise=6 / 255)
         yield None
         yield SimpleNamespace(settings=found, confidence=sure, enlarged=2, frames=range(index, index + 3))
+
+    @contextlib.contextmanager
+    def open_reference(self, path, clip):
+        yield Reference(FakeSource(path, self.reference_length), clip, self.lpips)
+
+    def lacking_for_lpips(self):
+        return None if self.lpips else Path("/models/alexnet.pth")
 
     def read_sidecar(self, path):
         return None

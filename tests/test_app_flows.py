@@ -595,7 +595,46 @@ def test_exploring_fills_the_plot_and_a_point_can_be_adopted(qtbot, opened):
         next(p for p in opened.explorer._points if p.result.request.settings.sampler.w_tau == w)
         for w in (1, 0)
     )
-    assert strong.fidelity < weak.fidelity
+    assert strong.goodness[0] < weak.goodness[0]
+
+
+def test_with_a_reference_points_are_measured_against_it(qtbot, opened, core, clip, monkeypatch):
+    """The stand-in's squares are grey enough that brightening them is wrong: the more, the farther."""
+    truth = clip.with_name("truth.mp4")
+    truth.write_bytes(b"")
+    monkeypatch.setattr("app.main_window.QFileDialog.getOpenFileName", lambda *_: (str(truth), ""))
+    core.reference_length = 23
+    opened.actions_["load_reference"].trigger()
+    qtbot.waitUntil(lambda: "truth.mp4 has 23 frames, but clip.mp4 24" in opened.banner.text)
+    assert opened.session.project.reference is None
+
+    core.reference_length = LENGTH
+    opened.explorer._load.click()
+    qtbot.waitUntil(lambda: opened.session.project.reference == truth)
+    assert "alexnet.pth" in opened.explorer._hint.text()
+    opened.explorer._button.click()
+    qtbot.waitUntil(lambda: opened.background._exploration is None and len(opened.explorer._points) > 20)
+    assert {point.measures for point in opened.explorer._points} == {("psnr", "sharpness")}
+    # Inside of the face, the ellipse, the stand-in adds 40 to all pixels.
+    assert opened.explorer._points[0].values[0] == pytest.approx(20 * np.log10(255 / 40), abs=0.3)
+
+    core.lpips = lambda pair: float(np.abs(pair.restored.astype(float) - pair.clean)[pair.mask].mean() / 255)
+    opened.on_remove_reference()
+    assert not opened.explorer._points
+    opened.explorer._load.click()
+    qtbot.waitUntil(lambda: opened.session.project.reference == truth)
+    assert "alexnet" not in opened.explorer._hint.text()
+    opened.explorer._button.click()
+    qtbot.waitUntil(lambda: opened.background._exploration is None and len(opened.explorer._points) > 20)
+    point = opened.explorer._points[-1]
+    assert point.measures == ("psnr", "lpips")
+    assert point.goodness == (point.values[0], -point.values[1])
+    assert "LPIPS" in opened.explorer._plot.accessibleName()
+    opened.on_undo()
+    opened.on_undo()
+    assert opened.explorer.reference == truth
+    opened.on_undo()
+    assert opened.explorer.reference is None
 
 
 def test_the_degradation_is_estimated_in_one_undoable_step_with_its_certainty(qtbot, opened):

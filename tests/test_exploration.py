@@ -1,9 +1,17 @@
 """The search for settings, and how much restorations differ."""
 
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
+from flair_core.errors import ShapeError
 from flair_core.exploration import Frontier, Spread, Trial, agreement
+from flair_core.faces.track import Track
+from flair_core.frames import Frame, VideoInfo
+from flair_core.metrics.reference import Reference
 
 
 def explore(frontier, score, noise=0.0):
@@ -60,3 +68,85 @@ def test_the_spread_is_the_standard_deviation():
 def test_agreement_is_a_psnr():
     assert agreement(2.55) == pytest.approx(40)
     assert agreement(0) == agreement(0.01)
+
+
+class Frames:
+    """A clip that is given by its frames."""
+
+    def __init__(self, frames, name="clip.mkv"):
+        self._frames, self.path = frames, Path(name)
+        height, width = frames[0].shape[:2]
+        self.info = VideoInfo(width, height, Fraction(24), Fraction(1, 24), len(frames))
+
+    def __len__(self):
+        return len(self._frames)
+
+    def __getitem__(self, index):
+        return Frame(self._frames[index], index, index, 1)
+
+
+@pytest.fixture
+def truth():
+    """Four frames of smooth noise, 160 × 120, that are all different."""
+    rng = np.random.default_rng(1)
+    return [
+        cv2.GaussianBlur(rng.integers(0, 256, (120, 160, 3)).astype(np.uint8), (0, 0), 1.5) for _ in range(4)
+    ]
+
+
+FACE = Track.fixed((15.0, 10.0, 50.0, 50.0), 0, 4)
+"""In pixels of a clip of 80 × 60."""
+
+
+def test_faces_are_measured_where_the_clips_own_track_has_them(truth):
+    """What is wrong outside of the face counts for nothing; the size of the restored frame does not matter."""
+    small = [cv2.resize(frame, (80, 60), interpolation=cv2.INTER_AREA) for frame in truth]
+    reference = Reference(Frames(truth), Frames(small))
+    assert reference.measures == ("psnr", "sharpness")
+    spoilt = truth[2].copy()
+    spoilt[:, 110:] = 0
+    same = reference.scores(2, spoilt, [FACE], aligned=False)
+    assert same.psnr == np.inf
+    assert same.ssim == pytest.approx(1)
+    assert reference.scores(2, truth[1], [FACE], aligned=False).psnr < 25
+    # Shown at the clip's size, a pixel of the restored frame is the mean of four of the truth.
+    halved = reference.scores(2, small[2], [FACE], aligned=False)
+    moved = reference.scores(2, np.roll(small[2], 1, axis=1), [FACE], aligned=False)
+    assert halved.psnr > moved.psnr + 3
+    assert reference.scores(2, truth[2], [], aligned=False) is None
+    assert reference.scores(2, small[2] // 2, [], aligned=True).psnr < 20
+
+
+def test_lpips_is_the_mean_over_faces(truth):
+    told = iter((0.1, 0.3))
+    reference = Reference(Frames(truth), Frames(truth), lambda _: next(told))
+    assert reference.measures == ("psnr", "lpips")
+    faces = [FACE, Track.fixed((80.0, 40.0, 120.0, 90.0), 0, 4, id=1)]
+    assert reference.scores(0, truth[0], faces, aligned=False).lpips == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("clip", "reason"),
+    [
+        (np.zeros((3, 120, 160, 3), np.uint8), r"clip\.mkv has 4 frames, but clip\.mkv 3"),
+        (np.zeros((4, 240, 320, 3), np.uint8), "320 × 240"),
+        (np.zeros((4, 60, 160, 3), np.uint8), "160 × 60"),
+    ],
+)
+def test_a_reference_that_does_not_fit_is_explained(truth, clip, reason):
+    with pytest.raises(ShapeError, match=reason):
+        Reference(Frames(truth), Frames(list(clip)))
+
+
+def test_what_degrading_cut_off_is_no_obstacle(truth):
+    clip = Frames([frame[:14, :19] for frame in truth])
+    assert Reference(Frames([frame[:119, :157] for frame in truth]), clip).scale == 8
+
+
+def test_lpips_needs_smaller_differences_to_tell_points_apart():
+    """A tenth of an LPIPS is a lot, a tenth of a grey level nothing."""
+    scores = {0.0: (30.0, -0.3), 1.0: (30.5, -0.25)}
+    for measures, dominated in ((("psnr", "lpips"), True), (("psnr", "sharpness"), False)):
+        frontier = Frontier((4,), (0.0, 1.0), seeds=1, measures=measures)
+        explore(frontier, lambda trial: scores[trial.w_tau])
+        assert [point.dominated for point in frontier.points()] == [dominated, False]

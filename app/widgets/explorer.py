@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 import pyqtgraph as pg
 from PySide6.QtCore import QBuffer, QEvent, QIODevice, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QCursor, QImage
-from PySide6.QtWidgets import QLabel, QPushButton, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app import theme
 from app.imaging import to_qimage
+from app.widgets.icon_button import IconButton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -31,41 +41,78 @@ class Explorer(QWidget):
     """Start, or stop when it runs."""
     adopted = Signal(object)
     """SamplerSettings of the clicked point."""
+    reference_wanted = Signal()
+    """Choose a clip to measure against."""
+    reference_unwanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._points: list[Point] = []
         self._sampler: SamplerSettings | None = None
         self._hovered: Point | None = None
+        self.reference: Path | None = None
+        self._lacking: Path | None = None
+        """What LPIPS would need to be told."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(QLabel(self.tr("Perception – distortion").upper(), objectName="heading"))
         self._plot = pg.PlotWidget()
-        self._plot.setAccessibleName(self.tr("Sharpness against agreement with the footage"))
         self._plot.setMinimumHeight(120)
         item = self._plot.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
         item.setMouseEnabled(False, False)
         item.showGrid(True, True, 0.15)
-        item.setLabel("bottom", self.tr("agreement (dB)"))
-        item.setLabel("left", self.tr("sharpness"))
         self._front = item.plot([], [], antialias=True)
         self._dots = pg.ScatterPlotItem(size=9, pen=None, hoverable=True, hoverSize=13, tip=None)
         self._dots.sigClicked.connect(lambda _, spots: self._adopt(spots[0].data()))
         self._dots.sigHovered.connect(lambda _, spots: self._hover(spots))
         item.addItem(self._dots)
         column.addWidget(self._plot, 1)
-        self._plot.setToolTip(self.tr("Right: true to the footage. Up: more fine detail, true or invented."))
         self._hint = QLabel(objectName="muted", wordWrap=True)
         column.addWidget(self._hint)
         self._button = QPushButton()
         self._button.clicked.connect(self.wanted)
         column.addWidget(self._button)
+        column.addLayout(self._reference_row())
         column.addStretch(0)
         self.set_running(False)
+        self.show_reference(None)
         self._dress()
+
+    def _reference_row(self) -> QHBoxLayout:
+        self._name = QLabel(objectName="muted")
+        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._load = QPushButton(self.tr("Measure against a clip…"))
+        self._load.setToolTip(
+            self.tr(
+                "Choose the same clip as it was before it was degraded: points are then measured by how near "
+                "they come to it (PSNR), and by how alike they look (LPIPS)"
+            )
+        )
+        self._load.clicked.connect(self.reference_wanted)
+        self._unload = IconButton("close", self.tr("No longer measure against this clip"))
+        self._unload.clicked.connect(self.reference_unwanted)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self._load, 1)
+        row.addWidget(self._name, 1)
+        row.addWidget(self._unload)
+        return row
+
+    def show_reference(self, path: Path | None, lacking: Path | None = None) -> None:
+        """What is measured against; points that were measured in another way are forgotten."""
+        if path != self.reference:
+            self._points = []
+        self.reference, self._lacking = path, lacking
+        self._load.setVisible(path is None)
+        self._name.setVisible(path is not None)
+        self._unload.setVisible(path is not None)
+        if path is not None:
+            self._name.setText(self.tr("against {0}").format(path.name))
+            self._name.setToolTip(str(path))
+        self._redraw()
 
     def set_running(self, running: bool, *, possible: bool = True) -> None:
         """Change the button between start and stop."""
@@ -76,14 +123,40 @@ class Explorer(QWidget):
         self._button.setEnabled(running or possible)
         self._show_hint()
 
+    def _show_axes(self) -> None:
+        """What is measured, by the latest point."""
+        right, up = self._points[-1].measures if self._points else ("agreement", "sharpness")
+        words = {
+            "agreement": (self.tr("agreement (dB)"), self.tr("Right: true to the footage.")),
+            "psnr": (self.tr("PSNR (dB)"), self.tr("Right: nearer to the reference, pixel by pixel.")),
+            "sharpness": (self.tr("sharpness"), self.tr("Up: more fine detail, true or invented.")),
+            "lpips": (self.tr("LPIPS"), self.tr("Up: looks more like the reference (a smaller LPIPS).")),
+        }
+        item = self._plot.getPlotItem()
+        item.setLabel("bottom", words[right][0])
+        item.setLabel("left", words[up][0])
+        item.invertY(up == "lpips")
+        self._plot.setAccessibleName(self.tr("{0} against {1}").format(words[up][0], words[right][0]))
+        self._plot.setToolTip(f"{words[right][1]} {words[up][1]}")
+
     def _show_hint(self) -> None:
-        empty = self.tr(
-            "Tries few and many steps with weak and strong enhancement on the frame that you see."
-        )
-        self._hint.setText(
-            self.tr("Click a point to adopt it; the line joins those that none beats in both.")
-            if self._points
-            else empty
+        if self._points:
+            hint = self.tr("Click a point to adopt it; the line joins those that none beats in both.")
+        else:
+            hint = self.tr(
+                "Tries few and many steps with weak and strong enhancement on the frame that you see."
+            )
+        if self._lacking:
+            hint += " " + self.tr("LPIPS needs {0}; without it sharpness stands in.").format(
+                self._lacking.name
+            )
+        self._hint.setText(hint)
+        self._hint.setToolTip(
+            self.tr("Put it into {0}, or let “flair eval --metrics lpips --fetch” do so.").format(
+                self._lacking.parent
+            )
+            if self._lacking
+            else ""
         )
         self._plot.setVisible(bool(self._points))
 
@@ -109,7 +182,7 @@ class Explorer(QWidget):
             here = point.result.request.settings.sampler == self._sampler
             spots.append(
                 {
-                    "pos": (point.fidelity, point.sharpness),
+                    "pos": point.values,
                     "data": point,
                     "symbol": "star" if here else "o",
                     "size": 15 if here else 8,
@@ -117,10 +190,11 @@ class Explorer(QWidget):
                 }
             )
         self._dots.setData(spots)
-        best = frontier([(point.fidelity, point.sharpness) for point in self._points])
-        self._front.setData([x for x, _ in best], [y for _, y in best])
+        best = frontier([point.goodness for point in self._points])
+        self._front.setData([x for x, _ in best], [abs(y) for _, y in best])
         self._front.setPen(pg.mkPen(colours.accent, width=1.5))
         self._show_hint()
+        self._show_axes()
         self._plot.getPlotItem().autoRange(padding=0.12)
 
     def _adopt(self, point: Point) -> None:
@@ -135,9 +209,12 @@ class Explorer(QWidget):
             QToolTip.hideText()
             return
         sampler, preview = point.result.request.settings.sampler, point.result.preview
-        words = self.tr("K {0} · w_τ {1:.2f} · {2:.1f} dB").format(
-            sampler.steps, sampler.w_tau, point.fidelity
-        )
+        right, up = point.values
+        words = self.tr("K {0} · w_τ {1:.2f} · {2:.1f} dB").format(sampler.steps, sampler.w_tau, right)
+        if point.ssim is not None:
+            words += f" · SSIM {point.ssim:.3f}"
+        if point.measures[1] == "lpips":
+            words += f" · LPIPS {up:.3f}"
         picture = _as_html(_face(preview.frame, preview.mask))
         QToolTip.showText(QCursor.pos(), f"{picture}<br>{words}", self._plot)
 
