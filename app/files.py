@@ -147,7 +147,7 @@ class Files(QObject):
     def save_to(self, path: Path) -> bool:
         """Write the project there."""
         try:
-            write(self._session.project, path)
+            write(self._session.to_save, path)
         except ProjectError as error:
             self._say(str(error))
             return False

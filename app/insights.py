@@ -70,6 +70,7 @@ class Insights(QObject):
     def _ended(self, task: Task, outcome: Outcome, _: str) -> None:
         if task is self._shots:
             self._shots = None
+            self._session.shots_complete = outcome is Outcome.DONE
         elif task is self._other:
             self._other = None
             if outcome is not Outcome.FAILED:

@@ -80,6 +80,8 @@ class Session(QObject):
         """Number of the face that the user clicked."""
         self.found_shots: tuple[int, ...] = ()
         """First frames of the shots that were found; they count until the user edits the shots."""
+        self.shots_complete = False
+        """Whether the search for them has come to the end of the clip."""
         self._kind: Literal["clip", "shot", "face"] = "clip"
         self._looks: dict[tuple[Look, tuple[int, ...]], Look] = {}
         """The last one that was made, by what it was made of."""
@@ -100,6 +102,13 @@ class Session(QObject):
     def other_look(self) -> Look | None:
         """The other one of A and B, likewise."""
         return None if self.project.other is None else self._with_shots(self.project.other)
+
+    @property
+    def to_save(self) -> Project:
+        """The project, with the shots that were found once all are: they decide how video networks see the clip."""
+        if not self.shots_complete:
+            return self.project
+        return dataclasses.replace(self.project, look=self.look, other=self.other_look)
 
     def _with_shots(self, own: Look) -> Look:
         if own.shots or len(self.found_shots) < 2:
@@ -146,6 +155,7 @@ class Session(QObject):
         self.path, self.clip, self.index = path, None, 0
         self._forget_faces()
         self.project, self.found_shots, self._kind = project, (), "clip"
+        self.shots_complete = False
         self.clip_changed.emit()
         self.project_changed.emit()
         self.title_changed.emit()
@@ -190,9 +200,9 @@ class Session(QObject):
         """Change what the scope has, undoably."""
         self.edit(text, subject=subject, look=change(self._editable))
 
-    def edit_shots(self, text: str, change: Callable[[Look], Look]) -> None:
+    def edit_shots(self, text: str, change: Callable[[Look], Look], *, subject: str | None = None) -> None:
         """Change the shots, of which those that were found become the project's, undoably."""
-        self.edit(text, look=change(self.look))
+        self.edit(text, subject=subject, look=change(self.look))
 
     @property
     def _editable(self) -> Look:

@@ -324,6 +324,15 @@ class Look:
             return self
         return dataclasses.replace(self, shots=tuple(shot for shot in self.shots if shot.first != first))
 
+    def moved_start(self, first: int, to: int) -> Look:
+        """The shot that begins at `first` begins at `to`, as far as its neighbours leave room."""
+        place = next((i for i, shot in enumerate(self.shots) if shot.first == first), 0)
+        if place == 0:
+            return self
+        last = self.shots[place + 1].first - 1 if place + 1 < len(self.shots) else sys.maxsize
+        moved = Shot(min(max(to, self.shots[place - 1].first + 1), last), self.shots[place].layer)
+        return dataclasses.replace(self, shots=(*self.shots[:place], moved, *self.shots[place + 1 :]))
+
     def without_drawn(self, number: int) -> Look:
         """A drawn face is removed: those after it, counted −1, −2, …, move up."""
         tracks = {

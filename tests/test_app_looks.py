@@ -57,6 +57,34 @@ def test_shots_are_found_and_shown_and_not_an_edit(qtbot, window, clip, core):
     assert window.session.project.look == Look()
 
 
+def test_shots_that_were_found_are_saved_once_all_are(qtbot, window, clip, core, tmp_path):
+    core.shots = (0, 9, 15)
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: window.session.shots_complete)
+    assert window.files.save_to(tmp_path / "p.flair")
+    assert read(tmp_path / "p.flair").look == window.session.look, (
+        "what exports and the next session restore by"
+    )
+    assert [shot.first for shot in window.session.look.shots] == [0, 9, 15]
+
+
+def test_a_cut_is_dragged_on_the_timeline_up_to_its_neighbours(qtbot, window, clip, core, line):
+    core.shots = (0, 9, 15)
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: len(window.session.look.shots) == 3)
+    left, y = Qt.MouseButton.LeftButton, line.shots.rect.center().y()
+    for to, expected in ((12, [0, 12, 15]), (40, [0, 14, 15]), (-5, [0, 1, 15])):
+        begun = window.session.look.shots[1].first
+        qtbot.mousePress(line, left, pos=at(QPointF(line.x_of(begun), y)))
+        assert window.session.look.shots[1].first == begun, "a press alone moves nothing"
+        for x in (line.x_of((begun + to) / 2), line.x_of(to)):
+            qtbot.mouseMove(line, at(QPointF(x, y)))
+        qtbot.mouseRelease(line, left)
+        assert [shot.first for shot in window.session.look.shots] == expected
+        window.session.undo.undo()
+        assert [shot.first for shot in window.session.look.shots] == [0, 9, 15], "a drag is one edit"
+
+
 def test_a_shot_of_its_own_is_split_tuned_merged_and_undone(qtbot, opened):
     session, scopes = opened.session, opened.parameters.scopes
     session.seek(8)

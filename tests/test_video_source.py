@@ -319,7 +319,8 @@ def test_the_index_of_a_file_is_kept_until_the_file_changes(tmp_path, home, monk
         for index in (19, 3, 12):
             np.testing.assert_array_equal(again[index].rgb, first[index].rgb)
             assert again[index].pts == first[index].pts
-    assert 1 <= len(scans) <= 2  # both may have begun at once
+    assert scans == [1], "two readers share one index, whoever of them comes first"
+    del first, again  # with them goes what is in memory: the next one is from the disk
     scans.clear()
     with video.open_source(path) as source:
         assert len(source) == 20
@@ -328,6 +329,7 @@ def test_the_index_of_a_file_is_kept_until_the_file_changes(tmp_path, home, monk
     with video.open_source(path) as source:
         assert len(source) == 12
     assert scans == [1]
+    del source
     for entry in home.glob("indices/*/*"):
         entry.write_bytes(b"damaged")
     with video.open_source(path) as source:

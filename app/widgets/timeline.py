@@ -131,6 +131,10 @@ class Timeline(QFrame):
         """The frame at a place."""
         return int(self.first + (x - LEFT) * self.shown / self.film.rect.width())
 
+    def boundary_at(self, x: float) -> int:
+        """The frame whose beginning is nearest to a place."""
+        return round(self.first + (x - LEFT) * self.shown / self.film.rect.width())
+
     def _show_range(self, first: float, shown: float) -> None:
         length = self.length
         self.shown = min(max(shown, min(LEAST_SHOWN, length), 1), max(length, 1))
@@ -300,7 +304,7 @@ class Timeline(QFrame):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Drag what is held."""
         x, span = event.position().x(), self._session.span
-        boundary = round(self.first + (x - LEFT) * self.shown / self.film.rect.width())
+        boundary = self.boundary_at(x)
         match self._grip:
             case Grip.PLAYHEAD:
                 self._session.seek(self.index_at(x))
@@ -315,7 +319,10 @@ class Timeline(QFrame):
             case Grip.ROW if self._drag is not None:
                 self._drag(event.position())
             case None if self._session.clip is not None:
-                over_handle = self._grip_at(event.position()) is not Grip.PLAYHEAD
+                row = self._row_at(event.position())
+                over_handle = self._grip_at(event.position()) is not Grip.PLAYHEAD or (
+                    row is not None and row.movable(event.position())
+                )
                 self.setCursor(Qt.CursorShape.SizeHorCursor if over_handle else Qt.CursorShape.ArrowCursor)
 
     def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802

@@ -61,6 +61,11 @@ class Row:
         """The left button goes down: what dragging does, or None to move the playhead."""
         del at
 
+    def movable(self, at: QPointF) -> bool:
+        """Whether the pointer is over an edge that can be dragged sideways."""
+        del at
+        return False
+
     def double_click(self, at: QPointF) -> bool:
         """Whether it meant something here."""
         del at
@@ -190,6 +195,36 @@ class Shots(Row):
             if shown.width() > 18:
                 painter.setPen(colours.colour("text" if chosen else "muted"))
                 painter.drawText(shown.adjusted(6, 0, -4, 0), Qt.AlignmentFlag.AlignVCenter, text)
+
+    def start_at(self, at: QPointF) -> int | None:
+        """The first frame of the shot whose edge is under the pointer; the clip's own edge stays."""
+        starts = [frames.start for _, frames, _ in self.bands() if frames.start]
+        near = [start for start in starts if abs(self.line.x_of(start) - at.x()) <= REACH]
+        return min(near, key=lambda start: abs(self.line.x_of(start) - at.x()), default=None)
+
+    def movable(self, at: QPointF) -> bool:
+        """See Row."""
+        return self.start_at(at) is not None
+
+    def press(self, at: QPointF) -> Drag | None:
+        """Take the edge between two shots."""
+        start = self.start_at(at)
+        if start is None or self.session.clip is None:
+            return None
+        grabbed, last = at.x() - self.line.x_of(start), len(self.session.clip) - 1
+        firsts = [shot.first for shot in self.session.look.shots]
+        place = firsts.index(start)
+
+        def drag(to: QPointF) -> None:
+            wanted = min(self.line.boundary_at(to.x() - grabbed), last)
+            first = self.session.look.shots[place].first
+            self.session.edit_shots(
+                _tr("Move a cut"),
+                lambda look: look.moved_start(first, wanted),
+                subject=f"cut {place} {start}",
+            )
+
+        return drag
 
     def double_click(self, at: QPointF) -> bool:
         """Settings are for the shot from now on."""
