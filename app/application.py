@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import preflight
+from app.preferences import DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--smoke", action="store_true", help="open the sample, preview, export, close: a self-test"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what computes, this time")
+    parser.add_argument("--device", choices=DEVICES, help="what computes, this time")
     return parser
 
 

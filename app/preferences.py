@@ -12,7 +12,7 @@ from flair_core.project import write_atomically
 
 RECENT = 8
 THEMES = ("dark", "light", "system")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "all", "cpu", "cuda", "mps")
 AUTOSAVES = (5, 15, 60, 300)
 """Seconds from one autosave to the next."""
 AMPLIFIED = (2, 4, 8, 16, 32)

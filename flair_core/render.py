@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from flair_core import devices, provenance, restore, video
@@ -14,6 +15,7 @@ from flair_core.frames import faster
 from flair_core.interpolation.clip import Between, White
 from flair_core.interpolation.factory import load_interpolator
 from flair_core.restore import Progress
+from flair_core.restored import FaceRestorer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from flair_core.cache import Cache
     from flair_core.jobs import Job, Jobs, Request
     from flair_core.recipe import Models
+    from flair_core.restored import Load
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
@@ -68,23 +71,32 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
     notes: list[str] = []
     residual: dict[int, float] = {}
     with _there(source.path), ExitStack() as opened:
-        device = devices.pick(request.device)
+        each = devices.several(request.device)
         networks: dict[str, str] = {}
-
-        def load(settings: RestorationSettings) -> Models:
-            models = restore.load_models(settings, device)
-            networks.update(models.weights)
-            return models
-
+        loads = [_loader(device, networks) for device in each]
+        load, computes = loads[0], devices.described(map(devices.describe, each))
         for needed in look.turns(span):
-            load(needed)  # what is missing is missed now, not in the middle
+            for missed in loads:
+                missed(needed)  # what is missing is missed now, not in the middle
+        workers = [
+            partial(FaceRestorer, loaded, name=f"The device {device}", device=computes)
+            for device, loaded in zip(each, loads, strict=True)
+        ]
         said = provenance.statement(source.path, span, look, networks) if request.credentials else ""
-        sink = opened.enter_context(_open_output(request, source, span, device, said))
+        sink = opened.enter_context(_open_output(request, source, span, each[0], said))
         shown = BurnIn(sink, look) if request.burn_in else sink
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         tracks = yield from _tracks(request, source, span, cache)
         for progress in restore.restore(
-            source, shown, tracks=tracks, look=look, load=load, span=span, cache=cache, matte=matte
+            source,
+            shown,
+            tracks=tracks,
+            look=look,
+            load=load,
+            span=span,
+            cache=cache,
+            matte=matte,
+            workers=workers,
         ):
             residual[progress.index] = progress.residual
             notes += progress.notes
@@ -111,7 +123,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
                 span=span,
                 look=look,
                 networks=networks,
-                device=devices.describe(device),
+                device=computes,
                 tracks=tracks,
                 residual=residual,
                 notes=[*notes, *late],
@@ -119,6 +131,18 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         )
     yield Progress(len(span), len(span), span.stop - 1, stage="record", notes=(*late, *cache.notes))
     cache.notes.clear()  # they were of this job
+
+
+def _loader(device: torch.device, networks: dict[str, str]) -> Load:
+    """Networks on a device, held for the run; `networks` gets the SHA-256 of their files."""
+
+    @lru_cache(maxsize=256)
+    def load(settings: RestorationSettings) -> Models:
+        models = restore.load_models(settings, device)
+        networks.update(models.weights)
+        return models
+
+    return load
 
 
 @contextmanager

@@ -8,7 +8,9 @@ then no encoder's state has to survive, and the file is the one that an uninterr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import groupby, islice, zip_longest
@@ -20,6 +22,7 @@ import torch
 
 from flair_core import memory, provenance, threads, video
 from flair_core.chain import Chain, chained, leans
+from flair_core.crew import Crew, Work
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, match, paste
@@ -60,6 +63,10 @@ __all__ = [
 ]
 
 
+NewRestorer = Callable[["Cache | None", list[str]], FaceRestorer]
+"""Makes what restores faces, with what is kept and who hears notes."""
+PULSE = 1.0
+"""Seconds without a finished frame after which progress is told again."""
 PER_FRAME = 400 << 20
 """Bytes that one frame at work may take, with its features and the copies of a large picture."""
 
@@ -124,10 +131,12 @@ def restore(
     span: range,
     cache: Cache | None = None,
     matte: FrameSink | None = None,
+    workers: Sequence[NewRestorer] = (),
 ) -> Iterator[Progress]:
-    """Restore frames of `span` into `sink` (the caller commits it); holds two windows of frames, or one per thread.
+    """Restore frames of `span` into `sink` (the caller commits it); holds the windows at work and two more.
 
-    While the caller decodes and encodes, threads restore the next frames where the networks allow that.
+    While the caller decodes and encodes, threads restore what comes next. Closing ends them after their current step;
+    to give the chance for that, progress is told again when nothing was finished for a while.
 
     Windows of a video network stand where they stand in the whole clip, and their results are cross-faded where
     they overlap: so a part has the same frames as the whole. Under the released policy the first one begins
@@ -135,9 +144,10 @@ def restore(
 
     load: gives the networks for some settings.
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
+    workers: what restores, several for several devices; by default one with the networks of `load`.
     """
     notes: list[str] = []
-    restorer = FaceRestorer(load, cache, notes)
+    crew = [new(cache, notes) for new in workers or [partial(FaceRestorer, load)]]
 
     def written(picture: _Picture) -> Progress:
         frame = picture.frame
@@ -148,15 +158,19 @@ def restore(
         done = frame.index - span.start + 1
         return Progress(done, len(span), frame.index, frame.rgb, picture.residual, notes=said)
 
-    for one_by_one, piece in _pieces(look, load, span):
-        made = (_singles if one_by_one else _windowed)(source, piece, tracks, look, load, restorer)
-        try:
-            yield from map(written, made)
-        except GeneratorExit:
-            restorer.stop()
-            raise
-        finally:
-            made.close()
+    told = Progress(0, len(span), span.start)
+    with Crew(crew, notes) as at_work:
+        for one_by_one, piece in _pieces(look, load, span):
+            made = (_singles if one_by_one else _windowed)(source, piece, tracks, look, load, at_work)
+            try:
+                for picture in made:
+                    told = written(picture) if picture else replace(told, frame=None, notes=())
+                    yield told
+            except GeneratorExit:
+                at_work.stop()
+                raise
+            finally:
+                made.close()
 
 
 def _pieces(look: Look, load: Load, span: range) -> Iterator[tuple[bool, range]]:
@@ -168,24 +182,35 @@ def _pieces(look: Look, load: Load, span: range) -> Iterator[tuple[bool, range]]
 
 
 def _singles(
-    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
-) -> Generator[_Picture]:
-    """Frames that are restored one by one: side by side in threads, or as many in a batch as the networks take."""
+    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, crew: Crew
+) -> Generator[_Picture | None]:
+    """Frames that are restored one by one: side by side in threads, or as many in a batch as the networks take.
+
+    None when nothing was finished for a while.
+    """
     needed = [load(settings) for settings in look.turns(span)]
-    if (workers := _workers(needed, span)) > 1:
+    if len(crew) == 1 and (workers := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> _Picture:
             faces = _faces([frame], _alone(frame.index), tracks, look, load)
-            return _picture(frame, [(face, restorer.restored(face)) for face in faces], look.settings)
+            return _picture(frame, [(face, crew.first.restored(face)) for face in faces], look.settings)
 
-        pictures = threads.ahead(
+        yield from threads.ahead(
             (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
         )
-        yield from pictures
         return
     together, reach = max(models.together for models in needed), max(map(_reach, needed))
     incoming = source.frames(max(span.start - reach, 0), min(span.stop + reach, len(source)))
     near: list[Frame] = []
+    begun: deque[tuple[Sequence[Frame], Sequence[Sequence[Face]], Work]] = deque()
+
+    def finished() -> Iterator[_Picture | None]:
+        frames, seen, work = begun.popleft()
+        yield from _pulses([work])
+        made = iter(work.result.result())
+        for frame, faces in zip(frames, seen, strict=True):
+            yield _picture(frame, [(face, next(made)) for face in faces], look.settings)
+
     for first in range(span.start, span.stop, together):
         batch = range(first, min(first + together, span.stop))
         near = [frame for frame in near if frame.index >= first - reach]
@@ -195,41 +220,60 @@ def _singles(
                 break
         frames = [frame for frame in near if frame.index in batch]
         seen = [_faces([frame], _alone(frame.index), tracks, look, load, near) for frame in frames]
-        made = iter(restorer.together([face for faces in seen for face in faces]))
-        for frame, faces in zip(frames, seen, strict=True):
-            yield _picture(frame, [(face, next(made)) for face in faces], look.settings)
+        begun.append((frames, seen, crew.begin([face for faces in seen for face in faces])))
+        while len(begun) > len(crew) + 1:
+            yield from finished()
+    while begun:
+        yield from finished()
 
 
 def _windowed(
-    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
-) -> Generator[_Picture]:
-    """Frames that are restored in windows."""
+    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, crew: Crew
+) -> Generator[_Picture | None]:
+    """Frames that are restored in windows; None when nothing was finished for a while."""
     incoming: Iterator[Frame] | None = None
     frames: list[Frame] = []
     results: list[tuple[Face, Restored]] = []
+    begun: deque[_Begun] = deque()
 
-    def finished(ready: Sequence[Frame]) -> Iterator[_Picture]:
-        for frame in ready:
-            if frame.index in span:
+    def finished() -> Iterator[_Picture | None]:
+        """The first window that was begun; only those of its frames that no other window has."""
+        nonlocal results
+        first = begun.popleft()
+        yield from _pulses(first.works)
+        made = [(work.faces[0], work.result.result()[0]) for work in first.works]
+        for face, restored in made:
+            if chained(face):
+                first.chain.hand_on(face, first.window, restored)
+        results = _joined(crew.first, first.window, made, results)
+        end = begun[0].window.first if begun else span.stop
+        for frame in first.frames:
+            if frame.index in span and frame.index < end:
                 yield _picture(frame, results, look.settings)
 
-    for chain, window in _chains(source, span, tracks, look, load, restorer):
+    for chain, window in _chains(source, span, tracks, look, load, crew.first):
         incoming = incoming or source.frames(window.first, len(source))
-        shared = [frame for frame in frames if frame.index >= window.first]
-        fresh = list(islice(incoming, window.last - window.first - len(shared)))
+        frames = [frame for frame in frames if frame.index >= window.first]
+        fresh = list(islice(incoming, window.last - window.first - len(frames)))
         if not fresh:
             break
-        yield from finished(frames[: len(frames) - len(shared)])
-        frames = shared + fresh
-        made = []
-        for face in _faces(frames, window, tracks, look, load):
-            before = _before(face, results)
-            restored = restorer.restored(face, before.x0 if before and chained(face) else None)
-            if chained(face):
-                chain.hand_on(face, window, restored)
-            made.append((face, restored))
-        results = _joined(restorer, window, made, results)
-    yield from finished(frames)
+        frames += fresh
+        latest = begun[-1].works if begun else []
+        works = [
+            crew.begin([face], _leant_on(face, latest) if chained(face) else None)
+            for face in _faces(frames, window, tracks, look, load)
+        ]
+        begun.append(_Begun(chain, window, frames, works))
+        while len(begun) > len(crew) + 1:
+            yield from finished()
+    while begun:
+        yield from finished()
+
+
+def _pulses(works: Sequence[Work]) -> Iterator[None]:
+    """Now and then a None, until all is done."""
+    while futures.wait([work.result for work in works], PULSE).not_done:
+        yield None
 
 
 def preview(
@@ -386,6 +430,25 @@ class _Place:
     def steps(self) -> int:
         sampler = self.face.settings.sampler
         return sampler.steps * sampler.samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A window whose faces are being restored."""
+
+    chain: Chain
+    window: Window
+    frames: Sequence[Frame]
+    works: Sequence[Work]
+
+
+def _leant_on(face: Face, works: Sequence[Work]) -> Work | None:
+    """The work on the same face in the window before; None where that has none."""
+    for work in works:
+        (earlier,) = work.faces
+        if earlier.track == face.track and earlier.first <= face.first < earlier.span.stop:
+            return work
+    return None
 
 
 def _before(face: Face, results: Sequence[tuple[Face, Restored]]) -> Restored | None:

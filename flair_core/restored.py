@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.cache import Arrays, Cache
+    from flair_core.cache import Arrays
     from flair_core.faces.parse import Parser
     from flair_core.stroke import Stroke
 
@@ -33,6 +33,17 @@ Load = Callable[[RestorationSettings], Models]
 State = TypeVar("State")
 SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """How PyTorch's allocators say it where there is no exception of its own."""
+CPU = torch.device("cpu")
+
+
+class Kept(Protocol):
+    """What `Cache` is used for here."""
+
+    def get(self, key: str) -> Arrays | None:
+        """The arrays under a key; None when there are none."""
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under a key."""
 
 
 class OutOfMemory(DeviceError):  # noqa: N818 - the name that PyTorch and Python use
@@ -101,10 +112,15 @@ class FaceRestorer:
     """Restores the faces of one run, each with its settings and the networks that `load` has for them.
 
     `notes` hears what a person should know, one sentence each.
+    name: what computes, for people.
+    device: all that compute in this run, in words, where that is more than the device of the networks.
     """
 
-    def __init__(self, load: Load, kept: Cache | None, notes: list[str]) -> None:
-        self._load, self._kept, self._notes = load, kept, notes
+    def __init__(
+        self, load: Load, kept: Kept | None, notes: list[str], *, name: str = "", device: str = ""
+    ) -> None:
+        self.name = name
+        self._load, self._kept, self._notes, self._device = load, kept, notes, device
         self._most: int | None = None
         """Frames that memory has room for, once it was too short."""
         self._alone = False
@@ -261,10 +277,10 @@ class FaceRestorer:
 
         before: these n frames.
         """
-        count, device = len(shares), self._load(face.settings).device
+        count = len(shares)
         x0 = before.x0.lerp(restored.x0[:count], shares.view(-1, 1, 1, 1))
-        A = operator(face.settings, face.size, device)
-        residual = A.forward(x0.to(device)) - face.y[:count].to(device)
+        A = operator(face.settings, face.size, CPU)
+        residual = A.forward(x0) - face.y[:count]
         share = shares.view(-1, 1, 1).numpy()
         mixed = Restored(
             x0, _mean_square(residual), before.mask + share * (restored.mask[:count] - before.mask)
@@ -382,7 +398,7 @@ class FaceRestorer:
             "sampler": sampler,
             "networks": networks,
             "mask": None if masks is None else self._mask_parts(face, masks),
-            "device": devices.describe(models.device),
+            "device": self._device or devices.describe(models.device),
             "code": provenance.code_version(),
         }
 

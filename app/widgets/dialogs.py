@@ -222,6 +222,7 @@ class PreferencesDialog(QDialog):
             "light": self.tr("Light"),
             "system": self.tr("As the system"),
             "auto": self.tr("Automatic"),
+            "all": self.tr("All graphics cards"),
             "cpu": "CPU",
             "cuda": "CUDA",
             "mps": "Apple MPS",
@@ -229,7 +230,12 @@ class PreferencesDialog(QDialog):
         }
         rows = {
             "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
-            "device": (self.tr("Device"), self.tr("What computes previews and exports")),
+            "device": (
+                self.tr("Device"),
+                self.tr(
+                    'What computes previews and exports; with "all", every graphics card takes its share of an export'
+                ),
+            ),
             "autosave": (
                 self.tr("Autosave"),
                 self.tr("How often unsaved work is kept aside, to be recovered after a crash"),

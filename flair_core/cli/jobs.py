@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     resume.add_argument("id", type=int, nargs="*", help="which ones; default: all that wait, rest or failed")
     resume.set_defaults(run=_resume)
     for name, what in (("pause", "stop jobs, to go on later"), ("cancel", "give jobs up")):
-        action = actions.add_parser(name, help=f"{what}; a running one stops after its current window")
+        action = actions.add_parser(name, help=f"{what}; a running one stops after its current step")
         action.add_argument("id", type=int, nargs="+")
         action.set_defaults(run=_change, change=name)
     clear = actions.add_parser("clear", help="forget the jobs that are done or given up")

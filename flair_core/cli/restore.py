@@ -37,7 +37,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="video file, or a folder for PNGs")
     parser.add_argument("--preset", type=Path, metavar="FILE", help="settings saved by the application")
     parser.add_argument("--range", metavar="A:B", default=":", help="frames to restore, both ends included")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda or mps; several share the work: cuda:0,cuda:1, or all",
+    )
     parser.add_argument(
         "--codec",
         default=None,
