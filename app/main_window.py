@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app import preferences, theme
 from app.actions import BRUSHES, Actions
 from app.background import Background
+from app.downloads import Downloads
 from app.export_queue import ExportQueue
 from app.files import Files
 from app.frame_loader import FrameLoader, Thumbnailer
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         self.files = Files(self.session, self.loader, self)
         self.background = Background(self.session, self.worker, self.previews, self)
         self.insights = Insights(self.session, self.worker, self.previews, self)
+        self.downloads = Downloads(self)
         self.looks = Looks(self.session, self.previews, self)
         self.actions_ = Actions(self, (self, self.files, self.looks))
         self._make_widgets()
@@ -219,6 +221,7 @@ class MainWindow(QMainWindow):
         self.queue.changed.connect(self._show_queue)
         self.queue.advanced.connect(self._show_queue)
         self.queue.ended.connect(self._export_ended)
+        self.downloads.ended.connect(self._download_ended)
         self.viewer.zoomed.connect(self._show_zoom)
         self.stage_view.zoomed.connect(self._show_zoom)
         self.viewer.face_clicked.connect(session.select)
@@ -702,10 +705,16 @@ class MainWindow(QMainWindow):
 
     def on_models(self) -> None:
         """List the networks, and take in files."""
-        dialog = ModelsDialog(self)
+        dialog = ModelsDialog(self.downloads, self)
         dialog.import_wanted.connect(lambda file, name: self.worker.submit(ImportModel(file, name)))
         self.background.offered.connect(dialog.refresh)
+        self.background.said.connect(lambda text, _: dialog.say(text))
         dialog.exec()
+
+    def _download_ended(self, name: str, message: str) -> None:
+        if not message:
+            self.status.note(self.tr("{0} is ready.").format(name))
+            self.worker.submit(UseDevice(self.device))  # whose answer is what can be chosen now
 
     def _show_recent(self) -> None:
         recent = preferences.load().recent
@@ -742,6 +751,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.player.stop()
+        self.downloads.close()
         for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.close()
         event.accept()

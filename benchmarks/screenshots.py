@@ -148,7 +148,7 @@ class Camera:
             ShortcutsDialog(window.actions_.groups, window),
             JobLog(job, window.queue.log(job), window),
             CrashDialog(report, window),
-            ModelsDialog(window),
+            ModelsDialog(window.downloads, window),
         ):
             dialog.show()
             self.take(type(dialog).__name__.removesuffix("Dialog").lower(), dialog)

@@ -84,7 +84,7 @@ def everything(qtbot, opened, tmp_path):
         ShortcutsDialog(opened.actions_.groups, opened),
         CrashDialog("a report", opened),
         JobLog(opened.queue.jobs[0], "a log", opened),
-        ModelsDialog(opened),
+        ModelsDialog(opened.downloads, opened),
     )
     return {"window": opened, **{type(dialog).__name__: dialog for dialog in dialogs}}
 

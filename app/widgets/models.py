@@ -1,8 +1,9 @@
-"""The networks: which there are, under which licence, where to get them; and taking in a file."""
+"""The networks: which there are, under which licence, where to get them; fetching one, and taking in a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -12,6 +13,8 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -21,6 +24,13 @@ from PySide6.QtWidgets import (
 from app.widgets.dialogs import explained_buttons
 from flair_core import weights
 
+if TYPE_CHECKING:
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent
+
+    from app.downloads import Downloads
+
+MB = 10**6
+
 
 class ModelsDialog(QDialog):
     """A card for each network."""
@@ -28,8 +38,11 @@ class ModelsDialog(QDialog):
     import_wanted = Signal(object, str)
     """File, and the name of the network that it holds."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, downloads: Downloads, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._downloads = downloads
+        self._bars: dict[str, QProgressBar] = {}
+        self.setAcceptDrops(True)
         self.setWindowTitle(self.tr("Models"))
         self.resize(640, 560)
         inner = QWidget(objectName="inner")
@@ -38,19 +51,34 @@ class ModelsDialog(QDialog):
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inner)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        where = QLabel(self.tr("Imported models lie in {0}").format(weights.folder()), wordWrap=True)
+        self._said = QLabel(wordWrap=True, visible=False)
+        where = QLabel(
+            self.tr("Imported models lie in {0}. A fetched file can be dropped here, too.").format(
+                weights.folder()
+            ),
+            wordWrap=True,
+        )
         where.setObjectName("muted")
         buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Close)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 18, 18, 14)
         column.setSpacing(12)
         column.addWidget(scroll, 1)
+        column.addWidget(self._said)
         column.addWidget(where)
         column.addWidget(buttons)
+        downloads.advanced.connect(self._show_progress)
+        downloads.ended.connect(self._download_ended)
         self.refresh()
+
+    def say(self, text: str) -> None:
+        """What went wrong, or what to do."""
+        self._said.setText(text)
+        self._said.setVisible(bool(text))
 
     def refresh(self) -> None:
         """Look again at what is here."""
+        self._bars.clear()
         while (item := self._cards.takeAt(0)) is not None:
             if item.widget():
                 item.widget().deleteLater()
@@ -70,22 +98,99 @@ class ModelsDialog(QDialog):
         if status.path:
             top.addWidget(QLabel(self.tr("ready"), objectName="good"))
         else:
-            fetch = QPushButton(self.tr("Import a file…"))
-            fetch.setAccessibleName(self.tr("Import {0}").format(entry.name))
-            fetch.setToolTip(self.tr("Choose the file that you fetched; it is checked before it is taken in"))
-            fetch.clicked.connect(lambda: self._ask(entry))
-            top.addWidget(fetch)
+            self._add_buttons(top, entry)
         column.addLayout(top)
         column.addWidget(QLabel(entry.purpose, wordWrap=True))
         column.addWidget(
             QLabel(self.tr("Licence: {0}").format(entry.licence), objectName="muted", wordWrap=True)
         )
-        if not status.path:
+        if not status.path and entry.url and entry.size:
+            known = self.tr("{0} MB · SHA-256 {1}…").format(f"{entry.size / MB:.1f}", entry.sha256[:16])
+            line = QLabel(known, objectName="muted", toolTip=entry.sha256)
+            column.addWidget(line)
+        elif not status.path:
             how = self.tr("To get {0}: {1}.").format(entry.file, entry.source)
             text = QLabel(how, objectName="muted", wordWrap=True)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(text)
+        if self._downloads.running(entry.name):
+            bar = self._bars[entry.name] = QProgressBar(textVisible=False, maximum=0)
+            bar.setAccessibleName(self.tr("Progress"))
+            column.addWidget(bar)
         return card
+
+    def _add_buttons(self, row: QHBoxLayout, entry: weights.Checkpoint) -> None:
+        if self._downloads.running(entry.name):
+            stop = QPushButton(self.tr("Cancel"))
+            stop.setAccessibleName(self.tr("Cancel the download of {0}").format(entry.name))
+            stop.setToolTip(self.tr("Stop the download; nothing of it is kept"))
+            stop.clicked.connect(lambda: self._downloads.cancel(entry.name))
+            row.addWidget(stop)
+            return
+        if entry.url:
+            get = QPushButton(self.tr("Download…"))
+            get.setAccessibleName(self.tr("Download {0}").format(entry.name))
+            get.setToolTip(self.tr("Shows licence and size first; the file is checked before it is taken in"))
+            get.clicked.connect(lambda: self._offer(entry))
+            row.addWidget(get)
+        fetch = QPushButton(self.tr("Import a file…"))
+        fetch.setAccessibleName(self.tr("Import {0}").format(entry.name))
+        fetch.setToolTip(self.tr("Choose the file that you fetched; it is checked before it is taken in"))
+        fetch.clicked.connect(lambda: self._ask(entry))
+        row.addWidget(fetch)
+
+    def _offer(self, entry: weights.Checkpoint) -> None:
+        """Download, if the user agrees to what it is."""
+        box = QMessageBox(self, windowTitle=self.tr("Download {0}").format(entry.name))
+        box.setText(self.tr("Download {0} under this licence?").format(entry.file))
+        rows = (
+            entry.purpose,
+            self.tr("Licence: {0}").format(entry.licence),
+            self.tr("{0} MB from {1}").format(f"{entry.size / MB:.1f}", entry.url),
+            f"SHA-256 {entry.sha256}",
+        )
+        box.setInformativeText("\n\n".join(rows))
+        go = box.addButton(self.tr("Download"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        if box.clickedButton() == go:
+            self.download(entry.name)
+
+    def download(self, name: str) -> None:
+        """Fetch a network whose terms the user knows."""
+        self.say("")
+        self._downloads.start(name)
+        self.refresh()
+
+    def _show_progress(self, name: str, here: int, total: int) -> None:
+        if (bar := self._bars.get(name)) is not None:
+            bar.setRange(0, total // 1024)  # in an int of Qt's there is no room for the bytes of a large file
+            bar.setValue(here // 1024)
+
+    def _download_ended(self, name: str, message: str) -> None:
+        self.say(message and f"{name}: {message}")
+        self.refresh()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Files are welcome."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Take in those that are known by their names."""
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        by_file = {entry.file.lower(): entry.name for entry in weights.CHECKPOINTS.values()}
+        self.say("")
+        for file in files:
+            if (name := by_file.get(file.name.lower())) is not None:
+                self.import_wanted.emit(file, name)
+            else:
+                self.say(
+                    self.tr(
+                        "No model is published as {0}. Use “Import a file…” of the one that it holds."
+                    ).format(file.name)
+                )
+        event.acceptProposedAction()
 
     def _ask(self, entry: weights.Checkpoint) -> None:
         title, kinds = (
