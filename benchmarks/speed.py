@@ -1,6 +1,6 @@
 """How much faster our step is than the plain form of the same step, and how far it is from what the processor can do.
 
-    python -m benchmarks.speed                      # all parts, in about two minutes
+    python -m benchmarks.speed                      # all parts, in about two and a half minutes
     python -m benchmarks.speed --part network dc    # some of them
     python -m benchmarks.speed --keep               # add the figures to benchmarks/speed.json
     python -m benchmarks.speed --compare            # exit status 1 where one is worse than the last kept
@@ -53,8 +53,11 @@ from flair_core.sampler import SeededNoise, start
 from flair_core.settings import DegradationSettings, RestorationSettings, SamplerSettings
 
 KEPT = Path(__file__).with_name("speed.json")
-SECONDS = 6.0
+SECONDS = 3.0
 """Of turns for each part."""
+CLIP_SECONDS = 10.0
+"""Of turns for a whole clip."""
+PLAIN_STEPS = 4
 WORSE = 1.25
 """A figure this many times worse than the last one kept is reported: less is within what two runs differ by."""
 SIDE = 256
@@ -209,53 +212,40 @@ class Bench:
                     container.mux(stream.encode(None))
 
             ours = partial(self._film, Path(folder))
-            return self._line(
-                *(one / 24 for one in race(plain, ours, device=torch.device("cpu"), seconds=6)), None
-            )
+            return self._line(*(one / 24 for one in race(plain, ours, device=torch.device("cpu"))), None)
 
     def end_to_end(self, steps: int) -> dict[str, object]:
-        """The sample clip (480p, one face) decoded, restored, pasted and encoded; plain is one frame of it."""
-        settings = RestorationSettings(degradation=SETTINGS.degradation, sampler=SamplerSettings(steps=steps))
-        with tempfile.TemporaryDirectory() as folder:
-            clip = make_demo(Path(folder))
-            with video.open_source(clip) as source:
-                count = 24 if steps <= 4 else 12 if steps <= 10 else 6
-                span = range(count)
-                *_, tracks = find_tracks(source, settings, span=range(2))
-                *_, tracks = find_tracks(source, settings, span=span)
+        """The sample clip (480p, one face) decoded, restored, pasted and encoded; plain is one frame of it.
 
-                def ours() -> None:
-                    out = Path(folder) / "out.mp4"
-                    with open_output(out, source, settings, span) as sink:
-                        for _ in restore(
-                            source,
-                            sink,
-                            tracks=tracks,
-                            look=Look(settings),
-                            load=lambda _: self.models,
-                            span=span,
-                        ):
-                            pass
-                        sink.commit()
+        A plain walk is equal steps, so that four of them tell how long all take.
+        """
+        settings, few = (
+            RestorationSettings(degradation=SETTINGS.degradation, sampler=SamplerSettings(steps=number))
+            for number in (steps, PLAIN_STEPS)
+        )
+        count = max(4, 48 // steps)
+        with tempfile.TemporaryDirectory() as folder, video.open_source(make_demo(Path(folder))) as source:
+            span = range(count)
+            *_, tracks = find_tracks(source, settings, span=span)
 
-                rgb = next(islice(source.frames(0, 1), 1)).rgb
-                landmarks = tracks[0].at(0)
-                plain = partial(self._plain_frame, rgb, landmarks, settings)
-                # A plain walk is K equal steps: few of them tell how long all take.
-                per_step = race(plain, device=self.device, seconds=1)[0] / steps if steps <= 4 else None
-                taken = race(ours, device=self.device, seconds=1)[0] / count
-                if per_step is None:
-                    few = RestorationSettings(
-                        degradation=settings.degradation, sampler=SamplerSettings(steps=4)
-                    )
-                    per_step = (
-                        race(partial(self._plain_frame, rgb, landmarks, few), device=self.device, seconds=1)[
-                            0
-                        ]
-                        / 4
-                    )
-                line = self._line(per_step * steps, taken, None)
-                return {**line, "frames_per_second": round(1000 / taken, 2), "steps": steps}
+            def ours() -> None:
+                with open_output(Path(folder) / "out.mp4", source, settings, span) as sink:
+                    for _ in restore(
+                        source,
+                        sink,
+                        tracks=tracks,
+                        look=Look(settings),
+                        load=lambda _: self.models,
+                        span=span,
+                    ):
+                        pass
+                    sink.commit()
+
+            rgb = next(islice(source.frames(0, 1), 1)).rgb
+            plain = partial(self._plain_frame, rgb, tracks[0].at(0), few)
+            walk, taken = race(plain, ours, device=self.device, seconds=CLIP_SECONDS)
+        line = self._line(walk * steps / PLAIN_STEPS, taken / count, None)
+        return {**line, "frames_per_second": round(1000 * count / taken, 2), "steps": steps}
 
     # --- the plain forms ------------------------------------------------------------------------
 
