@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMessageBox,
     QStackedWidget,
+    QSystemTrayIcon,
     QVBoxLayout,
     QWidget,
 )
@@ -80,6 +82,8 @@ class MainWindow(QMainWindow):
         self.device = device
         """Name of what exports are computed on."""
         self._silent_because = ""
+        self._tray: QSystemTrayIcon | None = None
+        """There from the first notification on."""
         self.session = Session(self)
         self.worker = Worker(load_core, self)
         self.loader = FrameLoader(open_source, self)
@@ -470,8 +474,9 @@ class MainWindow(QMainWindow):
 
     def on_export(self) -> None:
         """Ask how and where, and queue it."""
-        dialog = ExportDialog(self.session, self)
+        dialog = ExportDialog(self.session, self, remembered=preferences.load().export)
         if dialog.exec():
+            preferences.save(replace(preferences.load(), export=dialog.choices))
             self.queue.add(dialog.request(self.device))
 
     def _show_queue(self) -> None:
@@ -485,12 +490,26 @@ class MainWindow(QMainWindow):
         self.status.show_task(words, pace.now.done, pace.now.total)
 
     def _export_ended(self, job: Job) -> None:
-        QApplication.alert(self)
+        self._notify(job)
         if job.state is State.FAILED:
             self.banner.say(job.error)
             return
         words = self.tr("{0} is ready.").format(job.request.output.name)
         self.banner.say(" ".join([words, *job.notes]), {self.tr("Show the queue"): self._open_queue})
+
+    def _notify(self, job: Job) -> None:
+        """Tell whoever looks at another window; the banner tells those who look at this one."""
+        QApplication.alert(self)
+        if self.isActiveWindow() or not QSystemTrayIcon.isSystemTrayAvailable():
+            return
+        if self._tray is None:
+            self._tray = QSystemTrayIcon(theme.app_icon(), self)
+            self._tray.messageClicked.connect(self.activateWindow)
+        failed = job.state is State.FAILED
+        title = self.tr("Export failed") if failed else self.tr("Export ready")
+        kinds = QSystemTrayIcon.MessageIcon
+        self._tray.show()
+        self._tray.showMessage(title, job.request.output.name, kinds.Warning if failed else kinds.Information)
 
     def offer_queue(self) -> None:
         """Ask about exports that were open when the application last ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import platformdirs
@@ -37,6 +37,8 @@ class Preferences:
     amplified: int = 8
     recent: tuple[str, ...] = ()
     """Projects and clips, the last one first."""
+    export: dict[str, object] = field(default_factory=dict)
+    """What was chosen in the export dialog last."""
 
     def opened(self, path: Path) -> Preferences:
         """With `path` first among the recent files."""
@@ -56,6 +58,8 @@ def load() -> Preferences:
     for name, values in CHOICES.items():
         if getattr(loaded, name) not in values:
             loaded = replace(loaded, **{name: getattr(usual, name)})
+    if not isinstance(loaded.export, dict):
+        loaded = replace(loaded, export={})
     return replace(loaded, recent=tuple(map(str, loaded.recent)))
 
 

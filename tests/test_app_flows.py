@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from app.tasks import ImportModel
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
-from flair_core.jobs import State
+from flair_core.jobs import Request, State
 from flair_core.project import SUFFIX, read
 from flair_core.settings import DegradationSettings, RestorationSettings
 
@@ -200,6 +201,49 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
         False,
         False,
     )
+
+
+def test_the_export_dialog_remembers_what_was_chosen_but_not_the_burn_in(opened, monkeypatch):
+    def choose(dialog):
+        dialog._format.setCurrentIndex(dialog._format.findText("PNG", Qt.MatchFlag.MatchStartsWith))
+        dialog._matte.setChecked(True)
+        dialog._record.setChecked(False)
+        dialog._burn_in.setChecked(True)
+        return True
+
+    monkeypatch.setattr(ExportDialog, "exec", choose)
+    monkeypatch.setattr(opened.queue, "add", lambda request: None)
+    opened.on_export()
+    seen = []
+    monkeypatch.setattr(ExportDialog, "exec", lambda dialog: seen.append(dialog.request("cpu")))
+    opened.on_export()
+    assert (seen[0].codec, seen[0].sidecar, seen[0].burn_in) == ("png", False, False)
+    assert seen[0].matte is not None
+
+
+def test_the_export_dialog_warns_of_a_full_disk_and_spares_earlier_exports(opened, clip, monkeypatch):
+    earlier = clip.with_name("clip-restored.mp4")
+    earlier.write_bytes(b"")
+    dialog = ExportDialog(opened.session, opened)
+    assert dialog.request("cpu").output == clip.with_name("clip-restored-2.mp4")
+    assert dialog._space.isHidden()
+    monkeypatch.setattr("app.widgets.dialogs.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 10**4))
+    dialog._path.editingFinished.emit()
+    assert dialog._space.isHidden(), "a small H.264 file has room"
+    dialog._format.setCurrentIndex(dialog._format.findText("PNG", Qt.MatchFlag.MatchStartsWith))
+    assert not dialog._space.isHidden()
+
+
+@pytest.mark.parametrize(("state", "title"), [(State.DONE, "Export ready"), (State.FAILED, "Export failed")])
+def test_the_end_of_an_export_is_told_on_the_desktop(opened, clip, monkeypatch, state, title):
+    told = []
+    tray = "app.main_window.QSystemTrayIcon"
+    monkeypatch.setattr(f"{tray}.isSystemTrayAvailable", lambda: True)
+    monkeypatch.setattr(f"{tray}.showMessage", lambda _, *message: told.append(message))
+    monkeypatch.setattr(opened, "isActiveWindow", lambda: False)
+    request = Request(source=clip, output=clip.with_name("out.mp4"), look=opened.session.look)
+    opened.queue.ended.emit(SimpleNamespace(state=state, error="Full.", notes=(), request=request))
+    assert told[0][:2] == (title, "out.mp4")
 
 
 def test_the_export_dialog_offers_what_a_format_can_be_told(opened):

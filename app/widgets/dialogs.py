@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
@@ -29,7 +31,7 @@ from app.preferences import AUTOSAVES, CHOICES
 from flair_core.jobs import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from PySide6.QtGui import QAction
 
@@ -46,12 +48,23 @@ FORMATS = (
     ("ffv1-rgb", ".mkv"),
     ("png", ""),
 )
+MB = 10**6
+BYTES_PER_PIXEL = {"prores": 1.0, "ffv1": 2.0, "ffv1-rgb": 3.0, "png": 3.0}
+"""Of a written frame, roughly and rather too many."""
+USUAL_BYTES = 0.1
 
 
 class ExportDialog(QDialog):
     """Asks for format, range and file."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        parent: QWidget | None = None,
+        *,
+        remembered: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """remembered: the `choices` of an earlier one."""
         super().__init__(parent)
         clip = session.clip
         assert clip is not None
@@ -66,7 +79,7 @@ class ExportDialog(QDialog):
         self._range.addItem(self.tr("In to out · {0} frames").format(len(session.span)), session.span)
         if len(session.span) != len(clip):
             self._range.addItem(self.tr("Whole clip · {0} frames").format(len(clip)), range(len(clip)))
-        self._path = QLineEdit(str(clip.path.with_name(clip.path.stem + "-restored.mp4")))
+        self._path = QLineEdit(str(_unused(clip.path.with_name(clip.path.stem + "-restored.mp4"))))
         browse = QPushButton(self.tr("Choose…"))
         browse.clicked.connect(self._browse)
         where = QHBoxLayout()
@@ -105,10 +118,17 @@ class ExportDialog(QDialog):
         self._format.setToolTip(self.tr("Codec and kind of file"))
         self._range.setToolTip(self.tr("Which frames are written"))
         column = _column(self)
+        self._space = QLabel(objectName="name", wordWrap=True, visible=False)
         column.addLayout(form)
+        column.addWidget(self._space)
         column.addWidget(buttons)
         self._format.currentIndexChanged.connect(self._change_format)
+        self._range.currentIndexChanged.connect(self._check_space)
+        self._path.editingFinished.connect(self._check_space)
+        self._output_pixels = width * height
         self._offer_encoder()
+        self._recall(remembered)
+        self._check_space()
 
     def _make_options(self, depth: int) -> None:
         """How it is encoded, and what is written beside the pictures."""
@@ -149,6 +169,56 @@ class ExportDialog(QDialog):
         self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
         self._matte.setToolTip(self.tr("A second video: white where pixels were generated, black where not"))
 
+    @property
+    def _ticks(self) -> dict[str, QCheckBox]:
+        """Those that are remembered: writing into the picture is asked for each time."""
+        return {
+            "hardware": self._hardware,
+            "beside": self._beside,
+            "credentials": self._credentials,
+            "record": self._record,
+            "matte": self._matte,
+        }
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """What the next dialog should begin with."""
+        return {
+            "codec": self._format.currentData()[0],
+            "bits": self._depth.currentData(),
+            "quality": self._quality.value(),
+            **{name: box.isChecked() for name, box in self._ticks.items()},
+        }
+
+    def _recall(self, remembered: Mapping[str, object]) -> None:
+        codecs = [codec for codec, *_ in self._formats]
+        if remembered.get("codec") in codecs:
+            self._format.setCurrentIndex(codecs.index(str(remembered["codec"])))
+        self._depth.setCurrentIndex(max(self._depth.findData(remembered.get("bits")), 0))
+        quality = remembered.get("quality")
+        if isinstance(quality, int):
+            self._quality.setValue(quality)
+        for name, box in self._ticks.items():
+            box.setChecked(bool(remembered.get(name, box.isChecked())))
+
+    def _check_space(self) -> None:
+        """Warn where the disk is nearly full; an estimate, so nothing is forbidden."""
+        folder = Path(self._path.text()).expanduser().absolute().parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:
+            return  # the export itself says what is wrong with the folder
+        codec, frames = self._format.currentData()[0], len(self._range.currentData())
+        needed = self._output_pixels * frames * BYTES_PER_PIXEL.get(codec, USUAL_BYTES)
+        self._space.setText(
+            self.tr("Only {0} MB are free there; this export may need about {1} MB.").format(
+                f"{free / MB:.0f}", f"{needed / MB:.0f}"
+            )
+        )
+        self._space.setVisible(free < needed)
+
     def request(self, device: str) -> Request:
         """What was asked for, as a job."""
         session = self._session
@@ -180,8 +250,9 @@ class ExportDialog(QDialog):
         )
 
     def _change_format(self) -> None:
-        self._path.setText(str(Path(self._path.text()).with_suffix(self._format.currentData()[1])))
+        self._path.setText(str(_unused(Path(self._path.text()).with_suffix(self._format.currentData()[1]))))
         self._offer_encoder()
+        self._check_space()
 
     def _offer_encoder(self) -> None:
         """Only what the format can be told."""
@@ -197,6 +268,15 @@ class ExportDialog(QDialog):
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self._path.text())
         if path:
             self._path.setText(path)
+            self._check_space()
+
+
+def _unused(path: Path) -> Path:
+    """The path, with a number where a file of that name exists: an earlier export is not written over unasked."""
+    stem, number = path.stem, 2
+    while path.exists():
+        path, number = path.with_name(f"{stem}-{number}{path.suffix}"), number + 1
+    return path
 
 
 def _formats(images: str) -> Iterable[tuple[str, str, str]]:
