@@ -276,6 +276,32 @@ def test_where_memory_is_short_faces_are_enhanced_one_at_a_time(clip, tmp_path):
     assert shown(clip, 1, chosen(), [track], models)
 
 
+def test_tiny_and_half_faces_and_fifty_of_them_are_restored_where_they_are(clip, tmp_path):
+    """The network and the enhancer paint all faces white, and nothing else changes."""
+
+    class White:
+        size = None
+
+        def __call__(self, faces):
+            return torch.ones_like(faces)
+
+    models = replace(MODELS, enhancer=White())
+    settings = chosen()
+    settings = replace(settings, sampler=replace(settings.sampler, w_tau=1.0, tau=0))
+    tiny = [(9 * (i % 10) + 1, 12 * (i // 10) + 1, 9 * (i % 10) + 9, 12 * (i // 10) + 9) for i in range(48)]
+    half, outside = (-30, 10, 30, 70), (200, 200, 240, 240)
+    tracks = [Track.fixed(box, 0, 2, id=i) for i, box in enumerate([*tiny, half, outside])]
+    _, frames = run(clip, tmp_path / "out.mkv", settings, tracks, span=range(2), models=models)
+    with video.open_source(clip) as source:
+        before = source[1].rgb
+    changed = (frames[1] != before).any(axis=-1)
+    last = shown(clip, 1, settings, tracks, models)[-1]
+    np.testing.assert_array_equal(last.frame, frames[1])
+    assert not changed[last.mask == 0].any()
+    for left, top, right, bottom in [*tiny, (0, 10, 30, 64)]:
+        assert changed[top:bottom, left:right].any()
+
+
 @pytest.mark.parametrize("models", [MODELS, Models(Windowed(), Unchanged(), torch.device("cpu"))])
 def test_strokes_lie_on_the_face_and_the_preview_is_what_is_written(clip, tmp_path, models):
     moving = Track.fixed((20, 10, 50, 50), 0, FRAMES)
