@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,8 @@ def main() -> None:
         "--model", default=SamplerSettings().model, help="shipped name, or a safetensors file"
     )
     parser.add_argument("--rho", type=float, default=SamplerSettings().rho)
+    parser.add_argument("--enhancer", default=SamplerSettings().enhancer, help="G, where --w-tau is above 0")
+    parser.add_argument("--w-tau", type=float, nargs="+", default=[SamplerSettings().w_tau])
     arguments = parser.parse_args()
     clips = {}
     for path in sorted(arguments.clips.glob("*.mp4"))[:: arguments.every]:
@@ -127,9 +130,14 @@ def main() -> None:
             frames = [frame.rgb for frame in source.frames(0, arguments.frames)]
         clips[path.stem] = [resized(frame, arguments.size) for frame in frames]
     for task in arguments.task:
-        for steps in arguments.steps:
+        for steps, w_tau in product(arguments.steps, arguments.w_tau):
             sampler = SamplerSettings(
-                steps=steps, samples=arguments.samples, model=arguments.model, rho=arguments.rho
+                steps=steps,
+                samples=arguments.samples,
+                model=arguments.model,
+                rho=arguments.rho,
+                enhancer=arguments.enhancer,
+                w_tau=w_tau,
             )
             settings = RestorationSettings(
                 degradation=TASKS[task], sampler=sampler, faces=FaceSettings(aligned=True)
@@ -138,10 +146,20 @@ def main() -> None:
             begun, rows = time.monotonic(), {}
             for name, clean in clips.items():
                 rows[name] = measure(clean, settings, models)
-                print(json.dumps({"task": task, "steps": steps, "clip": name, **rows[name]}), flush=True)
+                print(
+                    json.dumps({"task": task, "steps": steps, "w_tau": w_tau, "clip": name, **rows[name]}),
+                    flush=True,
+                )
             mean = {key: round(float(np.mean([row[key] for row in rows.values()])), 3) for key in rows[name]}
             seconds = round(time.monotonic() - begun, 1)
-            row = {"task": task, "steps": steps, "clip": "mean", **mean, "met": verdict(task, mean)}
+            row = {
+                "task": task,
+                "steps": steps,
+                "w_tau": w_tau,
+                "clip": "mean",
+                **mean,
+                "met": verdict(task, mean),
+            }
             print(json.dumps({**row, "seconds": seconds}), flush=True)
 
 

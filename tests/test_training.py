@@ -19,10 +19,13 @@ from safetensors.torch import save_file
 
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig
+from flair_core.enhancers import learned
+from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
 from flair_core.errors import MediaError, WeightsError
 from flair_core.schedule import NoiseSchedule
-from flair_core.training import temporal
+from flair_core.training import enhancer, temporal
 from flair_core.training.data import load_clips, load_faces
+from flair_core.training.enhancer import EnhancerTraining, Rivals
 from flair_core.training.image import ImageTraining, loss_of, missed, train
 from flair_core.training.movement import moving
 from flair_core.training.synthesis import draw, draw_batch, draw_windows
@@ -269,3 +272,52 @@ def test_the_temporal_stage_validates_on_clips(faces, clips, theta, tmp_path):
     with (tmp_path / "a" / "validation.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert float(row["warp"]) > 0
+
+
+def enhancer_run(data, theta, out, **changes):
+    values = {"steps": 6, "batch": 2, "faces": 4, "crop": 32, "save_steps": 1000} | changes
+    return EnhancerTraining(data=data, theta=theta, out=out, **values)
+
+
+def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results(faces, theta, tmp_path):
+    config = LearnedConfig(channels=(16, 16), blocks=(1, 1))
+    whole = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "a"), config)]
+    for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", save_steps=3), config):
+        if logged.step == 4:
+            break
+    rest = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b"), config)]
+    assert whole[3:] == rest
+    seen = np.load(tmp_path / "a" / "seen.npy")
+    assert seen.shape == (4, 2, 64, 64, 3)
+    assert all(face.std() > 0 for face in seen)
+    trained = learned.read(tmp_path / "a" / "weights.safetensors")
+    assert trained.last.weight.abs().max() > 0
+    picture = 0.5 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        change = trained(picture) - picture
+    assert change.abs().max() > 0
+    assert change.mean((2, 3)).abs().max() < 0.1 * change.abs().max()  # broad colours are not its business
+
+
+def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", faces=8, steps=1)))
+    whole = np.load(tmp_path / "a" / "seen.npy")
+    (tmp_path / "b").mkdir()
+    half = np.lib.format.open_memmap(tmp_path / "b" / "seen.partial", "w+", np.uint8, whole.shape)
+    half[:4] = whole[:4]
+    half.flush()
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", faces=8, steps=1)))
+    assert np.array_equal(np.load(tmp_path / "b" / "seen.npy"), whole)
+
+
+def test_the_critic_and_the_enhancer_learn_from_their_own_part_of_the_loss():
+    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16), blocks=(1, 1))))
+    seen, real = torch.rand(2, 1, 3, 32, 32).unbind()
+    judged = rivals(seen, real)
+    judged.opinion.mean().backward(retain_graph=True)
+    assert all(parameter.grad is None for parameter in rivals.critic.parameters())
+    assert rivals.enhancer.last.weight.grad.abs().max() > 0
+    rivals.zero_grad()
+    (judged.opinion_of_enhanced.mean() - judged.opinion_of_real.mean()).backward()
+    assert all(parameter.grad is None for parameter in rivals.enhancer.parameters())
+    assert all(parameter.grad is not None for parameter in rivals.critic.parameters())

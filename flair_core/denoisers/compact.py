@@ -331,7 +331,7 @@ class Compact:
         return other
 
 
-def channels_last(network: CompactNetwork) -> None:
+def channels_last(network: nn.Module) -> None:
     """Arrange the weights as processors multiply them fastest; those of convolutions in time stay as they are."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core import weights
@@ -13,7 +14,6 @@ from flair_core.settings import WITH_FIDELITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import torch
     from torch import Tensor
@@ -28,6 +28,8 @@ def load_enhancer(
 ) -> Enhancer:
     """The enhancer of that name, ready on its device; `path` is its file where it is not in the data folder.
 
+    A path to safetensors as name means one of your own, from `flair train enhancer`.
+
     `fidelity` in [0, 1] is for codeformer and vqfr: 1 stays close to the input, 0 trusts the codebook alone.
     Raises SettingsError for an unknown name, WeightsError when its file is missing or holds something else.
     """
@@ -36,6 +38,10 @@ def load_enhancer(
             return Unchanged()
         case "detail":
             return Detail()
+        case _ if name.endswith(".safetensors"):
+            from flair_core.enhancers import learned  # noqa: PLC0415 - loads the compact network's module
+
+            return learned.load(Path(name), device)
         case _ if name in NAMES:
             network = _network(name, path or _file(name), device)
             if name in WITH_FIDELITY:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import CompactConfig, CompactNetwork, Guess
+from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, Guess
+from flair_core.enhancers.base import Unchanged
+from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.training.data import load_faces
-from flair_core.training.loop import Logged, Run, fit
+from flair_core.training.loop import Logged, Run, fit, write
 from flair_core.training.synthesis import draw_batch
+from flair_core.training.validation import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -65,13 +69,33 @@ def loss_of(
     return missed(guess, x0) + 0.05 * fit_of_variance
 
 
-class ImageStage:
+class CompactStage:
+    """What the stages have in common that train the compact network, or a part of it."""
+
+    settings = SETTINGS
+
+    def __init__(self, network: CompactNetwork) -> None:
+        config = network.config
+        self.network, self.shape = network, dict[str, Any](asdict(config))
+        self._schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+
+    def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
+        """See Stage."""
+        averaged = deepcopy(self.network)
+        averaged.load_state_dict(state, strict=False)
+        return Models(Compact(averaged, device), Unchanged(), device)
+
+    def export(self, state: Mapping[str, Tensor], path: Path) -> None:
+        """See Stage."""
+        write(state, compact.metadata(self.network.config), path)
+
+
+class ImageStage(CompactStage):
     """Random crops of faces, degraded at random; all of θ is trained."""
 
     def __init__(self, run: ImageTraining, network: CompactNetwork) -> None:
-        self._run, self.network = run, network
-        config = network.config
-        self._schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
+        super().__init__(network)
+        self._run = run
 
     def load(self) -> None:
         """See Stage."""

@@ -1,11 +1,11 @@
-"""The loop that both stages of training share: schedule, moving average, exact resume, log."""
+"""The loop that the stages of training share: schedule, moving average, exact resume, log."""
 
 from __future__ import annotations
 
 import csv
 import time
 from abc import abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,15 +15,18 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
 
-from flair_core.denoisers.compact import CompactConfig, CompactNetwork, channels_last, fast_dtype, metadata
+from flair_core.denoisers.compact import channels_last, fast_dtype
 from flair_core.errors import WeightsError
 from flair_core.training.validation import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from flair_core.recipe import Models
+    from flair_core.settings import RestorationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +60,17 @@ class Run:
 class Stage(Protocol):
     """What a stage of training adds to the loop."""
 
-    network: CompactNetwork
-    """With the weights to start from; those parameters are trained that require a gradient."""
+    @property
+    def network(self) -> torch.nn.Module:
+        """With the weights to start from; those parameters are trained that require a gradient."""
+
+    @property
+    def shape(self) -> Mapping[str, Any]:
+        """What says which checkpoints fit the network."""
+
+    @property
+    def settings(self) -> RestorationSettings:
+        """Those that validation restores with."""
 
     @abstractmethod
     def load(self) -> None:
@@ -71,6 +83,14 @@ class Stage(Protocol):
     @abstractmethod
     def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
         """The loss of `model`, which computes as `network` does, on a batch that depends on `rng` only."""
+
+    @abstractmethod
+    def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
+        """The networks that validation restores with, where the one in training has the parameters `state`."""
+
+    @abstractmethod
+    def export(self, state: Mapping[str, Tensor], path: Path) -> None:
+        """Write the parameters as a model ships, see `write`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +121,13 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
         weight_decay=0.01,
     )
     average = {name: value.detach().clone() for name, value in _trained(network)}
-    step = _resume(run, network, optimizer, average)
+    step = _resume(run, stage, optimizer, average)
     channels_last(network)
     model, optimizer = accelerator.prepare(network, optimizer)
     average = {name: value.to(accelerator.device) for name, value in average.items()}
     dtype = fast_dtype(accelerator.device)
     stage.load()
-    validation = Validation(stage.validation(), run.out) if run.validate else None
+    validation = Validation(stage.validation(), stage.settings, run.out) if run.validate else None
     model.train()
     while step < run.steps:
         rng = np.random.default_rng((run.seed, step, accelerator.process_index))
@@ -125,9 +145,9 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
         stop = _agreed(accelerator, run.max_minutes is not None and now - begun > 60 * run.max_minutes)
         due = now - saved > 60 * run.save_minutes or step % run.save_steps == 0
         if accelerator.is_main_process and (stop or due or step == run.steps):
-            _save(run, step, network, optimizer, average)
+            _save(run, step, stage, optimizer, average)
             if validation:
-                validation.measure(network, average, step)
+                validation.measure(stage.models(average, accelerator.device), step)
             saved = time.monotonic()
         yield Logged(step, float(loss.detach()), now - begun)
         if stop:
@@ -148,56 +168,52 @@ def _agreed(accelerator: Accelerator, stop: bool) -> bool:
     return told[0]
 
 
-def _trained(network: CompactNetwork) -> Iterator[tuple[str, Tensor]]:
+def _trained(network: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, value) for name, value in network.named_parameters() if value.requires_grad)
 
 
 @torch.no_grad()
-def _follow(average: dict[str, Tensor], network: CompactNetwork, decay: float) -> None:
+def _follow(average: dict[str, Tensor], network: torch.nn.Module, decay: float) -> None:
     state = dict(_trained(network))
     torch._foreach_lerp_(list(average.values()), [state[name] for name in average], 1 - decay)
 
 
-def _resume(
-    run: Run, network: CompactNetwork, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
-) -> int:
+def _resume(run: Run, stage: Stage, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]) -> int:
     path = run.out / "checkpoint.pt"
     if not path.exists():
         return 0
     saved = torch.load(path, weights_only=True)
-    if (
-        CompactConfig.from_plain(saved["config"]) != network.config
-        or saved["average"].keys() != average.keys()
-    ):
+    if saved["shape"] != stage.shape or saved["average"].keys() != average.keys():
         raise WeightsError(
             f"{path} belongs to a network of another shape. Choose another folder for this run."
         )
-    network.load_state_dict(saved["network"])
+    stage.network.load_state_dict(saved["network"])
     optimizer.load_state_dict(saved["optimizer"])
     average.update(saved["average"])
     return int(saved["step"])
 
 
-def _save(run: Run, step: int, network: CompactNetwork, optimizer: Any, average: dict[str, Tensor]) -> None:
+def _save(run: Run, step: int, stage: Stage, optimizer: Any, average: dict[str, Tensor]) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
+    network = stage.network.state_dict()
     state = {
         "step": step,
-        "config": asdict(network.config),
-        "network": network.state_dict(),
+        "shape": stage.shape,
+        "network": network,
         "optimizer": optimizer.state_dict(),
         "average": average,
     }
     partial = run.out / "checkpoint.partial"
     torch.save(state, partial)
     partial.replace(run.out / "checkpoint.pt")
-    export(network.state_dict() | average, network.config, run.out / "weights.safetensors")
+    stage.export(network | average, run.out / "weights.safetensors")
 
 
-def export(state: dict[str, Tensor], config: CompactConfig, path: Path) -> None:
+def write(state: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     """Write weights in half precision, the form in which a model ships."""
     partial = path.with_suffix(".partial")
     halves = {key: value.detach().cpu().half().contiguous() for key, value in state.items()}
-    save_file(halves, partial, metadata(config))
+    save_file(halves, partial, metadata)
     partial.replace(path)
 
 

@@ -17,9 +17,8 @@ from flair_core.denoisers.compact import CompactNetwork, Guess
 from flair_core.denoisers.compact_temporal import Motion
 from flair_core.denoisers.flow import Flows
 from flair_core.errors import WeightsError
-from flair_core.schedule import NoiseSchedule
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.image import missed, noise_level
+from flair_core.training.image import CompactStage, missed, noise_level
 from flair_core.training.loop import Logged, Run, fit
 from flair_core.training.synthesis import draw_windows
 from flair_core.weights import sha256_of
@@ -55,16 +54,15 @@ class TemporalTraining(Run):
     crop: int = 128
 
 
-class TemporalStage:
+class TemporalStage(CompactStage):
     """Windows cut from clips and stills in motion, degraded at random; φ alone is trained."""
 
     def __init__(self, run: TemporalTraining, network: CompactNetwork) -> None:
-        self._run, self.network = run, network
+        super().__init__(network)
+        self._run = run
         network.requires_grad_(False)
         assert network.temporal is not None
         network.temporal.requires_grad_(True)
-        config = network.config
-        self._schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
 
     def load(self) -> None:
         """See Stage."""

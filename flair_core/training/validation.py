@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,13 +11,11 @@ import torch
 
 from flair_core.degradations import upscale
 from flair_core.degrade import degrade_frame
-from flair_core.denoisers.compact import Compact
-from flair_core.enhancers.factory import load_enhancer
 from flair_core.frames import to_float, to_uint8
-from flair_core.metrics.fidelity import psnr, ssim
+from flair_core.metrics.fidelity import fine_detail, psnr, ssim
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.temporal import WarpingError
-from flair_core.recipe import Models, estimate
+from flair_core.recipe import estimate
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings
 
 if TYPE_CHECKING:
@@ -26,9 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
-    from flair_core.denoisers.compact import CompactNetwork
+    from flair_core.recipe import Models
 
     Frames = NDArray[np.uint8]
 
@@ -45,32 +41,28 @@ class Validation:
     windows: each (T, H, W, 3). Those of single faces are one window for the image stage.
     """
 
-    def __init__(self, windows: Sequence[Frames], folder: Path) -> None:
-        self._windows, self._folder = windows, folder
+    def __init__(self, windows: Sequence[Frames], settings: RestorationSettings, folder: Path) -> None:
+        self._windows, self._settings, self._folder = windows, settings, folder
 
-    def measure(self, network: CompactNetwork, average: dict[str, Tensor], step: int) -> dict[str, float]:
-        """PSNR in dB and SSIM, and those of bicubic upsampling; with temporal layers the warping error · 10⁴, too."""
-        device = next(network.parameters()).device
-        averaged = deepcopy(network)
-        averaged.load_state_dict(average, strict=False)
-        models = Models(Compact(averaged, device), load_enhancer("none", device), device)
+    def measure(self, models: Models, step: int) -> dict[str, float]:
+        """PSNR in dB, that of bicubic upsampling, SSIM, `fine_detail`, and with φ the warping error · 10⁴."""
         rows, sheets = [], []
         for window in self._windows:
             height, width = (extent // SCALE * SCALE for extent in window.shape[1:3])
             clean, size = window[:, :height, :width], (height, width)
             y = torch.stack(
                 [
-                    to_float(degrade_frame(frame, SETTINGS.degradation, (0, index)))
+                    to_float(degrade_frame(frame, self._settings.degradation, (0, index)))
                     for index, frame in enumerate(clean)
                 ]
             )
-            *_, last = estimate(y, size, SETTINGS, models)
+            *_, last = estimate(y, size, self._settings, models)
             restored, bicubic = to_uint8(last.x0), to_uint8(upscale(y, size))
             rows.append(_scores(restored, clean) | {"psnr_base": _scores(bicubic, clean)["psnr"]})
             sheets += [np.concatenate(triple, 1) for triple in zip(clean, bicubic, restored, strict=True)][
                 :SHOWN
             ]
-        names = [name for name in rows[0] if name != "warp" or network.temporal is not None]
+        names = [name for name in rows[0] if name != "warp" or models.denoiser.window > 1]
         figures = {name: float(np.mean([row[name] for row in rows])) for name in names}
         self._write(step, figures, sheets)
         return figures
@@ -99,8 +91,11 @@ def _scores(restored: Frames, clean: Frames) -> dict[str, float]:
     for truth, frame in zip(clean, restored, strict=True):
         warping.add(Pair(truth, frame))
     pairs = list(zip(restored, clean, strict=True))
+    detail, flat = np.mean([fine_detail(*pair) for pair in pairs], axis=0)
     return {
         "psnr": float(np.mean([psnr(*pair) for pair in pairs])),
         "ssim": float(np.mean([ssim(*pair) or 0.0 for pair in pairs])),
+        "detail": float(detail),
+        "flat": float(flat),
         "warp": 1e4 * warping.result(),
     }

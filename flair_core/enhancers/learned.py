@@ -1,0 +1,127 @@
+"""An enhancer of our own, trained by `flair train enhancer`: draws finer detail where the sampler left grain."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+
+from flair_core import threads
+from flair_core.denoisers.compact import PATCH, Convolution, fast_dtype, patches
+from flair_core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MULTIPLE = 2 * PATCH
+"""Sides that the network takes."""
+BROAD = 8
+"""Radius in pixels of the mean that stays: broad colours and shades are the footage's, and data consistency's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedConfig:
+    """The shape of the network; stored beside the weights."""
+
+    channels: tuple[int, int] = (64, 128)
+    """On patches of 4×4 pixels, and of 8×8."""
+    blocks: tuple[int, int] = (1, 4)
+    """The first number counts before and after the second."""
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions, added to the input; without effect at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = Convolution(channels, channels, 3, padding=1)
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, C, h, w)."""
+        out: Tensor = x + self.conv2(functional.silu(self.conv1(x), inplace=True))
+        return out
+
+
+class LearnedNetwork(nn.Module):
+    """G(x) = x + F(x) less its broad part: a U-Net on patches. Before training it changes nothing."""
+
+    def __init__(self, config: LearnedConfig) -> None:
+        super().__init__()
+        self.config = config
+        (fine, coarse), (outer, inner) = config.channels, config.blocks
+        self.first = Convolution(3 * PATCH**2, fine, 3, padding=1)
+        self.down = nn.Sequential(*(Block(fine) for _ in range(outer)))
+        self.shrink = Convolution(fine, coarse, 2, stride=2)
+        self.middle = nn.Sequential(*(Block(coarse) for _ in range(inner)))
+        self.grow = Convolution(coarse, 4 * fine, 1)
+        self.up = nn.Sequential(*(Block(fine) for _ in range(outer)))
+        self.last = Convolution(fine, 3 * PATCH**2, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """(N, 3, H, W) in about [-1, 1], H and W multiples of 8 → the same shape, in single precision."""
+        fine = self.down(self.first(patches(faces, self.first.weight.dtype)))
+        coarse = self.middle(self.shrink(fine))
+        fine = self.up(functional.pixel_shuffle(self.grow(coarse), 2) + fine)
+        added = functional.pixel_shuffle(self.last(functional.silu(fine)), PATCH).float()
+        return faces + added - _broad(added)
+
+
+def _broad(image: Tensor) -> Tensor:
+    """Mean over (2 · BROAD + 1)² pixels, as far as they lie in the image."""
+    side = 2 * BROAD + 1
+    rows = functional.avg_pool2d(image, (side, 1), 1, (BROAD, 0), count_include_pad=False)
+    return functional.avg_pool2d(rows, (1, side), 1, (0, BROAD), count_include_pad=False)
+
+
+class Learned:
+    """The network as an Enhancer: faces of any size, though it has learned from those of 256 pixels."""
+
+    size = None
+
+    def __init__(self, network: LearnedNetwork, device: torch.device) -> None:
+        self._network = network.eval().requires_grad_(False).to(device, fast_dtype(device))
+        self._network.to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def __call__(self, faces: Tensor) -> Tensor:
+        """(F, 3, H, W) in [-1, 1] → the same shape and range, to the same bits in any number of threads."""
+        height, width = faces.shape[-2:]
+        padded = functional.pad(faces, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        with threads.narrow():
+            enhanced = [self._network(face)[..., :height, :width] for face in torch.split(padded, 1)]
+        return torch.cat(enhanced).clamp(-1, 1) if enhanced else faces
+
+
+def load(path: Path, device: torch.device) -> Learned:
+    """The enhancer in safetensors that `flair train enhancer` wrote. Raises WeightsError on others."""
+    return Learned(read(path), device)
+
+
+def read(path: Path) -> LearnedNetwork:
+    """The network in such a file, in single precision. Raises WeightsError on others."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {})["enhancer"])
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        network = LearnedNetwork(LearnedConfig(**{name: tuple(value) for name, value in told.items()}))
+        network.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} does not hold an enhancer that “flair train enhancer” wrote: {error}. Choose another."
+        ) from None
+    return network
+
+
+def metadata(config: LearnedConfig) -> dict[str, str]:
+    """What `read` needs to know beside the weights."""
+    return {"enhancer": json.dumps(asdict(config))}

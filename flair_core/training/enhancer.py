@@ -1,0 +1,247 @@
+"""The enhancer stage: G of eq. (12), from what the sampler makes of degraded faces to the faces themselves."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+from tqdm import tqdm
+
+from flair_core import weights
+from flair_core.degradations import degrade
+from flair_core.denoisers import compact
+from flair_core.denoisers.compact import Compact, CompactNetwork, describe, patches
+from flair_core.enhancers import learned
+from flair_core.enhancers.base import Unchanged
+from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
+from flair_core.frames import to_float, to_uint8
+from flair_core.recipe import Models, estimate
+from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.training import validation
+from flair_core.training.data import load_faces
+from flair_core.training.image import VALIDATED
+from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.synthesis import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from flair_core.denoisers.base import Denoiser
+
+GROUP = 4
+"""Faces that are restored together, from one degradation."""
+STEPS = (3, 7)
+"""K of those restorations, the last one excluded: few, as in practice."""
+LEVELS = 2
+"""Resolutions of θ whose features are compared."""
+PERCEPTION = 0.2
+"""Weight of that comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnhancerTraining(Run):
+    """One run of the enhancer stage. Pairs are made once, in seen.npy of `out`; they depend on `seed`, too."""
+
+    data: Path
+    """Folder of faces: shards and index.csv."""
+    sources: tuple[str, ...] | None = None
+    """Tags of the faces."""
+    theta: Path | None = None
+    """The network whose results are to be enhanced; without it, the starter model."""
+    faces: int = 3000
+    """How many are restored to learn from."""
+    batch: int = 16
+    crop: int = 128
+    adversarial: float = 0.02
+    """Weight of the critic's opinion: 0 gives the smooth mean of what is possible, more gives crisper faces."""
+
+
+class Critic(nn.Module):
+    """Says of every patch how natural it looks: PatchGAN with spectral normalisation (Miyato et al., 2018)."""
+
+    def __init__(self, channels: int = 48) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            spectral_norm(nn.Conv2d(12, channels, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(channels, 2 * channels, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(2 * channels, 4 * channels, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(4 * channels, 1, 3, padding=1)),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) → (N, 1, H/8, W/8)."""
+        opinion: Tensor = self.layers(functional.pixel_unshuffle(images, 2))
+        return opinion
+
+
+class Judged(NamedTuple):
+    """What G makes of faces, and what the critic thinks."""
+
+    enhanced: Tensor
+    opinion: Tensor
+    """Of the enhanced faces, for G to learn from."""
+    opinion_of_enhanced: Tensor
+    """The same, for the critic to learn from."""
+    opinion_of_real: Tensor
+
+
+class Rivals(nn.Module):
+    """G and its critic, trained by one optimizer: each learns from its own part of the loss only."""
+
+    def __init__(self, enhancer: LearnedNetwork) -> None:
+        super().__init__()
+        self.enhancer, self.critic = enhancer, Critic()
+
+    def forward(self, seen: Tensor, real: Tensor) -> Judged:
+        """seen: what the sampler made, and real: what it should have been, (N, 3, H, W)."""
+        enhanced = self.enhancer(seen)
+        self.critic.requires_grad_(False)
+        opinion = self.critic(enhanced)
+        self.critic.requires_grad_(True)
+        return Judged(enhanced, opinion, self.critic(enhanced.detach()), self.critic(real))
+
+
+class EnhancerStage:
+    """Crops of faces as the sampler restores them, and as they are."""
+
+    settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
+
+    def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
+        self._run, self.network = run, Rivals(enhancer)
+        self.shape: Mapping[str, Any] = asdict(enhancer.config)
+
+    def load(self) -> None:
+        """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""
+        run, device = self._run, PartialState().device
+        network = compact.read(run.theta or weights.path(weights.SHIPPED))
+        self._denoiser = Compact(deepcopy(network), device)
+        self._features = Features(network).to(device)
+        faces = load_faces(run.data, run.sources)
+        chosen = np.random.default_rng(run.seed).permutation(len(faces))[: run.faces]
+        self._real = faces[chosen]
+        with PartialState().main_process_first():
+            path = run.out / "seen.npy"
+            if not path.exists():
+                run.out.mkdir(parents=True, exist_ok=True)
+                restored(self._real, self._denoiser, device, run.seed, path)
+            self._seen = np.load(path, mmap_mode="r")
+
+    def validation(self) -> list[NDArray[np.uint8]]:
+        """See Stage."""
+        assert self._run.validate is not None
+        return [load_faces(self._run.validate)[:VALIDATED]]
+
+    def loss(self, model: nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+        """See Stage. Distance in pixels and in features of θ, and the hinge losses of the critic and for it."""
+        run = self._run
+        seen, real = self._batch(rng)
+        seen, real = seen.to(device), real.to(device)
+        judged: Judged = model(seen, real)
+        distance = functional.l1_loss(judged.enhanced, real)
+        if PERCEPTION > 0:
+            pairs = zip(self._features(judged.enhanced), self._features(real), strict=True)
+            distance = distance + PERCEPTION * sum(
+                functional.l1_loss(a.float(), b.float()) / b.float().std() for a, b in pairs
+            )
+        critical = functional.relu(1 + judged.opinion_of_enhanced.float()).mean()
+        critical = critical + functional.relu(1 - judged.opinion_of_real.float()).mean()
+        return distance - run.adversarial * judged.opinion.float().mean() + critical
+
+    def _batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Crops at the same places of both, mirrored half of the time."""
+        side, seen, real = self._run.crop, [], []
+        for at in rng.integers(len(self._seen), size=self._run.batch):
+            top, left = rng.integers(self._real.shape[1] - side + 1, size=2)
+            cut = np.s_[top : top + side, left : left + side]
+            turn = np.s_[:, ::-1] if rng.random() < 0.5 else np.s_[:, :]
+            seen.append(self._seen[at, rng.integers(self._seen.shape[1])][cut][turn])
+            real.append(self._real[at][cut][turn])
+        return to_float(np.stack(seen)), to_float(np.stack(real))
+
+    def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
+        """See Stage."""
+        rivals = deepcopy(self.network)
+        rivals.load_state_dict(state, strict=False)
+        return Models(self._denoiser, Learned(rivals.enhancer, device), device)
+
+    def export(self, state: Mapping[str, Tensor], path: Path) -> None:
+        """See Stage: G alone."""
+        prefix = "enhancer."
+        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        write(own, learned.metadata(self.network.enhancer.config), path)
+
+
+class Features(nn.Module):
+    """What θ sees in a clean picture: its features on the way down, of the finest LEVELS resolutions."""
+
+    def __init__(self, theta: CompactNetwork) -> None:
+        super().__init__()
+        self._theta = theta.eval().requires_grad_(False)
+        self._level = theta.config.sigma_min
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] → features; a clean picture as condition and as x_t, which so agree."""
+        theta, description = self._theta, describe(None).to(images.device)[None]
+        level = torch.full((1, 1), self._level, device=images.device).log()
+        level = level * torch.logspace(-0.5, 1, 32, device=images.device)
+        emb = theta.embed(torch.cat((level.sin(), level.cos(), description), 1))
+        seen = torch.cat((images, torch.zeros_like(images)), 1)
+        x = theta.first(patches(seen, images.dtype))
+        found = []
+        for at in range(LEVELS):
+            x = theta.down[at](x, emb)
+            found.append(x)
+            if at + 1 < LEVELS:
+                x = theta.shrink[at](x)
+        return found
+
+
+def restored(
+    faces: NDArray[np.uint8], denoiser: Denoiser, device: torch.device, seed: int, path: Path
+) -> None:
+    """What the sampler makes of faces (n, S, S, 3), degraded at random: (n, 2, S, S, 3) into the file `path`.
+
+    The estimates before the enhancer would have them: of the last step, and of any other but the first. What an
+    interrupted run has done is kept.
+    """
+    partial, shape = path.with_suffix(".partial"), (len(faces), 2, *faces.shape[1:])
+    mode = "r+" if partial.exists() else "w+"
+    out = np.lib.format.open_memmap(partial, mode, np.uint8, shape)
+    models = Models(denoiser, Unchanged(), device)
+    for at in tqdm(range(0, len(faces), GROUP), unit="batch", desc="restoring", leave=False):
+        if out[at].any():
+            continue
+        rng = np.random.default_rng((seed, at))
+        degradation, _ = draw(rng)
+        steps = int(rng.integers(*STEPS))
+        sampler = SamplerSettings(steps=steps, seed=int(rng.integers(2**31)), monochrome="off")
+        settings = RestorationSettings(
+            degradation=degradation, sampler=sampler, faces=FaceSettings(aligned=True)
+        )
+        x = to_float(faces[at : at + GROUP])
+        y = degrade(x, degradation, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        states = list(estimate(y, (x.shape[-2], x.shape[-1]), settings, models))
+        for place, state in enumerate((states[int(rng.integers(1, steps))], states[-1])):
+            out[at : at + GROUP, place] = to_uint8(state.stages["after DC"].clamp(-1, 1))
+    out.flush()
+    partial.replace(path)
+
+
+def train(run: EnhancerTraining, config: LearnedConfig | None = None) -> Iterator[Logged]:
+    """See `fit`. A network that starts from `init` has its shape; its critic begins anew."""
+    torch.manual_seed(run.seed)
+    network = learned.read(run.init) if run.init else LearnedNetwork(config or LearnedConfig())
+    yield from fit(run, EnhancerStage(run, network))
