@@ -18,11 +18,13 @@ from flair_core.estimation import estimate_degradation, estimate_shots
 from flair_core.estimation.blocks import coded_power
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
 from flair_core.estimation.noise import noise_level
+from flair_core.estimation.resampling import enlargement_traces
 from flair_core.estimation.spectrum import BANDS, EDGES, SECTORS, Kernel, grid, log_power, prior, response
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo, to_float, to_uint8
 from flair_core.settings import DegradationSettings
 
+LUMA = np.array([0.299, 0.587, 0.114])
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -187,6 +189,23 @@ def test_enlarged_footage_is_seen_through(scale, how):
     found = estimate_degradation(large)
     assert (found.enlarged, found.settings.scale) == (scale, scale)
     assert found.settings.noise == pytest.approx(2 / 255, rel=0.5)  # interpolation has averaged some away
+
+
+def test_traces_of_interpolation_survive_grain():
+    """Where grain covers what the spectrum would tell; a blur of the same strength has none."""
+    rng = np.random.default_rng(0)
+
+    def grainy(frames: list[np.ndarray]) -> list[np.ndarray]:
+        return [
+            (frame + rng.normal(0, 4, frame.shape)).clip(0, 255).astype(np.uint8) @ LUMA for frame in frames
+        ]
+
+    small = pixels(degraded(moving(face()), scale=4))
+    large = [cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_CUBIC) for rgb in small]
+    blurred = pixels(degraded(moving(face()), scale=1, kernel="gaussian", blur_sigma=2.5))
+    assert enlargement_traces(grainy(large)) == 4
+    assert enlargement_traces(grainy(blurred)) is None
+    assert enlargement_traces(grainy(list(moving(face())))) is None
 
 
 def test_a_tracked_face_is_measured_at_its_own_size():

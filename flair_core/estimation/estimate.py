@@ -15,6 +15,7 @@ from flair_core.estimation.blocks import BlockLikelihood
 from flair_core.estimation.blur import find_blur
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
 from flair_core.estimation.noise import noise_level
+from flair_core.estimation.resampling import ALIGNMENT, FACTORS, enlargement_traces
 from flair_core.estimation.spectrum import BANDS, ROUNDING, SECTORS, SIDE, Likelihood, log_power
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.shots import ShotDetector, as_uint8
@@ -36,12 +37,12 @@ FRAMES = 8
 """Frames of a shot that are looked at."""
 SPECTRA = 4
 """Of these, frames whose spectrum is taken."""
-FACTORS = (1, 2, 4, 8, 16)
-"""How many times footage may have been enlarged; none in between is looked for."""
 LEAST_SIDE = 16
 """Pixels of a face from which its spectrum says something."""
 LEAST_NATIVE = 24
 """The same for the native size of an enlarged one."""
+TRACES_SURE = 0.95
+"""How often traces of interpolation that settle the factor are right."""
 ENLARGEMENT_COST = 8.0
 """Nats by which an enlargement must explain a spectrum better than a blur does."""
 
@@ -76,7 +77,7 @@ def estimate_degradation(
     windows, corners = _windows(shot, tracks)
     compression = jpeg_quality(pictures)
     # Blocks that stand on the pixel grid were made there: such footage was not enlarged since.
-    enlarged, certain = (1, 1.0) if compression.quality else _enlargement(windows, side)
+    enlarged, certain = (1, 1.0) if compression.quality else _enlargement(windows, corners, side)
     if enlarged > 1:
         pictures, windows = (
             [_reduced(picture, enlarged) for picture in some] for some in (pictures, windows)
@@ -194,14 +195,25 @@ def _likelihood(
     return Likelihood(lumas, scale, noise=noise)
 
 
-def _enlargement(windows: Sequence[Picture], side: int) -> tuple[int, float]:
+def _enlargement(
+    windows: Sequence[Picture], corners: Sequence[tuple[int, int]], side: int
+) -> tuple[int, float]:
     """How many times the footage was enlarged, and how sure that is.
 
-    Each factor is a hypothesis about the spectrum: nothing beyond the native resolution but what interpolation
-    leaves there. White noise is taken to be as strong as the weakest band.
+    Traces of interpolation settle it where there are any. Otherwise each factor is a hypothesis about the spectrum:
+    nothing beyond the native resolution but what interpolation leaves there. White noise is taken to be as strong as
+    the weakest band.
     """
     whole = windows[0].shape[0]
     lumas = [window @ TO_YCBCR[0].numpy() for window in windows[:SPECTRA]]
+    extent = whole - ALIGNMENT
+    aligned = [
+        luma[-row % ALIGNMENT :, -column % ALIGNMENT :][:extent, :extent]
+        for luma, (row, column) in zip(lumas, corners[:SPECTRA], strict=True)
+    ]
+    traced = enlargement_traces(aligned) if extent > 0 else None
+    if traced is not None and round(whole / traced) >= LEAST_SIDE:
+        return traced, TRACES_SURE
     power, _ = log_power(lumas)
     bands = power.reshape(BANDS, SECTORS)
     bands = bands[np.isfinite(bands).all(1)]
