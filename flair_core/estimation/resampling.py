@@ -63,7 +63,9 @@ def _corner(pictures: Sequence[Array]) -> float:
     window = np.outer(hann, hann) / (hann**2).mean()
     high = np.abs(np.fft.fftfreq(side)) > CORNER
     powers = [np.abs(np.fft.fft2(picture * window)[np.ix_(high, high)]) ** 2 for picture in pictures]
-    return max(float(np.mean(powers)) / side**2, 1e-3)
+    mean: float = np.mean(powers).item()
+    floor: float = mean / side**2
+    return max(floor, 1e-3)
 
 
 def _rest(pictures: Sequence[Array], factor: int) -> float:
