@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from flair_core import recipe
 from flair_core.degradations import build, upscale
-from flair_core.denoisers.base import Condition
 from flair_core.policies import Plan
 from flair_core.refiners import Anchor, Clamp, Consistency
 from flair_core.sampler import SeededNoise, sample, start
@@ -72,7 +71,7 @@ class Job:
     def sampled(self, refiners: Mapping[str, Refiner], plan: Plan, *, stop: int = 0) -> Tensor:
         """The last refined estimate under a plan, or that of step `stop`; (N, 3, H, W)."""
         schedule, y = self.schedule(), self.y.to(self.models.device)
-        condition = Condition(upscale(y, self.size), self.settings.degradation, y)
+        condition = recipe.condition_for(y, self.size, self.settings, self.models)
         noise = SeededNoise(
             self.settings.sampler.seed,
             self.models.device,

@@ -12,7 +12,7 @@ import torch
 from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
-from flair_core.denoisers.base import Condition, Denoiser
+from flair_core.denoisers.base import Condition, Conditioned, Denoiser
 from flair_core.enhancers.base import BATCH
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
@@ -44,6 +44,8 @@ class Models:
     """SHA-256 of the files that they came from, by name."""
     parser: Parser | None = None
     """What finds the parts of a face; None when the landmarks have to do."""
+    released_parser: Parser | None = None
+    """What tells a released network face and background apart, for w̃ of eq. (5); None without need or file."""
 
     @property
     def side_by_side(self) -> bool:
@@ -94,7 +96,7 @@ def estimate(
     sampler = settings.sampler
     y = y.to(models.device)
     A = operator(settings, size, models.device)
-    condition = Condition(upscale(y, size), settings.degradation, y)
+    condition = condition_for(y, size, settings, models)
     schedule = schedule_for(settings, models.denoiser)
     plan = plan_for(settings, schedule, A)
     refiners: dict[str, Refiner] = {
@@ -129,6 +131,16 @@ def estimate(
             stages = {name: state.stages[name] for name in STAGES}
             yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
+
+
+def condition_for(
+    y: Tensor, size: tuple[int, int], settings: RestorationSettings, models: Models
+) -> Condition:
+    """What the network is told of a window y, (N, 3, h, w) in [-1, 1] on its device."""
+    denoiser, parser = models.denoiser, models.released_parser
+    if isinstance(denoiser, Conditioned):
+        return denoiser.condition(y, size, settings.degradation, None if parser is None else parser.labels)
+    return Condition(upscale(y, size), settings.degradation, y)
 
 
 def _monochrome(y: Tensor, sampler: SamplerSettings) -> MonochromeLock | None:

@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 import torch
 
-from flair_core import memory, provenance, threads, video
+from flair_core import memory, provenance, threads, video, weights
 from flair_core.chain import Chain, chained, leans
 from flair_core.crew import Crew, Work
+from flair_core.denoisers.base import anneals
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.faces import align, mask, match, paste
@@ -99,20 +100,28 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     # An enhancer that is never called need not be there.
     enhancer = settings.sampler.enhancer if settings.sampler.w_tau > 0 else "none"
     fidelity = settings.sampler.fidelity if enhancer in WITH_FIDELITY else 1.0
-    return _models(settings.sampler.model, enhancer, fidelity, settings.faces.mask, device)
+    model = settings.sampler.model
+    # Asked anew each time: the file may have come in the meantime.
+    parsed = anneals(_denoiser(model, device)) and weights.here(weights.RELEASED_PARSER)
+    return _models(
+        model, enhancer, fidelity, settings.faces.mask, weights.RELEASED_PARSER if parsed else None, device
+    )
 
 
 @lru_cache(maxsize=8)
-def _models(model: str, enhancer: str, fidelity: float, mask: str, device: torch.device) -> Models:
+def _models(
+    model: str, enhancer: str, fidelity: float, mask: str, annealing: str | None, device: torch.device
+) -> Models:
     denoiser, restorer = _denoiser(model, device), load_enhancer(enhancer, device, fidelity=fidelity)
     parser = None if mask == "landmarks" else _parser(mask, device=device)
-    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer, mask)}
+    released_parser = None if annealing is None else _parser(annealing, device=device)
+    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer, mask, annealing) if name}
     known = {name: found for name, found in hashes.items() if found}
-    return Models(denoiser, restorer, device, known, parser)
+    return Models(denoiser, restorer, device, known, parser, released_parser)
 
 
 _denoiser = lru_cache(maxsize=2)(load_denoiser)
-_parser = lru_cache(maxsize=1)(Parser)
+_parser = lru_cache(maxsize=2)(Parser)
 
 
 def output_size(source: FrameSource, settings: RestorationSettings) -> tuple[int, int]:

@@ -12,12 +12,14 @@ import torch
 
 from flair_core import cache, devices, provenance
 from flair_core.degradations import upscale
+from flair_core.denoisers.base import anneals
 from flair_core.errors import DeviceError
 from flair_core.faces import align, mask
 from flair_core.frames import to_float, to_uint16
 from flair_core.masks import Beside, Masks, grey
 from flair_core.recipe import Estimate, Models, estimate, operator
 from flair_core.settings import RestorationSettings
+from flair_core.weights import RELEASED_PARSER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +127,8 @@ class FaceRestorer:
         """Frames that memory has room for, once it was too short."""
         self._alone = False
         """Whether memory was too short for several faces of single frames in a batch."""
+        self._missed = False
+        """Whether it was said that the parser of a released network is missing."""
         self._parsed: dict[str, NDArray[np.uint8]] = {}
         self._stopped = False
 
@@ -234,6 +238,12 @@ class FaceRestorer:
         previous: torch.Tensor | None = None,
     ) -> Iterator[Estimate]:
         models = self._load(face.settings)
+        if not self._missed and models.released_parser is None and anneals(models.denoiser):
+            self._missed = True
+            self._notes.append(
+                f"{face.settings.sampler.model} carries less of the background along, but what finds it is "
+                f"missing: background and face are treated alike. “flair models get {RELEASED_PARSER}” fetches it."
+            )
         run = estimate(face.y, face.size, face.settings, models, mask, first=face.first, previous=previous)
         try:
             yield from run
@@ -384,6 +394,8 @@ class FaceRestorer:
         """What x0 depends on besides frames. Without enhancement that is neither the enhancer nor the mask."""
         models, sampler = self._load(face.settings), asdict(face.settings.sampler)
         networks = {"model": _identity(models, sampler.pop("model"), models.denoiser)}
+        if models.released_parser is not None:
+            networks["released parser"] = _identity(models, RELEASED_PARSER, models.released_parser)
         masks = None
         if sampler["w_tau"] > 0:
             networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)

@@ -87,6 +87,8 @@ SHIPPED, SHIPPED_VIDEO = "starter", "starter-video"
 COMPACT = (SHIPPED, SHIPPED_VIDEO)
 RELEASED = ("flair-x8", "flair-x16", "flair-gaussian", "flair-jpeg")
 """The authors' networks."""
+RELEASED_PARSER = "parsenet"
+"""What their program parses faces with."""
 _ALL = (
     Checkpoint(
         name=SHIPPED,
@@ -222,6 +224,11 @@ def _place(name: str) -> Path:
     if name in COMPACT:
         return Path(str(resources.files("resources") / CHECKPOINTS[name].file))
     return folder() / f"{name}{ONNX if CHECKPOINTS[name].file.endswith(ONNX) else '.safetensors'}"
+
+
+def here(name: str) -> bool:
+    """Whether the checkpoint's file is on this computer."""
+    return _place(name).is_file()
 
 
 def listing() -> list[Status]:

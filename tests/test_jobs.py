@@ -217,7 +217,8 @@ def test_a_running_job_can_be_stopped_from_elsewhere(film, tmp_path, jobs, count
     jobs.retry(1)
     list(render.run(jobs, jobs.next(), cache))
     assert jobs.state(1) is State.DONE
-    assert counting.windows == WINDOWS
+    # The window that was being restored ahead of the file may have been torn, and is restored again.
+    assert counting.windows - WINDOWS in (0, 1)
 
 
 def test_closing_pauses_and_leaves_nothing(film, tmp_path, jobs, counting):

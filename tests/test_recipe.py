@@ -3,14 +3,17 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from flair_core.degradations import ReleasedBlur, build
+from flair_core.denoisers.base import Condition
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import SettingsError
 from flair_core.recipe import STAGES, Models, estimate, operator, plan_for
+from flair_core.restored import Face, FaceRestorer
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
@@ -26,6 +29,29 @@ class GaussianPrior:
         sigma2 = (1 - alpha_bar) / alpha_bar
         x0 = condition.c + self.std**2 / (self.std**2 + sigma2) * (x_t / alpha_bar**0.5 - condition.c)
         return self.schedule.predict_eps(x_t, x0, t)
+
+
+class Annealing(GaussianPrior):
+    """Says in its own way what it is told, and remembers it."""
+
+    background = 0.9
+
+    def condition(self, y, size, degradation, labels):
+        c = torch.full((len(y), 3, *size), 0.25)
+        self.told = Condition(c, degradation, y, weight=None if labels is None else labels(c))
+        return self.told
+
+    def predict_noise(self, x_t, t, condition):
+        assert condition is self.told
+        self.started = getattr(self, "started", x_t)
+        return super().predict_noise(x_t, t, condition)
+
+
+class Everything:
+    """A parser that calls everything a face."""
+
+    def labels(self, faces):
+        return np.ones((len(faces), *faces.shape[-2:]), np.uint8)
 
 
 MODELS = Models(GaussianPrior(), Unchanged(), torch.device("cpu"))
@@ -180,3 +206,30 @@ def test_the_released_policy_has_its_own_blur():
         operator(
             settings({"policy": "released"}, {"kernel": "motion", "scale": 2}), (48, 64), torch.device("cpu")
         )
+
+
+def test_a_network_says_itself_what_it_is_told_and_the_chain_starts_there():
+    denoiser, y = Annealing(), observed()
+    restored(y, settings(), Models(denoiser, Unchanged(), torch.device("cpu"), released_parser=Everything()))
+    assert denoiser.told.weight.min() == 1
+    alpha_bar = float(denoiser.schedule.alpha_bar[-1])
+    assert_close(denoiser.started.mean(), torch.tensor(0.25 * alpha_bar**0.5), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(("parser", "said"), [(None, 1), (Everything(), 0)])
+def test_a_missing_parser_of_a_released_network_is_said_once(parser, said):
+    notes = []
+    models = Models(Annealing(), Unchanged(), torch.device("cpu"), released_parser=parser)
+    restorer = FaceRestorer(lambda _: models, None, notes)
+    for first in (0, 2):
+        restorer.restored(Face(first, observed(seed=first), (48, 64), None, settings({"steps": 1})))
+    assert len(notes) == said
+    assert all("flair models get parsenet" in note for note in notes)
+
+
+def test_what_parses_the_background_is_part_of_what_a_result_depends_on():
+    face, kept = Face(0, observed(), (48, 64), None, settings({"steps": 1})), set()
+    for parser in (None, Everything()):
+        models = Models(Annealing(), Unchanged(), torch.device("cpu"), released_parser=parser)
+        kept.add(FaceRestorer(lambda _, models=models: models, None, [])._key(face, None))
+    assert len(kept) == 2

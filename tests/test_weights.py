@@ -12,11 +12,13 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from flair_core import weights
+from flair_core.degradations import upscale
 from flair_core.denoisers import importer
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.factory import load_denoiser
@@ -26,6 +28,7 @@ from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.denoisers.unet import UNetConfig
 from flair_core.errors import ShapeError, WeightsError
 from flair_core.interpolation.amt import AMT
+from flair_core.settings import DegradationSettings
 
 SMALL = UNetConfig(
     channels=(32, 64), blocks=1, embedding=64, out_channels=3, attention=(1,), window=3, head_channels=32
@@ -276,6 +279,33 @@ def test_background_weight_and_flow_input_reach_the_network():
     assert not torch.equal(plain, denoiser.predict_noise(x_t, 300, Condition(c, weight=weight)))
     ones = denoiser.predict_noise(x_t, 300, Condition(c, weight=torch.ones_like(weight)))
     torch.testing.assert_close(plain, ones)
+
+
+def parsed(c):
+    """Labels of a parser that takes the left half for background."""
+    labels = np.ones((len(c), *c.shape[-2:]), np.uint8)
+    labels[..., : c.shape[-1] // 2] = 0
+    return labels
+
+
+@pytest.mark.parametrize(("name", "background"), [("flair-x8", 0.93), ("flair-x16", 0.98)])
+def test_the_bicubic_networks_carry_less_of_the_background(name, background):
+    """Quirk 14 of the golden facts: w̃ is not learned, and the background is the parser's class 0."""
+    denoiser, y = NETWORKS[name](published(name)[0], CPU), torch.rand(2, 3, 4, 4)
+    told = denoiser.condition(y, (32, 32), DegradationSettings(), parsed)
+    assert torch.equal(told.c, upscale(y, (32, 32)))
+    assert torch.equal(told.weight[..., :16], torch.full((2, 1, 32, 16), background))
+    assert torch.equal(told.weight[..., 16:], torch.ones(2, 1, 32, 16))
+    assert denoiser.condition(y, (32, 32), DegradationSettings(), None).weight is None
+
+
+@pytest.mark.parametrize("name", ["flair-gaussian", "flair-jpeg"])
+def test_the_blur_networks_start_from_repeated_pixels_and_find_motion_in_smooth_ones(name):
+    denoiser, y = NETWORKS[name](published(name)[0], CPU), torch.rand(2, 3, 8, 8)
+    told = denoiser.condition(y, (32, 32), DegradationSettings(), parsed)
+    assert torch.equal(told.c[..., ::4, 1::4], y)
+    assert torch.equal(told.flow_input, upscale(y, (32, 32)))
+    assert told.weight is None
 
 
 def test_frames_that_do_not_fit_are_refused():

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from flair_core.schedule import NoiseSchedule
     from flair_core.settings import DegradationSettings
+
+
+Labels = Callable[["Tensor"], "NDArray[np.uint8]"]
+"""(N, 3, H, W) in [-1, 1] → (N, H, W): the parts of a face, by a parser; 0 is the background."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -46,3 +53,22 @@ class Denoiser(Protocol):
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
         """The noise in x_t, (N, 3, H, W); `t` is a step of the base schedule, 0 the least noisy."""
         ...
+
+
+@runtime_checkable
+class Conditioned(Protocol):
+    """A denoiser that wants to be told of a window in a way of its own."""
+
+    background: float
+    """w̃ of eq. (5): how much of the propagated features the background keeps; below 1 it needs labels."""
+
+    def condition(
+        self, y: Tensor, size: tuple[int, int], degradation: DegradationSettings, labels: Labels | None
+    ) -> Condition:
+        """What it is told of y, (N, 3, h, w) in [-1, 1], for x of `size`; without labels w̃ is 1."""
+        ...
+
+
+def anneals(denoiser: Denoiser) -> bool:
+    """Whether it tells face and background apart, and so needs labels."""
+    return isinstance(denoiser, Conditioned) and denoiser.background < 1

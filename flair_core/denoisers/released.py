@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from flair_core.degradations.resize import repeat
+from flair_core.degradations.resize import repeat, upscale
+from flair_core.denoisers.base import Condition
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.errors import ShapeError
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from flair_core.denoisers.base import Condition
+    from flair_core.denoisers.base import Labels
     from flair_core.denoisers.flow import Flows
     from flair_core.denoisers.unet import Size, UNet
+    from flair_core.settings import DegradationSettings
 
 
 class Released(ABC):
@@ -31,6 +33,7 @@ class Released(ABC):
     size = 512
     window = 10
     own_noise = True
+    background: float = 1.0
     schedule: NoiseSchedule
     network_class: ClassVar[type[BicubicNetwork | BlurNetwork]]
 
@@ -46,6 +49,17 @@ class Released(ABC):
         network.load_state_dict(state, assign=True)
         return cls(network, device)
 
+    def condition(
+        self, y: Tensor, size: Size, degradation: DegradationSettings, labels: Labels | None
+    ) -> Condition:
+        """See Conditioned."""
+        c, flow_input = self._enlarged(y, size)
+        weight = None
+        if labels is not None and self.background < 1:
+            behind = torch.from_numpy(labels(c) == 0).to(c.device)[:, None]
+            weight = torch.where(behind, self.background, 1.0).to(c)
+        return Condition(c, degradation, y, flow_input, weight)
+
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
         """See Denoiser. Raises ShapeError unless the sides are multiples of the network's coarsest pixel."""
@@ -59,19 +73,19 @@ class Released(ABC):
         flows = self._flows(condition)
         step = torch.full((1, len(x_t)), self._told(t), device=x_t.device)
         weight = 1.0 if condition.weight is None else condition.weight[None]
-        c = self._upscaled(condition)
         # Half precision as published, where it is fast; flows, norms and the last layer stay in float32.
         with torch.autocast(x_t.device.type, torch.float16, enabled=x_t.device.type == "cuda"):
-            out: Tensor = self.network(x_t[None], c[None], step, flows, weight)
+            out: Tensor = self.network(x_t[None], condition.c[None], step, flows, weight)
         return out[0, :, :3].float()
 
     @abstractmethod
     def _told(self, t: int) -> float:
         """The noise level as the network is told it."""
 
-    def _upscaled(self, condition: Condition) -> Tensor:
-        """The condition c as the network was trained with it."""
-        return condition.c
+    def _enlarged(self, y: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+        """c and the frames to estimate motion from, (N, 3, *size), as the network was trained with them."""
+        c = upscale(y, size)
+        return c, c
 
     def _flows(self, condition: Condition) -> dict[Size, Flows]:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
@@ -92,6 +106,18 @@ class ReleasedBicubic(Released):
         return math.sqrt(self.schedule.alpha_bar[t])
 
 
+class ReleasedX8(ReleasedBicubic):
+    """Trained for ×8."""
+
+    background = 0.93
+
+
+class ReleasedX16(ReleasedBicubic):
+    """Trained for ×16."""
+
+    background = 0.98
+
+
 class ReleasedBlur(Released):
     """For ×4 with blur, or blur and JPEG; told the step. Its variance channels are dropped."""
 
@@ -101,16 +127,13 @@ class ReleasedBlur(Released):
     def _told(self, t: int) -> float:
         return float(t)
 
-    def _upscaled(self, condition: Condition) -> Tensor:
-        if condition.y is None:
-            return condition.c
-        height, width = condition.c.shape[-2:]
-        return repeat(condition.y, (height, width))
+    def _enlarged(self, y: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+        return repeat(y, size), upscale(y, size)
 
 
 NETWORKS: dict[str, type[Released]] = {
-    "flair-x8": ReleasedBicubic,
-    "flair-x16": ReleasedBicubic,
+    "flair-x8": ReleasedX8,
+    "flair-x16": ReleasedX16,
     "flair-gaussian": ReleasedBlur,
     "flair-jpeg": ReleasedBlur,
 }
