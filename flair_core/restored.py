@@ -186,6 +186,8 @@ class FaceRestorer:
         return [self.restored(face) for face in faces]
 
     def _go_on_alone(self) -> None:
+        if self._alone:  # said already, by another thread
+            return
         self._alone = True
         self._notes.append("Memory did not suffice for several faces at once; going on with one at a time.")
 
