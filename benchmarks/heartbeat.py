@@ -9,22 +9,14 @@ itself computed between two beats at most.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from PySide6.QtCore import QEventLoop, Qt, QTimer
-from PySide6.QtWidgets import QApplication
 
-from app import preferences, theme
-from app.frame_loader import open_source
 from app.main_window import MainWindow
-from app.worker import RestorationCore
-from flair_core.jobs import Jobs, Request
+from benchmarks import started
+from flair_core.jobs import Request
 
 BEAT_MS = 5
 PATIENCE = 60.0
@@ -74,22 +66,13 @@ def wait(done) -> float:
 
 
 def main() -> None:
-    app = QApplication([])
-    theme.apply("dark")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        preferences.folder = lambda: folder / "config"
-        jobs = Jobs(folder / "jobs.sqlite")
-        window = MainWindow(lambda: RestorationCore("auto", jobs), open_source, jobs)
+    with started.window() as (window, folder):
         ready = []
         window.worker.ready.connect(ready.append)
         window.show()
         beat = Heartbeat()
         beat.report("loading the core", took_ms=wait(lambda: ready))
         walk(window, beat, folder)
-        window.session.undo.setClean()
-        window.close()
-    app.processEvents()
 
 
 def walk(window: MainWindow, beat: Heartbeat, folder: Path) -> None:

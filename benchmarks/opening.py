@@ -7,21 +7,16 @@ The clips are made on the spot: 4K, and two hours at 25 frames a second in a tin
 
 from __future__ import annotations
 
-import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from PySide6.QtWidgets import QApplication
 
-from app import preferences, theme
-from app.frame_loader import open_source
 from app.main_window import MainWindow
-from app.worker import RestorationCore
+from benchmarks import started
 from benchmarks.heartbeat import Heartbeat, wait
-from flair_core.jobs import Jobs
 
 
 def make(path: Path, width: int, height: int, frames: int, stretch: int) -> Path:
@@ -72,27 +67,18 @@ def shown(window: MainWindow) -> bool:
 
 
 def main() -> None:
-    app = QApplication([])
-    theme.apply("dark")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        preferences.folder = lambda: folder / "config"
+    with started.window() as (window, folder):
+        ready = []
+        window.worker.ready.connect(ready.append)
         clips = {
             "4K, 100 frames": make(folder / "large.mp4", 3840, 2160, 100, 10),
             "2 hours at 25 frames a second": make(folder / "long.mp4", 320, 180, 2 * 3600 * 25, 250),
         }
-        jobs = Jobs(folder / "jobs.sqlite")
-        window = MainWindow(lambda: RestorationCore("auto", jobs), open_source, jobs)
-        ready = []
-        window.worker.ready.connect(ready.append)
         window.show()
         wait(lambda: ready)
         beat = Heartbeat()
         for words, path in clips.items():
             measure(window, beat, words, path)
-        window.session.undo.setClean()
-        window.close()
-    app.processEvents()
 
 
 if __name__ == "__main__":

@@ -6,25 +6,19 @@ python -m benchmarks.screenshots FOLDER [--size 1280x800]
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from app import preferences, theme
-from app.frame_loader import open_source
 from app.main_window import MainWindow, about
 from app.widgets.dialogs import CrashDialog, ExportDialog, JobLog, PreferencesDialog, ShortcutsDialog
 from app.widgets.models import ModelsDialog
-from app.worker import RestorationCore
-from flair_core.jobs import Jobs, Request
+from benchmarks import started
+from flair_core.jobs import Request
 
 PATIENCE = 120.0
 POINTS = 12
@@ -178,21 +172,10 @@ def main() -> None:
     parser.add_argument("--size", default="1280x800", help="of the window, as WIDTHxHEIGHT")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    app = QApplication([])
-    theme.apply("dark")
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        preferences.folder = lambda: work / "config"
-        jobs = Jobs(work / "jobs.sqlite")
-        window = MainWindow(lambda: RestorationCore("auto", jobs), open_source, jobs)
+    with started.window() as (window, work):
         window.resize(*map(int, arguments.size.split("x")))
         window.show()
-        try:
-            Camera(window, arguments.folder).walk(work)
-        finally:
-            window.session.undo.setClean()
-            window.close()
-    app.processEvents()
+        Camera(window, arguments.folder).walk(work)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""The application as a benchmark drives it: without a screen, its files in a folder that goes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from PySide6.QtWidgets import QApplication
+
+from app import preferences, theme
+from app.frame_loader import open_source
+from app.main_window import MainWindow
+from app.worker import RestorationCore
+from flair_core.jobs import Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def window() -> Iterator[tuple[MainWindow, Path]]:
+    """A window that is not shown yet, and a folder to work in; both are closed without a question."""
+    app = QApplication([])
+    theme.apply("dark")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        preferences.folder = lambda: folder / "config"
+        jobs = Jobs(folder / "jobs.sqlite")
+        shown = MainWindow(lambda: RestorationCore("auto", jobs), open_source, jobs)
+        try:
+            yield shown, folder
+        finally:
+            shown.session.undo.setClean()
+            shown.close()
+    app.processEvents()
