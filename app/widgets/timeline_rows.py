@@ -37,8 +37,7 @@ LEAST_NOISE = 10 / 255
 """What fills the row of σ_e at least: nobody keyframes in a range of 50 levels."""
 
 
-def _tr(words: str) -> str:
-    return QCoreApplication.translate("Timeline", words)
+translate = QCoreApplication.translate
 
 
 class Row:
@@ -118,7 +117,7 @@ class Film(Row):
 
     def name(self) -> str:
         """See Row."""
-        return _tr("Video")
+        return translate("Timeline", "Video")
 
     def slots(self) -> Iterator[tuple[float, float, int]]:
         """Left edge, width and frame of each picture."""
@@ -155,8 +154,12 @@ class Film(Row):
         """See Row."""
         index, marks = self.line.index_at(at.x()), self.line.marks
         if index in marks.residual:
-            return _tr("Restored with these settings")
-        return _tr("Restored with other settings only") if index in marks.stale else _tr("Not restored yet")
+            return translate("Timeline", "Restored with these settings")
+        return (
+            translate("Timeline", "Restored with other settings only")
+            if index in marks.stale
+            else translate("Timeline", "Not restored yet")
+        )
 
 
 class Shots(Row):
@@ -166,7 +169,7 @@ class Shots(Row):
 
     def name(self) -> str:
         """See Row."""
-        return _tr("Shots")
+        return translate("Timeline", "Shots")
 
     def bands(self) -> Iterator[tuple[int, range, QRectF]]:
         """Number, frames and place of each shot that is in view."""
@@ -191,7 +194,7 @@ class Shots(Row):
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colours.colour("accent"))
                 painter.drawEllipse(QPointF(shown.right() - 8, shown.center().y()), 2.5, 2.5)
-            text = _tr("Shot {0}").format(number) if shown.width() > 64 else str(number)
+            text = translate("Timeline", "Shot {0}").format(number) if shown.width() > 64 else str(number)
             if shown.width() > 18:
                 painter.setPen(colours.colour("text" if chosen else "muted"))
                 painter.drawText(shown.adjusted(6, 0, -4, 0), Qt.AlignmentFlag.AlignVCenter, text)
@@ -219,7 +222,7 @@ class Shots(Row):
             wanted = min(self.line.boundary_at(to.x() - grabbed), last)
             first = self.session.look.shots[place].first
             self.session.edit_shots(
-                _tr("Move a cut"),
+                translate("Timeline", "Move a cut"),
                 lambda look: look.moved_start(first, wanted),
                 subject=f"cut {place} {start}",
             )
@@ -238,20 +241,25 @@ class Shots(Row):
         shot = session.look.shot_at(index)
         menu = QMenu(self.line)
         split = menu.addAction(
-            _tr("Split here"),
-            lambda: session.edit_shots(_tr("Split the shot"), lambda look: look.split_at(index)),
+            translate("Timeline", "Split here"),
+            lambda: session.edit_shots(
+                translate("Timeline", "Split the shot"), lambda look: look.split_at(index)
+            ),
         )
         split.setEnabled(shot.start != index)
         merge = menu.addAction(
-            _tr("Merge with the shot before"),
-            lambda: session.edit_shots(_tr("Merge shots"), lambda look: look.merged_at(index)),
+            translate("Timeline", "Merge with the shot before"),
+            lambda: session.edit_shots(
+                translate("Timeline", "Merge shots"), lambda look: look.merged_at(index)
+            ),
         )
         merge.setEnabled(shot.start > 0)
         menu.addSeparator()
-        menu.addAction(_tr("Settings for this shot"), lambda: self.double_click(at))
+        menu.addAction(translate("Timeline", "Settings for this shot"), lambda: self.double_click(at))
         last = min(shot.stop, len(session.clip) if session.clip else 0) - 1
         menu.addAction(
-            _tr("Set in and out to this shot"), lambda: self.line.span_dragged.emit(shot.start, last)
+            translate("Timeline", "Set in and out to this shot"),
+            lambda: self.line.span_dragged.emit(shot.start, last),
         )
         return menu
 
@@ -259,12 +267,14 @@ class Shots(Row):
         """See Row."""
         for number, frames, band in self.bands():
             if band.contains(at):
-                words = _tr("Shot {0}, frames {1}–{2}").format(number, frames.start, frames.stop - 1)
+                words = translate("Timeline", "Shot {0}, frames {1}–{2}").format(
+                    number, frames.start, frames.stop - 1
+                )
                 names = next(
                     (shot.layer.names for shot in self.session.look.shots if shot.first == frames.start), ()
                 )
                 own = ", ".join(sorted(label_of(name) for name in names))
-                return words + (f"\n{_tr('Its own')}: {own}" if own else "")
+                return words + (f"\n{translate('Timeline', 'Its own')}: {own}" if own else "")
         return ""
 
 
@@ -273,7 +283,7 @@ class Faces(Row):
 
     def name(self) -> str:
         """See Row."""
-        return _tr("Faces")
+        return translate("Timeline", "Faces")
 
     def lanes(self) -> list[list[Track]]:
         """Faces packed into lanes, so that none overlaps another."""
@@ -352,12 +362,12 @@ class Faces(Row):
         track = self.at(at)
         if track is None:
             return ""
-        words = _tr("Face {0}, frames {1}–{2}").format(
+        words = translate("Timeline", "Face {0}, frames {1}–{2}").format(
             track.id + 1, track.first, track.first + len(track) - 1
         )
         names = dict(self.session.look.tracks).get(track.id)
         own = ", ".join(sorted(label_of(name) for name in names.names)) if names else ""
-        return words + (f"\n{_tr('Its own')}: {own}" if own else "")
+        return words + (f"\n{translate('Timeline', 'Its own')}: {own}" if own else "")
 
 
 class Keys(Row):
@@ -485,7 +495,7 @@ class Keys(Row):
                 return
             moved = Key(frame, self.value_of(to.y() + self.place(key).y() - at.y()), key.held)
             if moved != held[0]:
-                self.replace(held[0], moved, _tr("Move a keyframe"), subject)
+                self.replace(held[0], moved, translate("Timeline", "Move a keyframe"), subject)
                 held[0] = moved
 
         return drag
@@ -516,7 +526,9 @@ class Keys(Row):
         key = Key(frame, value) if lane is None else lane.key_for(frame, value)
         self.line.chosen_key = (self.setting, frame)
         scope = self.session.scope
-        self.session.edit_look(_tr("Add a keyframe"), lambda look: look.with_key(scope, self.setting, key))
+        self.session.edit_look(
+            translate("Timeline", "Add a keyframe"), lambda look: look.with_key(scope, self.setting, key)
+        )
 
     def double_click(self, at: QPointF) -> bool:
         """Add a keyframe, or type the value of one."""
@@ -531,21 +543,27 @@ class Keys(Row):
         """See Row."""
         key, menu = self.key_at(at), QMenu(self.line)
         if key is None:
-            menu.addAction(_tr("Add a keyframe here"), lambda: self.add(at))
+            menu.addAction(translate("Timeline", "Add a keyframe here"), lambda: self.add(at))
             return menu
         for words, held in (
-            (_tr("Move evenly to the next one"), False),
-            (_tr("Hold until the next one"), True),
+            (translate("Timeline", "Move evenly to the next one"), False),
+            (translate("Timeline", "Hold until the next one"), True),
         ):
             changed = Key(key.frame, key.value, held)
             action = menu.addAction(
-                words, lambda changed=changed: self.replace(key, changed, _tr("Change a keyframe"))
+                words,
+                lambda changed=changed: self.replace(
+                    key, changed, translate("Timeline", "Change a keyframe")
+                ),
             )
             action.setCheckable(True)
             action.setChecked(key.held == held)
         menu.addSeparator()
-        menu.addAction(_tr("Type its value…"), lambda: self.line.type_value(self, key))
-        menu.addAction(_tr("Delete"), lambda: self.replace(key, None, _tr("Delete a keyframe")))
+        menu.addAction(translate("Timeline", "Type its value…"), lambda: self.line.type_value(self, key))
+        menu.addAction(
+            translate("Timeline", "Delete"),
+            lambda: self.replace(key, None, translate("Timeline", "Delete a keyframe")),
+        )
         return menu
 
     def tip(self, at: QPointF) -> str:
@@ -553,7 +571,7 @@ class Keys(Row):
         label, key = label_of(self.setting), self.key_at(at)
         if key is not None:
             return f"{label}  {self.shown(key.value):.2f}"
-        return _tr("{0}: double-click to set a keyframe").format(label)
+        return translate("Timeline", "{0}: double-click to set a keyframe").format(label)
 
 
 class Strip(Row):
@@ -565,7 +583,11 @@ class Strip(Row):
 
     def name(self) -> str:
         """See Row."""
-        return _tr("Residual") if self.kind == "residual" else _tr("Warp error")
+        return (
+            translate("Timeline", "Residual")
+            if self.kind == "residual"
+            else translate("Timeline", "Warp error")
+        )
 
     def values(self) -> tuple[Mapping[int, float], float]:
         """By frame, and what fills the row at least."""
@@ -588,15 +610,21 @@ class Strip(Row):
         index = self.line.index_at(at.x())
         value = self.values()[0].get(index)
         if self.kind == "residual":
-            words = _tr("How far the restored face, degraded again, is from the footage: |A x̂ − y|")
-            return (
-                words if value is None else f"{words}\n" + _tr("{0:.2f} levels in this frame").format(value)
+            words = translate(
+                "Timeline", "How far the restored face, degraded again, is from the footage: |A x̂ − y|"
             )
-        words = _tr("How much the face flickers from one frame to the next, along its motion: E_warp")
+            return (
+                words
+                if value is None
+                else f"{words}\n" + translate("Timeline", "{0:.2f} levels in this frame").format(value)
+            )
+        words = translate(
+            "Timeline", "How much the face flickers from one frame to the next, along its motion: E_warp"
+        )
         return words if value is None else f"{words}\n{value:.2e}"
 
 
 def label_of(name: str) -> str:
     """A setting's name in the user's language."""
     label = fields(GROUPS[GROUP_OF[name]])[name].help.label
-    return QCoreApplication.translate("settings", label)
+    return translate("settings", label)
