@@ -98,7 +98,7 @@ class Preview:
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     """The networks that the settings name, kept for the next call. Raises WeightsError if one is missing."""
     # An enhancer that is never called need not be there.
-    enhancer = settings.sampler.enhancer if settings.sampler.w_tau > 0 else "none"
+    enhancer = settings.sampler.enhancer if settings.sampler.enhances else "none"
     fidelity = settings.sampler.fidelity if enhancer in WITH_FIDELITY else 1.0
     model = settings.sampler.model
     # Asked anew each time: the file may have come in the meantime.

@@ -338,7 +338,7 @@ class FaceRestorer:
 
     def _masks_of_enhancement(self, face: Face) -> Masks | None:
         """None when G works everywhere, or rests."""
-        masks = self._masks(face) if face.settings.sampler.w_tau > 0 else None
+        masks = self._masks(face) if face.settings.sampler.enhances else None
         return None if masks is None else self._steadied(face, masks)
 
     def _steadied(self, face: Face, masks: Masks) -> Masks:
@@ -381,7 +381,7 @@ class FaceRestorer:
 
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on."""
-        masks = self._masks(face) if face.settings.sampler.w_tau > 0 else None
+        masks = self._masks(face) if face.settings.sampler.enhances else None
         return cache.key(
             y=face.y.numpy(),
             # Noise of its own makes a frame's result depend on where it stands.
@@ -399,11 +399,11 @@ class FaceRestorer:
         if models.released_parser is not None:
             networks["released parser"] = _identity(models, RELEASED_PARSER, models.released_parser)
         masks = None
-        if sampler["w_tau"] > 0:
+        if face.settings.sampler.enhances:
             networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)
             masks = self._masks(face)
         else:
-            for name in ("enhancer", "fidelity", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
+            for name in ("enhancer", "fidelity", "w_tau", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
                 del sampler[name]
         return {
             "size": face.size,

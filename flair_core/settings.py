@@ -276,6 +276,11 @@ class SamplerSettings(Checked):
         Help("Policy", "γ_t, ρ_t, w_t", "The paper's own schedules, or those of the released program."),
     ] = "paper"
 
+    @property
+    def enhances(self) -> bool:
+        """Whether the enhancer is called at any step: w_t is above 0 from t = K − 1 down to τ."""
+        return self.w_tau > 0 and self.tau < self.steps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceSettings(Checked):

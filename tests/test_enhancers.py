@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from zlib import crc32
@@ -18,7 +19,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from flair_core import weights
 from flair_core.enhancers import adapters, factory, learned
-from flair_core.enhancers.base import BATCH, Resized
+from flair_core.enhancers.base import BATCH, Resized, Unchanged
 from flair_core.enhancers.checkpoint import build, unwrap
 from flair_core.enhancers.detail import LUMA, Detail, noise_variance
 from flair_core.enhancers.factory import load_enhancer
@@ -26,6 +27,8 @@ from flair_core.enhancers.locks import TINT, MonochromeLock
 from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
 from flair_core.enhancers.vqfr import VQFR
 from flair_core.errors import SettingsError, WeightsError
+from flair_core.restore import load_models
+from flair_core.settings import RestorationSettings, SamplerSettings
 
 CPU = torch.device("cpu")
 
@@ -187,6 +190,16 @@ class TestLearned:
         save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
         with pytest.raises(WeightsError, match="does not hold an enhancer"):
             load_enhancer(str(tmp_path / "x.safetensors"), CPU)
+
+
+@pytest.mark.parametrize("rests", [{"w_tau": 0.0, "tau": 0}, {"w_tau": 0.5, "tau": 2}])
+def test_an_enhancer_that_is_never_called_need_not_be_here(rests, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    sampler = SamplerSettings(enhancer="codeformer", steps=2, **rests)
+    found = load_models(RestorationSettings(sampler=sampler), CPU)
+    assert isinstance(found.enhancer, Unchanged)
+    with pytest.raises(WeightsError, match="codeformer is not on this computer"):
+        load_models(RestorationSettings(sampler=replace(sampler, w_tau=0.5, tau=1)), CPU)
 
 
 def test_none_changes_nothing():

@@ -231,6 +231,7 @@ def test_enhancement_falls_from_tau_to_the_first_step():
 )
 def test_enhancement_of_short_chains(steps, tau, expected):
     assert enhancement(steps, 0.6, tau).tolist() == pytest.approx(expected)
+    assert SamplerSettings(steps=steps, tau=tau, w_tau=0.6).enhances == any(expected)
 
 
 def test_released_trusts_clean_footage_and_scales_with_gamma():

@@ -90,8 +90,8 @@ def prepared(
     base = changed(bundled(arguments.model).sampler, **(sampler or {}))
     chosen = options.apply(base, arguments)
     settings = RestorationSettings(sampler=chosen, faces=FaceSettings(aligned=True))
-    # The enhancer is loaded for the trials that need it, whatever w_τ the others have.
-    needed = RestorationSettings(sampler=changed(chosen, w_tau=max(chosen.w_tau, 0.01)))
+    # The enhancer is loaded for the trials that need it, whatever w_τ and τ the others have.
+    needed = RestorationSettings(sampler=changed(chosen, w_tau=max(chosen.w_tau, 0.01), tau=0))
     return settings, load_models(needed, devices.pick(arguments.device))
 
 
