@@ -36,6 +36,8 @@ State = TypeVar("State")
 SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """How PyTorch's allocators say it where there is no exception of its own."""
 CPU = torch.device("cpu")
+OF_THE_ENHANCER = ("enhancer", "fidelity", "w_tau", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock")
+"""Settings without effect while it rests."""
 
 
 class Kept(Protocol):
@@ -403,7 +405,7 @@ class FaceRestorer:
             networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)
             masks = self._masks(face)
         else:
-            for name in ("enhancer", "fidelity", "w_tau", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"):
+            for name in OF_THE_ENHANCER:
                 del sampler[name]
         return {
             "size": face.size,
