@@ -65,14 +65,14 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("paint_mask", "Pa&int the mask", "P", checkable=True, short="Paint"),
         Entry("erase_mask", "&Erase from the mask", "E", checkable=True, short="Erase"),
         Entry("reset_mask", "Undo all painting of this &face's mask", short="Reset"),
-        Entry("brush_smaller", "Sma&ller brush", "["),
-        Entry("brush_larger", "Lar&ger brush", "]"),
+        Entry("brush_smaller", "Smaller &brush", "["),
+        Entry("brush_larger", "Larger brus&h", "]"),
         SEPARATOR,
         Entry("models", "M&odels…"),
-        Entry("preferences", "Pre&ferences…", "Ctrl+,"),
+        Entry("preferences", "Prefere&nces…", "Ctrl+,"),
     ),
     "&View": (
-        Entry("side_by_side", "&Side by side", "1", checkable=True),
+        Entry("side_by_side", "&Side by side", "1", checkable=True, short="Side by side"),
         Entry("wipe", "&Wipe", "2", checkable=True),
         Entry("difference", "&Difference", "3", checkable=True),
         Entry("residual", "&Residual", "4", checkable=True),
@@ -93,7 +93,7 @@ MENUS: dict[str, tuple[Entry, ...]] = {
         Entry("stop", "&Stop", "K"),
         Entry("shuttle_forward", "Play &forwards, faster", "L"),
         SEPARATOR,
-        Entry("step_back", "&One frame back", "Left", "step-back"),
+        Entry("step_back", "One fr&ame back", "Left", "step-back"),
         Entry("step_forward", "O&ne frame on", "Right", "step-forward"),
         Entry("to_in", "To the in point", "Home", "to-start"),
         Entry("to_out", "To the out point", "End", "to-end"),
@@ -141,7 +141,7 @@ class Actions:
         self._by_name: dict[str, QAction] = {}
         self.groups: dict[str, list[QAction]] = {}
         self.bar = QMenuBar()
-        self.recent = QMenu(_tr("Open &recent"))
+        self.recent = QMenu(QCoreApplication.translate("Actions", "Open &recent"))
         for title, entries in MENUS.items():
             menu = self.bar.addMenu(_tr(title))
             actions = self.groups[_tr(title).replace("&", "")] = []

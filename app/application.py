@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(app, arguments: argparse.Namespace) -> int:
     from PySide6.QtCore import QLoggingCategory  # noqa: PLC0415
 
-    from app import preferences, smoke, theme  # noqa: PLC0415
+    from app import preferences, smoke, theme, translations  # noqa: PLC0415
     from app.frame_loader import open_source  # noqa: PLC0415
     from app.main_window import MainWindow  # noqa: PLC0415
     from app.worker import RestorationCore  # noqa: PLC0415
@@ -64,6 +64,7 @@ def _run(app, arguments: argparse.Namespace) -> int:
     app.setWindowIcon(theme.app_icon())
     kept = preferences.load()
     device = arguments.device or kept.device
+    translations.apply(kept.language)
     theme.apply(kept.theme)
     try:
         jobs = Jobs()

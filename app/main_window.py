@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(left)
         column.setContentsMargins(10, 10, 10, 10)
         column.setSpacing(12)
+        column.addStrut(190)  # as wide as this at least
         column.addWidget(self.faces)
         column.addWidget(self.brush_tools)
         column.addWidget(self.explorer, 1)
@@ -147,7 +148,6 @@ class MainWindow(QMainWindow):
         upper.addWidget(left, 1)
         upper.addLayout(centre, 6)
         upper.addWidget(self.side, 1)
-        left.setMinimumWidth(212)
         left.setMaximumWidth(320)
         self.side.setMinimumWidth(306)
         self.side.setMaximumWidth(380)
@@ -277,7 +277,7 @@ class MainWindow(QMainWindow):
         words = name.name if name else ""
         self.setWindowTitle(f"{words}[*] — FLAIR Studio" if words else "FLAIR Studio")
         self.setWindowModified(session.dirty)
-        self.top.show_name(f"{words}  •  {self.tr('edited')}" if words and session.dirty else words)
+        self.top.show_name(self.tr("{0}  •  edited").format(words) if words and session.dirty else words)
 
     def _load_frame(self) -> None:
         if self.session.clip is not None and not self.files.opening:
@@ -329,7 +329,7 @@ class MainWindow(QMainWindow):
         self.viewer.set_captions(observed, self.tr("Restored · {0}").format(step))
         words = (
             step,
-            f"{1000 * result.seconds_per_step:.0f} ms/step",
+            self.tr("{0:.0f} ms/step").format(1000 * result.seconds_per_step),
             self.tr("residual {0:.2f}").format(preview.residual),
             *(
                 []
@@ -516,7 +516,7 @@ class MainWindow(QMainWindow):
         if waiting := self.queue.open:
             self._open_queue()
             self.banner.say(
-                self.tr("{0} exports from last time are not finished.").format(len(waiting)),
+                self.tr("Not finished from last time: {0} in the export queue.").format(len(waiting)),
                 {self.tr("Go on"): lambda: self.queue.resume(*waiting)},
             )
 

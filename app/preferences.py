@@ -12,13 +12,21 @@ from flair_core.project import write_atomically
 
 RECENT = 8
 THEMES = ("dark", "light", "system")
+LANGUAGES = {"en": "English", "de": "Deutsch"}
+"""By their names in app/translations; each as its speakers call it."""
 DEVICES = ("auto", "all", "cpu", "cuda", "mps")
 AUTOSAVES = (5, 15, 60, 300)
 """Seconds from one autosave to the next."""
 AMPLIFIED = (2, 4, 8, 16, 32)
 """Times that a difference is shown brighter."""
 
-CHOICES = {"theme": THEMES, "device": DEVICES, "autosave": AUTOSAVES, "amplified": AMPLIFIED}
+CHOICES = {
+    "language": ("system", *LANGUAGES),
+    "theme": THEMES,
+    "device": DEVICES,
+    "autosave": AUTOSAVES,
+    "amplified": AMPLIFIED,
+}
 """The values that each preference may take."""
 
 
@@ -31,6 +39,7 @@ def folder() -> Path:
 class Preferences:
     """Kept in preferences.json."""
 
+    language: str = "system"
     theme: str = "dark"
     device: str = "auto"
     autosave: int = 15

@@ -117,7 +117,8 @@ class Worker(QThread):
         except FlairError as error:
             self._refuse(str(error))
         except Exception as error:
-            self._refuse(f"The restoration core can't be loaded ({error}). Run `flair doctor` for details.")
+            words = self.tr("The restoration core can't be loaded ({0}). Run `flair doctor` for details.")
+            self._refuse(words.format(error))
         else:
             self.ready.emit(core.offer())
             self._work(core)
@@ -191,7 +192,7 @@ class Worker(QThread):
         except FlairError as error:
             self._end(task, runs, Outcome.FAILED, str(error))
         except Exception:
-            self._end(task, runs, Outcome.FAILED, "Something unexpected went wrong.")
+            self._end(task, runs, Outcome.FAILED, self.tr("Something unexpected went wrong."))
             self.crashed.emit(traceback.format_exc())
         else:
             if event is not None:

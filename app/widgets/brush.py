@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPainterPath, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
 from flair_core.stroke import Stroke
@@ -92,11 +92,12 @@ class BrushTools(QWidget):
         row = QHBoxLayout()
         row.setSpacing(6)
         for name in ("paint_mask", "erase_mask", "reset_mask"):
-            button = QToolButton()
+            button = QToolButton(objectName="narrow")
             button.setDefaultAction(named(name))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            row.addWidget(button, 1)
+            button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
+            row.addWidget(button)
         column.addLayout(row)
         row = QHBoxLayout()
         row.setSpacing(8)

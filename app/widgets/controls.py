@@ -71,7 +71,9 @@ class Control(QWidget):
             self._label.setText(QCoreApplication.translate("settings", field.help.label))
         self._label.setFixedWidth(LABEL_WIDTH)
         self.row.addWidget(self._label)
-        self.reset = IconButton("undo", self.tr("As the wider scope has it"), style="tiny")
+        self.reset = IconButton(
+            "undo", QCoreApplication.translate("Control", "As the wider scope has it"), style="tiny"
+        )
         self.reset.hide()
         self.row.addWidget(self.reset)
 
@@ -112,7 +114,7 @@ class NumberControl(Control):
         self._slider = _Slider()
         self._slider.setRange(0, min(self._steps, TICKS))
         self._slider.valueChanged.connect(lambda at: self._choose(self._value_at(at)))
-        self._number = _Number()
+        self._number = Number()
         self._number.setDecimals(
             0 if self._step_shown() % 1 == 0 else 1 if self._step_shown() * 10 % 1 == 0 else 2
         )
@@ -256,16 +258,21 @@ class _Slider(QSlider):
         return super().event(event)
 
 
-class _Number(QDoubleSpinBox):
+class Number(QDoubleSpinBox):
     """A quiet number: no arrows, no frame until it is touched."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setObjectName("value")
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setKeyboardTracking(False)
 
+    def validate(self, text: str, at: int) -> object:
+        """A comma counts as a point: on many keyboards it is what the number pad has."""
+        return super().validate(text.replace(",", "."), at)
+
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Leaves it to the panel, which scrolls."""
         event.ignore()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -27,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.preferences import AUTOSAVES, CHOICES
+from app.preferences import AUTOSAVES, CHOICES, LANGUAGES
 from flair_core.jobs import Request
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ MB = 10**6
 BYTES_PER_PIXEL = {"prores": 1.0, "ffv1": 2.0, "ffv1-rgb": 3.0, "png": 3.0}
 """Of a written frame, roughly and rather too many."""
 USUAL_BYTES = 0.1
+translate = QCoreApplication.translate
 
 
 class ExportDialog(QDialog):
@@ -285,7 +287,8 @@ def _formats(images: str) -> Iterable[tuple[str, str, str]]:
 
     for codec, suffix in FORMATS:
         if codec in CODECS:
-            yield codec, suffix, f"{CODECS[codec].label} · {suffix[1:]}"
+            label = translate("video", CODECS[codec].label)
+            yield codec, suffix, f"{label} · {suffix[1:]}"
     yield "png", "", images
 
 
@@ -301,6 +304,7 @@ class PreferencesDialog(QDialog):
             "dark": self.tr("Dark"),
             "light": self.tr("Light"),
             "system": self.tr("As the system"),
+            **LANGUAGES,
             "auto": self.tr("Automatic"),
             "all": self.tr("All graphics cards"),
             "cpu": "CPU",
@@ -310,6 +314,10 @@ class PreferencesDialog(QDialog):
         }
         rows = {
             "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
+            "language": (
+                self.tr("Language"),
+                self.tr("Of menus, buttons and explanations, from the next start on"),
+            ),
             "device": (
                 self.tr("Device"),
                 self.tr(
@@ -353,20 +361,29 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         columns = QHBoxLayout()
-        columns.setSpacing(36)
-        for title, actions in groups.items():
-            grid = QGridLayout()
-            grid.setHorizontalSpacing(18)
-            grid.setVerticalSpacing(7)
-            grid.addWidget(QLabel(title.upper(), objectName="heading"), 0, 0)
-            keyed = [action for action in actions if not action.shortcut().isEmpty()]
-            for row, action in enumerate(keyed, 1):
+        columns.setSpacing(32)
+        first, *others, last = (
+            (title, [one for one in group if one.shortcuts()]) for title, group in groups.items()
+        )
+        most = max(len(group) for _, group in others)
+        grid, row = None, 0
+        for title, group in (first, last, *others):  # the short ones share a column
+            if grid is None or row + len(group) >= most:
+                grid, row = QGridLayout(), 0
+                grid.setHorizontalSpacing(14)
+                grid.setVerticalSpacing(7)
+                columns.addLayout(grid)
+            elif row:
+                grid.addWidget(QLabel(), row, 0)
+                row += 1
+            grid.addWidget(QLabel(title.upper(), objectName="heading"), row, 0)
+            for action in group:
+                row += 1
                 grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 0)
                 keys = ", ".join(key.toString(key.SequenceFormat.NativeText) for key in action.shortcuts())
                 grid.addWidget(QLabel(keys, objectName="muted"), row, 1)
-            grid.setRowStretch(len(keyed) + 1, 1)
-            if keyed:
-                columns.addLayout(grid)
+            row += 1
+            grid.setRowStretch(row, 1)
         column = _column(self)
         column.addLayout(columns)
         column.addStretch(1)
@@ -431,9 +448,9 @@ def explained_buttons(dialog: QDialog, which: QDialogButtonBox.StandardButton) -
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     tips = {
-        QDialogButtonBox.StandardButton.Ok: dialog.tr("Take this over  (Enter)"),
-        QDialogButtonBox.StandardButton.Cancel: dialog.tr("Leave everything as it was  (Esc)"),
-        QDialogButtonBox.StandardButton.Close: dialog.tr("Back to the window  (Esc)"),
+        QDialogButtonBox.StandardButton.Ok: translate("Dialogs", "Take this over  (Enter)"),
+        QDialogButtonBox.StandardButton.Cancel: translate("Dialogs", "Leave everything as it was  (Esc)"),
+        QDialogButtonBox.StandardButton.Close: translate("Dialogs", "Back to the window  (Esc)"),
     }
     for name, tip in tips.items():
         if (button := buttons.button(name)) is not None:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QToolTip,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.imaging import to_qimage
+from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ class Explorer(QWidget):
         self._dress()
 
     def _reference_row(self) -> QHBoxLayout:
-        self._name = QLabel(objectName="muted")
-        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._name = Elided(style="muted")
         self._load = QPushButton(self.tr("Measure against a clip…"))
         self._load.setToolTip(
             self.tr(

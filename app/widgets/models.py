@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.downloads import Downloads
 
 MB = 10**6
+translate = QCoreApplication.translate
 
 
 class ModelsDialog(QDialog):
@@ -100,16 +101,20 @@ class ModelsDialog(QDialog):
         else:
             self._add_buttons(top, entry)
         column.addLayout(top)
-        column.addWidget(QLabel(entry.purpose, wordWrap=True))
+        column.addWidget(QLabel(translate("weights", entry.purpose), wordWrap=True))
         column.addWidget(
-            QLabel(self.tr("Licence: {0}").format(entry.licence), objectName="muted", wordWrap=True)
+            QLabel(
+                self.tr("Licence: {0}").format(translate("weights", entry.licence)),
+                objectName="muted",
+                wordWrap=True,
+            )
         )
         if not status.path and entry.url and entry.size:
             known = self.tr("{0} MB · SHA-256 {1}…").format(f"{entry.size / MB:.1f}", entry.sha256[:16])
             line = QLabel(known, objectName="muted", toolTip=entry.sha256)
             column.addWidget(line)
         elif not status.path:
-            how = self.tr("To get {0}: {1}.").format(entry.file, entry.source)
+            how = self.tr("To get {0}: {1}.").format(entry.file, translate("weights", entry.source))
             text = QLabel(how, objectName="muted", wordWrap=True)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(text)
@@ -144,8 +149,8 @@ class ModelsDialog(QDialog):
         box = QMessageBox(self, windowTitle=self.tr("Download {0}").format(entry.name))
         box.setText(self.tr("Download {0} under this licence?").format(entry.file))
         rows = (
-            entry.purpose,
-            self.tr("Licence: {0}").format(entry.licence),
+            translate("weights", entry.purpose),
+            self.tr("Licence: {0}").format(translate("weights", entry.licence)),
             self.tr("{0} MB from {1}").format(f"{entry.size / MB:.1f}", entry.url),
             f"SHA-256 {entry.sha256}",
         )

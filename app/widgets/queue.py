@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.widgets.dialogs import JobLog
+from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
 from flair_core.jobs import FINISHED, State
 
@@ -97,7 +98,7 @@ class Card(QFrame):
         column.setContentsMargins(10, 8, 8, 8)
         column.setSpacing(5)
         top = QHBoxLayout()
-        self._name = QLabel(objectName="name")
+        self._name = Elided(style="name")
         top.addWidget(self._name, 1)
         self.up = self._button(top, "up", self.tr("Run earlier"), queue.move_up)
         self.down = self._button(top, "down", self.tr("Run later"), queue.move_down)
@@ -168,5 +169,5 @@ class Card(QFrame):
                 return job.error
             case State.DONE:
                 folder = QUrl.fromLocalFile(str(job.request.output.parent)).toString()
-                link = f'<a href="{folder}">{self.tr("Show the folder")}</a>'
-                return "<br>".join([f"{self.tr('Done.')} {link}", *job.notes])
+                link = self.tr("Show the folder").join((f'<a href="{folder}">', "</a>"))
+                return "<br>".join([self.tr("Done.") + " " + link, *job.notes])

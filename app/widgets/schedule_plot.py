@@ -65,5 +65,5 @@ class SchedulePlot(pg.PlotWidget):
             for c, name in ((colours.blue, "● γ_t"), (colours.accent, "● w_t"))
         )
         self.getPlotItem().setLabel(
-            "bottom", f"{gamma} &nbsp; {w} &nbsp; {self.tr('by reverse step')}", color=colours.muted
+            "bottom", f"{gamma} &nbsp; {w} &nbsp; " + self.tr("by reverse step"), color=colours.muted
         )

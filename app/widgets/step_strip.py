@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPen
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SIDE, GAP = 52, 6
 STAGES = ("x0", "after DC", "after G")
+translate = QCoreApplication.translate
 
 
 class StepStrip(QWidget):
@@ -44,7 +45,7 @@ class StepStrip(QWidget):
             "after G": self.tr("After enhancement, eq. (12)"),
         }
         for number, name in enumerate(STAGES):
-            button = QPushButton(name.replace("x0", "x₀"), checkable=True, toolTip=tips[name])
+            button = QPushButton(title_of(name), checkable=True, toolTip=tips[name])
             self._buttons.addButton(button, number)
             row.addWidget(button)
         self._buttons.button(2).setChecked(True)
@@ -158,7 +159,7 @@ class StageView(Canvas):
         """Show one step."""
         title = self.tr("step {0} · {1}")
         self._images = [
-            (title.format(stages.step, name), to_qimage(rgb)) for name, rgb in stages.images.items()
+            (title.format(stages.step, title_of(name)), to_qimage(rgb)) for name, rgb in stages.images.items()
         ]
         self.set_picture_size(self._images[0][1].size())
         self.zoomed.emit()
@@ -175,3 +176,9 @@ class StageView(Canvas):
         self.draw_pill(painter, caption, pane, Qt.AlignmentFlag.AlignLeft)
         if column == 0:
             self.draw_pill(painter, self.tr("Esc: back to the picture"), pane, Qt.AlignmentFlag.AlignBottom)
+
+
+def title_of(stage: str) -> str:
+    """A stage in words."""
+    words = {"after DC": translate("StepStrip", "after DC"), "after G": translate("StepStrip", "after G")}
+    return words.get(stage, "x₀")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QToolTip
+from PySide6.QtWidgets import QFrame, QToolTip
 
 from app import theme
 from app.preview import Marks
+from app.widgets.controls import Number
 from app.widgets.timeline_rows import Faces, Film, Keys, Row, Ruler, Shots, Strip
 from flair_core.look import KEYFRAMED, Key
 
@@ -161,9 +162,8 @@ class Timeline(QFrame):
 
     def type_value(self, row: Keys, key: Key) -> None:
         """Open a box over a keyframe to type its value; Enter takes it, Escape leaves it."""
-        box = QDoubleSpinBox(self, objectName="value")
+        box = Number(self)
         box.setAccessibleName(self.tr("Value of the keyframe"))
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         box.setDecimals(2)
         box.setRange(row.shown(row.limit.low), row.shown(row.limit.high))
         box.setValue(row.shown(key.value))
@@ -176,7 +176,7 @@ class Timeline(QFrame):
         box.setFocus()
         box.selectAll()
 
-    def _take_value(self, box: QDoubleSpinBox, row: Keys, key: Key) -> None:
+    def _take_value(self, box: Number, row: Keys, key: Key) -> None:
         if box.isHidden():
             return
         box.hide()

@@ -274,7 +274,7 @@ class Shots(Row):
                     (shot.layer.names for shot in self.session.look.shots if shot.first == frames.start), ()
                 )
                 own = ", ".join(sorted(label_of(name) for name in names))
-                return words + (f"\n{translate('Timeline', 'Its own')}: {own}" if own else "")
+                return words + ("\n" + translate("Timeline", "Its own: {0}").format(own) if own else "")
         return ""
 
 
@@ -367,7 +367,7 @@ class Faces(Row):
         )
         names = dict(self.session.look.tracks).get(track.id)
         own = ", ".join(sorted(label_of(name) for name in names.names)) if names else ""
-        return words + (f"\n{translate('Timeline', 'Its own')}: {own}" if own else "")
+        return words + ("\n" + translate("Timeline", "Its own: {0}").format(own) if own else "")
 
 
 class Keys(Row):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from app.widgets.elided import Elided
 
 if TYPE_CHECKING:
     from app.actions import Actions
@@ -25,8 +27,7 @@ class TopBar(QWidget):
             actions.bar.setFixedHeight(actions.bar.sizeHint().height())
             row.addWidget(actions.bar, 0, Qt.AlignmentFlag.AlignVCenter)
         self._tools = [self._add(row, actions, name, "icon") for name in ("undo", "redo")]
-        self._name = QLabel(objectName="muted")
-        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._name = Elided(style="muted")
         row.addSpacing(8)
         row.addWidget(self._name, 1)
         self._tools += [self._add(row, actions, name) for name in MODES]
