@@ -37,7 +37,8 @@ class Files(QObject):
         self._pending: tuple[Project, Path | None, bool] | None = None
         """What is being opened, where it lies, and whether it holds unsaved work."""
         self._recovery = Recovery()
-        loader.opened.connect(self._opened)
+        # In a turn of its own: what is drawn of it then comes after what else waits for the window.
+        loader.opened.connect(lambda clip: QTimer.singleShot(0, self, lambda: self._opened(clip)))
         loader.failed.connect(self._failed)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.autosave)
@@ -96,11 +97,10 @@ class Files(QObject):
             self._session.clip_read_anew(clip)
             return
         (project, path, unsaved), self._pending = self._pending, None
-        self._session.load(project, path)
+        self._session.load(project, path, clip)
         if unsaved:
             self._session.undo.resetClean()
-        self._session.clip_opened(clip)
-        self._remember(path or clip.path)
+        QTimer.singleShot(0, self, lambda: self._remember(path or clip.path))
         if path is None and project == Project(clip=clip.path):
             self.clip_chosen.emit(clip.path)
         if clip.notes:
@@ -181,10 +181,14 @@ class Files(QObject):
         """How often unsaved work is kept aside."""
         self._timer.start(1000 * seconds)
 
-    def autosave(self) -> None:
-        """Write unsaved work aside, if there is any that isn't there yet."""
+    def autosave(self, *, settled: bool = False) -> None:
+        """Write unsaved work aside, if there is any that isn't there yet; `settled`: return when that is done."""
+        if settled:
+            self._recovery.settle()
         if self._session.dirty:
             self._recovery.keep(self._session.project, self._session.path)
+        if settled:
+            self._recovery.settle()
 
     def offer_recovery(self) -> None:
         """Ask about work that a crash left behind."""

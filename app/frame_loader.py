@@ -32,6 +32,8 @@ AS_IT_IS = FootageSettings()
 
 def open_source(path: Path, footage: FootageSettings) -> AbstractContextManager[FrameSource]:
     """A reader of a clip."""
+    import cv2  # noqa: F401, PLC0415 - the picture will be drawn with it
+
     from flair_core import video  # noqa: PLC0415 - slow to import: left to the threads
 
     return video.open_source(path, footage)

@@ -746,7 +746,7 @@ class MainWindow(QMainWindow):
 
     def report_crash(self, report: str) -> None:
         """Tell of a fault of the program itself, once the work is safe; one dialog at a time."""
-        self.files.autosave()
+        self.files.autosave(settled=True)
         if self.findChild(CrashDialog) is None:
             dialog = CrashDialog(f"{about()}\n\n{report}", self)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

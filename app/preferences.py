@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def load() -> Preferences:
 
 def save(preferences: Preferences) -> None:
     """Keep them; a folder that can't be written is no reason to stop."""
-    try:
-        write_atomically(folder() / "preferences.json", json.dumps(asdict(preferences), indent=2) + "\n")
-    except OSError:
-        return
+    text = json.dumps(asdict(preferences), indent=2) + "\n"
+    with contextlib.suppress(OSError):
+        # Not durable: the window would wait for the disk.
+        write_atomically(folder() / "preferences.json", text, durable=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -28,21 +29,34 @@ class Recovery:
         self._file: Path | None = None
         self._lock: FileLock | None = None
         self._kept: Project | None = None
+        self._writing = threading.Thread()
 
     def keep(self, project: Project, path: Path | None) -> None:
-        """Write a project aside, unless it is there already; `path` is where it was saved last."""
-        if project is self._kept:
+        """Write a project aside, unless it is there already; `path` is where it was saved last.
+
+        That is done on a thread, so that nobody waits for the disk. Is the one before not done, the next call will do.
+        """
+        if project is self._kept or self._writing.is_alive():
             return
         if self._file is None:
             self._take(next(self._free()))
-        assert self._file is not None
         noted = replace(project, unknown={**project.unknown, ORIGIN: str(path) if path else None})
+        self._writing = threading.Thread(target=self._write, args=(project, noted, self._file))
+        self._writing.start()
+
+    def _write(self, project: Project, noted: Project, file: Path) -> None:
         with contextlib.suppress(ProjectError):  # a full disk must not interrupt the work; saving will say so
-            write(noted, self._file)
+            write(noted, file)
             self._kept = project
+
+    def settle(self) -> None:
+        """Wait until what is to be kept lies on the disk."""
+        if self._writing.is_alive():
+            self._writing.join()
 
     def forget(self) -> None:
         """Nothing is unsaved any more."""
+        self.settle()
         self._kept = None
         if self._file is not None:
             self._file.unlink(missing_ok=True)

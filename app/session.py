@@ -149,22 +149,17 @@ class Session(QObject):
         """Whether there is something to save."""
         return not self.undo.isClean()
 
-    def load(self, project: Project, path: Path | None = None) -> None:
-        """Start from another project; its clip counts as not yet open."""
+    def load(self, project: Project, path: Path | None = None, clip: Clip | None = None) -> None:
+        """Start from another project, with its clip, if that is open; the playhead goes to its in point."""
         self.undo.clear()
-        self.path, self.clip, self.index = path, None, 0
-        self._forget_faces()
+        self.path, self.clip = path, clip
         self.project, self.found_shots, self._kind = project, (), "clip"
         self.shots_complete = False
+        self.index = self.span.start
+        self._forget_faces()
         self.clip_changed.emit()
         self.project_changed.emit()
         self.title_changed.emit()
-
-    def clip_opened(self, clip: Clip) -> None:
-        """The project's clip is readable; the playhead goes to its in point."""
-        self.clip = clip
-        self.clip_changed.emit()
-        self.seek(self.span.start)
 
     def clip_read_anew(self, clip: Clip) -> None:
         """The same clip, read in another way: deinterlaced, or at another rate."""

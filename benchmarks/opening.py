@@ -63,7 +63,7 @@ def measure(window: MainWindow, beat: Heartbeat, words: str, path: Path) -> None
 
 def shown(window: MainWindow) -> bool:
     """Whether there is a picture."""
-    return not window.viewer._observed.isNull()
+    return window.viewer._observed is not None
 
 
 def main() -> None:

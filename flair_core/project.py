@@ -126,15 +126,19 @@ def write(project: Project, path: Path) -> None:
         ) from None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write beside the file, then swap: a reader finds the old text or the new one. Raises OSError."""
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write beside the file, then swap: a reader finds the old text or the new one. Raises OSError.
+
+    durable: the disk has it when this returns. Else a power failure may leave an empty file, but nobody waits.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -557,7 +557,7 @@ def test_unsaved_work_survives_a_crash(qtbot, opened, clip, config, tmp_path):
     saved = tmp_path / "saved.flair"
     opened.files.save_to(saved)
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    opened.files.autosave()
+    opened.files.autosave(settled=True)
     (kept,) = (config / "recovery").glob("*.flair")
     assert read(kept).look.settings.sampler.steps == 9
     Files(opened.session, opened.loader, opened).offer_recovery()

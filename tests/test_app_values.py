@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import preferences, preflight, timecode
-from app.imaging import contour, heatmap, to_qimage
+from app.imaging import Heat, Picture, contour, heatmap, to_qimage
 from app.mailbox import Mailbox
 from flair_core import project
 from flair_core.errors import SettingsError
@@ -144,6 +144,23 @@ def test_pixels_are_copied_to_qt():
 def test_sixteen_bits_are_shown_as_eight():
     image = to_qimage(np.full((2, 2, 3), 0x80FF, np.uint16))
     assert image.pixelColor(0, 0).red() == 0x80
+
+
+def test_a_picture_is_made_smaller_by_averaging_and_keeps_its_pixels():
+    stripes = np.zeros((8, 8, 3), np.uint16)
+    stripes[:, ::2] = 0xFFFF
+    picture = Picture(stripes)
+    assert picture.size.toTuple() == (8, 8)
+    assert [picture.whole().pixelColor(x, 0).red() for x in (0, 1)] == [255, 0]
+    small = picture.shrunk(4, 2)
+    assert small.size().toTuple() == (4, 2)
+    assert {small.pixelColor(x, y).red() for x in range(4) for y in range(2)} <= {127, 128}
+    assert picture.shrunk(4, 2) is small
+
+
+def test_heat_is_coloured_at_the_size_that_is_seen():
+    heat = Heat(np.full((6, 6), 8, np.float32), peak=16)
+    assert heat.whole().pixelColor(0, 0) == heat.shrunk(2, 2).pixelColor(1, 1)
 
 
 def test_heat_grows_brighter_and_is_clipped():

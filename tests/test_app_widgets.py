@@ -59,8 +59,7 @@ def session(dressed):
 
 def with_clip(session, length=100, rate=25, pts=()):
     info = VideoInfo(64, 48, Fraction(rate), Fraction(1, rate), length)
-    session.load(Project(clip=Path("a.mp4")))
-    session.clip_opened(Clip(Path("a.mp4"), info, pts=pts))
+    session.load(Project(clip=Path("a.mp4")), clip=Clip(Path("a.mp4"), info, pts=pts))
     return session
 
 
@@ -332,8 +331,7 @@ def sounding(session, tmp_path):
     with video.open_source(path) as source:
         info = replace(source.info, length=len(source))
         pts = source.pts
-    session.load(Project(clip=path))
-    session.clip_opened(Clip(path, info, pts=pts))
+    session.load(Project(clip=path), clip=Clip(path, info, pts=pts))
     return path
 
 

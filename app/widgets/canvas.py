@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
 from app import theme
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
+
+    from app.imaging import Picture
 
 GAP = 2
 LEAST_ZOOM, MOST_ZOOM = 0.05, 32.0
@@ -34,7 +36,6 @@ class Canvas(QWidget):
         self._zoom: float | None = None
         self._centre = QPointF()
         self._drag: QPointF | None = None
-        self._small: dict[tuple[int, int, int], QImage] = {}
         self.setMinimumSize(240, 160)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -135,24 +136,13 @@ class Canvas(QWidget):
             self.paint_column(painter, column, pane, self.target(pane))
             painter.restore()
 
-    def draw_picture(self, painter: QPainter, target: QRectF, image: QImage) -> None:
-        """Draw an image over `target`, smooth when small and crisp when large."""
-        ratio = self.devicePixelRatioF()
+    def draw_picture(self, painter: QPainter, target: QRectF, picture: Picture) -> None:
+        """Draw a picture over `target`, smooth when small and crisp when large."""
+        ratio, all_of_it = self.devicePixelRatioF(), picture.size.width()
         width, height = round(target.width() * ratio), round(target.height() * ratio)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, width < SMOOTH_BELOW * image.width())
-        if width < 0.7 * image.width():
-            image = self._shrunk(image, width, height)
-        painter.drawImage(target, image)
-
-    def _shrunk(self, image: QImage, width: int, height: int) -> QImage:
-        """Averaged over areas, which QPainter's own smoothing leaves out. The last few are kept."""
-        key = (image.cacheKey(), width, height)
-        if key not in self._small:
-            if len(self._small) >= 6:
-                self._small.pop(next(iter(self._small)))
-            aspect, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-            self._small[key] = image.scaled(width, height, aspect, smooth)
-        return self._small[key]
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, width < SMOOTH_BELOW * all_of_it)
+        few = width < 0.7 * all_of_it
+        painter.drawImage(target, picture.shrunk(width, height) if few else picture.whole())
 
     def draw_pill(self, painter: QPainter, text: str, pane: QRectF, side: Qt.AlignmentFlag) -> None:
         """A small caption on a dark ground, at a corner or the edge of a column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QRect, Qt, Signal
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, Qt, Signal
 from PySide6.QtGui import QColor, QCursor, QImage
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -161,8 +161,9 @@ class Explorer(QWidget):
 
     def clear(self) -> None:
         """Forget the points."""
-        self._points = []
-        self._redraw()
+        if self._points:
+            self._points = []
+            self._redraw()
 
     def add(self, point: Point) -> None:
         """One more point."""
@@ -171,8 +172,10 @@ class Explorer(QWidget):
 
     def show_current(self, sampler: SamplerSettings) -> None:
         """The point with these settings gets a star."""
-        self._sampler = sampler
-        self._redraw()
+        if sampler != self._sampler:
+            self._sampler = sampler
+            if self._points:
+                self._redraw()
 
     def _redraw(self) -> None:
         colours = theme.current()
@@ -246,12 +249,9 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 def _face(frame: NDArray[np.uint8], mask: NDArray[np.float32]) -> QImage:
     """The part of the frame that was restored."""
     rows, columns = (mask > 0).any(axis=1).nonzero()[0], (mask > 0).any(axis=0).nonzero()[0]
-    image = to_qimage(frame)
     if len(rows):
-        image = image.copy(
-            QRect(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]), int(rows[-1] - rows[0]))
-        )
-    return image.scaledToWidth(TIP_WIDTH, Qt.TransformationMode.SmoothTransformation)
+        frame = frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return to_qimage(frame).scaledToWidth(TIP_WIDTH, Qt.TransformationMode.SmoothTransformation)
 
 
 def _as_html(image: QImage) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from app.imaging import to_qimage
@@ -62,10 +62,9 @@ class Faces(QWidget):
         """Cut the pictures of faces that have none yet out of a frame."""
         missing = [t for t in self._session.tracks if t.id not in self._icons and t.covers(index)]
         if missing:
-            image = to_qimage(rgb)
             for track in missing:
                 box = track.boxes[index - track.first]
-                self._icons[track.id] = _cut(image, box.tolist())
+                self._icons[track.id] = _cut(rgb, box.tolist())
             self._fill()
 
     def _clip_changed(self) -> None:
@@ -121,9 +120,9 @@ def _ticked(on: bool) -> Qt.CheckState:
     return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
 
 
-def _cut(image: QImage, box: list[float]) -> QIcon:
-    left, top, right, bottom = map(round, box)
-    face = image.copy(QRect(left, top, right - left, bottom - top) & image.rect())
+def _cut(rgb: NDArray[np.uint8], box: list[float]) -> QIcon:
+    left, top, right, bottom = (max(round(edge), 0) for edge in box)
+    face = to_qimage(rgb[top:bottom, left:right])
     side = 2 * ICON
     aspect, smooth = Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
     return QIcon(QPixmap.fromImage(face.scaled(side, side, aspect, smooth)))

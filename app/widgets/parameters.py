@@ -93,7 +93,7 @@ class Parameters(QFrame):
             session.shots_changed,
             session.faces_changed,
         ):
-            signal.connect(self._show)
+            signal.connect(self._follow)
         session.index_changed.connect(self._follow)
         session.clip_changed.connect(lambda: self.estimator.refresh(session.clip is not None))
         self._show()

@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage, QPainter, QPen
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from app import theme
-from app.imaging import to_qimage
+from app.imaging import Picture, to_qimage
 from app.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class StageView(Canvas):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._images: list[tuple[str, QImage]] = []
+        self._images: list[tuple[str, Picture]] = []
         self.setAccessibleName(self.tr("Stages of a step"))
         self.setAccessibleDescription(
             self.tr("What the network, data consistency and the enhancer made of one step, side by side")
@@ -159,9 +159,9 @@ class StageView(Canvas):
         """Show one step."""
         title = self.tr("step {0} · {1}")
         self._images = [
-            (title.format(stages.step, title_of(name)), to_qimage(rgb)) for name, rgb in stages.images.items()
+            (title.format(stages.step, title_of(name)), Picture(rgb)) for name, rgb in stages.images.items()
         ]
-        self.set_picture_size(self._images[0][1].size())
+        self.set_picture_size(self._images[0][1].size)
         self.zoomed.emit()
         self.update()
 
@@ -171,8 +171,8 @@ class StageView(Canvas):
 
     def paint_column(self, painter: QPainter, column: int, pane: QRectF, target: QRectF) -> None:
         """See Canvas."""
-        caption, image = self._images[column]
-        self.draw_picture(painter, target, image)
+        caption, picture = self._images[column]
+        self.draw_picture(painter, target, picture)
         self.draw_pill(painter, caption, pane, Qt.AlignmentFlag.AlignLeft)
         if column == 0:
             self.draw_pill(painter, self.tr("Esc: back to the picture"), pane, Qt.AlignmentFlag.AlignBottom)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPainterPath, QPen
 
 from app import theme
-from app.imaging import HEAT_STOPS, contour, heatmap, to_qimage
+from app.imaging import FINE, HEAT_STOPS, Heat, Picture, contour
 from app.widgets.brush import Brush
 from app.widgets.canvas import Canvas
 
@@ -73,13 +73,13 @@ class Viewer(Canvas):
         self._mode = ViewMode.WIPE
         self._wipe = 0.5
         self._wiping = False
-        self._observed = QImage()
-        self._restored: QImage | None = None
+        self._observed: Picture | None = None
+        self._restored: Picture | None = None
         self._preview: Preview | None = None
         self._left: NDArray[np.uint8] | None = None
         """What `_observed` was made of, if that came with a preview."""
         self._spread: Spread | None = None
-        self._heat: tuple[NDArray[np.float32], float, QImage] | None = None
+        self._heat: Heat | None = None
         self._mask: NDArray[np.float32] | None = None
         self._contours: dict[float, QPainterPath] = {}
         self._mask_shown = False
@@ -120,7 +120,7 @@ class Viewer(Canvas):
 
     def show_frame(self, rgb: NDArray[np.uint8], size: QSize) -> None:
         """Show footage that has no restoration yet; `size` is what the restoration's will be."""
-        self._observed, self._restored, self._preview, self._spread = to_qimage(rgb), None, None, None
+        self._observed, self._restored, self._preview, self._spread = Picture(rgb), None, None, None
         self._left = None
         self.set_picture_size(size)
         self.update()
@@ -129,11 +129,10 @@ class Viewer(Canvas):
         """Show footage and restoration, or another restoration in place of the footage."""
         left = preview.observed if against is None else against
         if left is not self._left:
-            self._left, self._observed = left, to_qimage(left)
+            self._left, self._observed = left, Picture(left)
         if preview is not self._preview:
-            self._preview = preview
-            self._restored = to_qimage(preview.frame)
-        self.set_picture_size(self._restored.size())
+            self._preview, self._restored = preview, Picture(preview.frame)
+        self.set_picture_size(self._restored.size)
         self.update()
 
     def show_spread(self, spread: Spread | None) -> None:
@@ -143,7 +142,7 @@ class Viewer(Canvas):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._observed, self._restored, self._preview, self._left = QImage(), None, None, None
+        self._observed, self._restored, self._preview, self._left = None, None, None, None
         self.set_picture_size(QSize())
         self.update()
 
@@ -187,22 +186,24 @@ class Viewer(Canvas):
 
     def paint_column(self, painter: QPainter, column: int, pane: QRectF, target: QRectF) -> None:
         """See Canvas."""
-        restored = self._restored if self._restored is not None else self._observed
+        observed = self._observed
+        assert observed is not None
+        restored = self._restored or observed
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         match self._mode:
             case ViewMode.SIDE_BY_SIDE:
-                self.draw_picture(painter, target, (self._observed, restored)[column])
+                self.draw_picture(painter, target, (observed, restored)[column])
                 self._paint_overlays(painter, target)
                 self.draw_pill(painter, self._captions[column], pane, left)
             case ViewMode.WIPE:
-                self._paint_wipe(painter, pane, target, restored)
+                self._paint_wipe(painter, pane, target, (observed, restored))
                 self._paint_overlays(painter, target)
                 self._paint_grip(painter, pane)
                 halves = pane.adjusted(0, 0, -pane.width() / 2, 0), pane.adjusted(pane.width() / 2, 0, 0, 0)
                 self.draw_pill(painter, self._captions[0], halves[0], left)
                 self.draw_pill(painter, self._captions[1], halves[1], right)
             case ViewMode.DIFFERENCE:
-                painter.drawImage(pane.topLeft(), self._difference(pane, target, restored))
+                painter.drawImage(pane.topLeft(), self._difference(pane, target, (observed, restored)))
                 self._paint_overlays(painter, target)
                 self.draw_pill(painter, self.tr("Difference × {0}").format(2**self._doublings), pane, left)
                 self.draw_pill(painter, self._captions[1], pane, right)
@@ -219,15 +220,18 @@ class Viewer(Canvas):
                 count = 0 if spread is None else spread.seeds
                 self.draw_pill(painter, self.tr("{0} seeds").format(count), pane, right)
 
-    def _paint_wipe(self, painter: QPainter, pane: QRectF, target: QRectF, restored: QImage) -> None:
+    def _paint_wipe(
+        self, painter: QPainter, pane: QRectF, target: QRectF, both: tuple[Picture, Picture]
+    ) -> None:
         edge = self._wipe_edge(pane)
-        for image, part in (
-            (self._observed, QRectF(pane.left(), pane.top(), edge - pane.left(), pane.height())),
-            (restored, QRectF(edge, pane.top(), pane.right() - edge, pane.height())),
-        ):
+        parts = (
+            QRectF(pane.left(), pane.top(), edge - pane.left(), pane.height()),
+            QRectF(edge, pane.top(), pane.right() - edge, pane.height()),
+        )
+        for picture, part in zip(both, parts, strict=True):
             painter.save()
             painter.setClipRect(part)
-            self.draw_picture(painter, target, image)
+            self.draw_picture(painter, target, picture)
             painter.restore()
 
     def _paint_grip(self, painter: QPainter, pane: QRectF) -> None:
@@ -243,16 +247,16 @@ class Viewer(Canvas):
             for down in (-1, 1):
                 painter.drawLine(tip, tip + QPointF(-side * 2.5, down * 2.5))
 
-    def _difference(self, pane: QRectF, target: QRectF, restored: QImage) -> QImage:
+    def _difference(self, pane: QRectF, target: QRectF, both: tuple[Picture, Picture]) -> QImage:
         """|restored − observed|, doubled a few times; computed at the size of the screen."""
         ratio = self.devicePixelRatioF()
         layer = QImage((pane.size() * ratio).toSize(), QImage.Format.Format_RGB32)
         layer.setDevicePixelRatio(ratio)
         layer.fill(Qt.GlobalColor.black)
         painter = QPainter(layer)
-        self.draw_picture(painter, target, self._observed)
+        self.draw_picture(painter, target, both[0])
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Difference)
-        self.draw_picture(painter, target, restored)
+        self.draw_picture(painter, target, both[1])
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Plus)
         for _ in range(self._doublings):
             painter.drawImage(0, 0, layer.copy())
@@ -263,18 +267,20 @@ class Viewer(Canvas):
         self, painter: QPainter, pane: QRectF, target: QRectF, levels: NDArray[np.float32] | None
     ) -> None:
         """Levels as colours over the darkened footage, with a legend."""
+        assert self._observed is not None
         self.draw_picture(painter, target, self._observed)
         painter.fillRect(target, theme.DARK.colour("canvas", 0.6))
         if levels is not None:
-            if self._heat is None or self._heat[0] is not levels:
-                peak = 2.0 ** np.ceil(np.log2(max(np.quantile(levels, 0.999), LEAST_PEAK)))
-                self._heat = (levels, peak, to_qimage(heatmap(levels, peak)))
+            if self._heat is None or self._heat.levels is not levels:
+                every = max(1, max(levels.shape) // FINE)
+                most = np.quantile(levels[::every, ::every], 0.999)
+                self._heat = Heat(levels, 2.0 ** np.ceil(np.log2(max(most, LEAST_PEAK))))
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
-            self.draw_picture(painter, target, self._heat[2])
+            self.draw_picture(painter, target, self._heat)
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._paint_overlays(painter, target)
         if levels is not None:
-            self._paint_legend(painter, pane, self._heat[1])
+            self._paint_legend(painter, pane, self._heat.peak)
 
     def _paint_legend(self, painter: QPainter, pane: QRectF, peak: float) -> None:
         """The colours of a heatmap and the 8-bit levels that they stand for."""
