@@ -14,9 +14,10 @@ import json
 import math
 from copy import copy
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,7 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core import threads
+from flair_core.denoisers import winograd
 from flair_core.denoisers.compact_temporal import KINDS, Motion, TemporalLayers, estimated_flows, face
+from flair_core.denoisers.winograd import NormedConvolution
 from flair_core.errors import WeightsError
 from flair_core.schedule import NoiseSchedule
 from flair_core.weights import sha256_of
@@ -98,6 +101,14 @@ class Convolution(nn.Conv2d):
         return out
 
 
+class Affine(NamedTuple):
+    """What a norm multiplies by and adds."""
+
+    weight: Tensor
+    """(N, C), or (1, C) for all frames."""
+    bias: Tensor
+
+
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions with scale and shift from the embedding, added to the input."""
 
@@ -110,23 +121,43 @@ class ResidualBlock(nn.Module):
         self.conv2 = Convolution(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x: (N, C, h, w); emb: (N, E), or (1, E) for all."""
+        self._quick: tuple[NormedConvolution, NormedConvolution, Affine] | None = None
+
+    def told(self, emb: Tensor) -> Affine:
+        """What the second norm makes of the embedding, (N, E)."""
+        scale, shift = self.scale_shift(emb).float().chunk(2, 1)
+        weight, bias = self.norm2.weight.float(), self.norm2.bias.float()
+        return Affine(weight * (1 + scale), bias * (1 + scale) + shift)
+
+    def forward(self, x: Tensor, told: Affine) -> Tensor:
+        """x: (N, C, h, w)."""
+        if self._quick is not None and self._quick[0].dtype == x.dtype and len(told.weight) == 1:
+            conv1, conv2, norm1 = self._quick
+            return conv2(conv1(x, norm1.weight, norm1.bias), *told, x)
         h = self.conv1(functional.silu(self.norm1(x), inplace=True))
-        h = functional.silu(self._told(h, self.scale_shift(emb)), inplace=True)
+        h = functional.silu(self._normed(h, told), inplace=True)
         out: Tensor = x + self.conv2(h)
         return out
 
-    def _told(self, h: Tensor, scale_shift: Tensor) -> Tensor:
-        """The second norm, scaled and shifted; what all frames share goes into its own weights."""
-        norm = self.norm2
-        if len(scale_shift) > 1:
-            scale, shift = scale_shift.to(h.dtype)[:, :, None, None].chunk(2, 1)
-            told: Tensor = norm(h) * (1 + scale) + shift
-            return told
-        scale, shift = scale_shift[0].chunk(2)
-        weight, bias = norm.weight * (1 + scale), norm.bias * (1 + scale) + shift
-        return functional.group_norm(h, norm.num_groups, weight.to(h), bias.to(h), norm.eps)
+    def _normed(self, h: Tensor, told: Affine) -> Tensor:
+        """The second norm; what all frames share are its own weights."""
+        norm, (weight, bias) = self.norm2, told
+        if len(weight) == 1:
+            return functional.group_norm(h, norm.num_groups, weight[0].to(h), bias[0].to(h), norm.eps)
+        normed = functional.group_norm(h, norm.num_groups, eps=norm.eps)
+        return normed * weight.to(h)[:, :, None, None] + bias.to(h)[:, :, None, None]
+
+    def quicken(self, dtype: torch.dtype) -> None:
+        """From now on, features in `dtype` take the quick way; weights changed later don't matter to it."""
+        first, second = (
+            NormedConvolution(conv.weight, cast("Tensor", conv.bias), dtype)
+            for conv in (self.conv1, self.conv2)
+        )
+        self._quick = (
+            first,
+            second,
+            Affine(*(one.detach().float() for one in (self.norm1.weight, self.norm1.bias))),
+        )
 
 
 class Stage(nn.ModuleList):
@@ -135,10 +166,14 @@ class Stage(nn.ModuleList):
     def __init__(self, channels: int, blocks: int, embedding: int) -> None:
         super().__init__(ResidualBlock(channels, embedding) for _ in range(blocks))
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x: (N, C, h, w); emb: (N, E), or (1, E) for all."""
-        for block in self:
-            x = block(x, emb)
+    def told(self, emb: Tensor) -> list[Affine]:
+        """What its blocks make of the embedding, (N, E)."""
+        return [cast("ResidualBlock", block).told(emb) for block in self]
+
+    def forward(self, x: Tensor, told: Sequence[Affine]) -> Tensor:
+        """x: (N, C, h, w)."""
+        for block, affine in zip(self, told, strict=True):
+            x = block(x, affine)
         return x
 
 
@@ -181,6 +216,18 @@ class Guess(NamedTuple):
         return self.mean + self.std * self.f
 
 
+class Told(NamedTuple):
+    """What noise level and degradation mean to a network; the same for all frames, unless it is trained."""
+
+    emb: Tensor
+    """(N, E) or (1, E)."""
+    down: list[list[Affine]]
+    """For every block of every stage."""
+    up: list[list[Affine]]
+    log_variance: Tensor
+    """log s_c², (N, 1, 1, 1) or (1, 1, 1, 1)."""
+
+
 class CompactNetwork(nn.Module):
     """A U-Net on 4×4 patches with additive skips."""
 
@@ -215,12 +262,16 @@ class CompactNetwork(nn.Module):
         sigma: Tensor,
         description: Tensor,
         motion: Motion | None = None,
+        told: Told | None = None,
     ) -> Guess:
         """What the network makes of c and `observed` = x_t/√ᾱ, (N, 3, H, W) with H and W multiples of 32.
 
         sigma: (N,) or (1,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES) or (1, FEATURES).
         motion: that of the windows which the N frames are, one after the other; None leaves φ out.
+        told: what `tell` makes of sigma and description, if it is known.
         """
+        told = told or self.tell(sigma, description)
+        emb, log_variance = told.emb, told.log_variance
         frames = 1 if motion is None else motion.flows.forward.shape[1] + 1
 
         def across(level: int, x: Tensor) -> Tensor:
@@ -228,26 +279,38 @@ class CompactNetwork(nn.Module):
                 return x
             return self.temporal.mix(level, x, emb, frames, motion.off)
 
-        with torch.autocast(c.device.type, enabled=False):
-            log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
-            level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=c.device)
-            emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
         mean, std, excess = combine(c, observed, log_variance.detach().exp(), sigma[:, None, None, None])
         seen = patches(torch.cat((c, excess), 1), self.first.weight.dtype)
         x = self.first(seen)
         skips: list[Tensor] = []
-        for stage, shrink in zip(self.down, self.shrink, strict=False):
-            skips.append(stage(x, emb))
+        for stage, affines, shrink in zip(self.down, told.down, self.shrink, strict=False):
+            skips.append(stage(x, affines))
             x = shrink(skips[-1])
-        x = self.attention[0](self.down[-1](x, emb))
-        x = across(len(self.up) - 1, self.attention[1](self.up[-1](x, emb)))
+        x = self.attention[0](self.down[-1](x, told.down[-1]))
+        x = across(len(self.up) - 1, self.attention[1](self.up[-1](x, told.up[-1])))
         for at, skip in reversed(list(enumerate(skips))):
             x = functional.pixel_shuffle(self.grow[at](x), 2) + skip
-            x = across(at, self.up[at](x, emb))
+            x = across(at, self.up[at](x, told.up[at]))
         if self.temporal is not None and motion is not None and frames > 1:
             x = self.temporal.refine(x, seen, motion)
         f = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
         return Guess(f, mean, std, log_variance)
+
+    def tell(self, sigma: Tensor, description: Tensor) -> Told:
+        """What `forward` makes of these before it looks at images."""
+        with torch.autocast(sigma.device.type, enabled=False):
+            log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
+            level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=sigma.device)
+            emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
+        down, up = ([cast("Stage", stage).told(emb) for stage in stages] for stages in (self.down, self.up))
+        return Told(emb, down, up, log_variance)
+
+    def quickened(self, dtype: torch.dtype) -> CompactNetwork:
+        """Itself, with residual blocks that take features in `dtype` the quick way of a processor."""
+        for block in self.modules():
+            if isinstance(block, ResidualBlock):
+                block.quicken(dtype)
+        return self
 
     def lowered(self, dtype: torch.dtype) -> CompactNetwork:
         """Itself, with the feature maps and what acts on them in `dtype`; what is told stays in single precision."""
@@ -297,8 +360,12 @@ class Compact:
         self._off: frozenset[str] = frozenset()
         self.device = device
         self.dtype = fast_dtype(device)
-        self.network = network.eval().requires_grad_(False).to(device).lowered(self.dtype)
+        network = network.eval().requires_grad_(False).to(device)
+        if winograd.pays(device, self.dtype, config.channels):
+            network.quickened(self.dtype)
+        self.network = network.lowered(self.dtype)
         channels_last(self.network)
+        self._tell = lru_cache(maxsize=256)(self._tell)  # type: ignore[method-assign]
         self._motion: tuple[Condition, Motion] | None = None
 
     @torch.no_grad()
@@ -310,13 +377,18 @@ class Compact:
         c, observed = (
             functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5)
         )
-        sigma = x_t.new_full((1,), (1 / alpha_bar - 1) ** 0.5)
-        description = describe(condition.degradation).to(x_t.device)[None]
         motion = self._seen(condition, c) if self.window > 1 and len(x_t) > 1 else None
         with threads.narrow():
-            guess: Guess = self.network(c, observed, sigma, description, motion)
+            sigma, description, told = self._tell(alpha_bar, condition.degradation)
+            guess: Guess = self.network(c, observed, sigma, description, motion, told)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
+
+    def _tell(self, alpha_bar: float, degradation: DegradationSettings | None) -> tuple[Tensor, Tensor, Told]:
+        """σ, the description of the degradation and what both mean to the network: as every frame has them."""
+        sigma = torch.full((1,), (1 / alpha_bar - 1) ** 0.5, device=self.device)
+        description = describe(degradation).to(self.device)[None]
+        return sigma, description, self.network.tell(sigma, description)
 
     def _seen(self, condition: Condition, c: Tensor) -> Motion:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
