@@ -340,9 +340,9 @@ class RestorationCore:
         from flair_core import recipe  # noqa: PLC0415
 
         denoiser = self._models(settings).denoiser
-        A = recipe.operator(settings, (denoiser.size, denoiser.size), self._device)
-        plan = recipe.plan_for(settings, recipe.schedule_for(settings, denoiser), A)
-        return Schedules(tuple(plan.gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
+        schedule, size = recipe.schedule_for(settings, denoiser), (denoiser.size, denoiser.size)
+        plan = recipe.plan_for(settings, schedule, size, self._device)
+        return Schedules(tuple(plan.mean_gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings

@@ -46,7 +46,7 @@ from flair_core.denoisers.compact import CompactConfig, CompactNetwork, describe
 from flair_core.faces import align, mask, paste
 from flair_core.look import Look
 from flair_core.policies import enhancement
-from flair_core.recipe import operator, plan_for, schedule_for
+from flair_core.recipe import plan_for, schedule_for
 from flair_core.refiners import Consistency
 from flair_core.restore import find_tracks, load_models, open_output, restore
 from flair_core.sampler import SeededNoise, start
@@ -282,7 +282,7 @@ class Bench:
         matrix = align.similarity(landmarks, SIDE)
         c, soft = upscale(y, (SIDE, SIDE)), mask.elliptical(SIDE, 18)
         schedule = schedule_for(settings, self.models.denoiser)
-        plan = plan_for(settings, schedule, operator(settings, (SIDE, SIDE), self.device))
+        plan = plan_for(settings, schedule, (SIDE, SIDE), self.device)
         noise, network = SeededNoise(0, self.device), self._plain_network()
         dense, G = self._dense(SIDE, scale), load_models(_enhanced(settings), self.device).enhancer
         x_t, canvas = start(c, schedule, noise), rgb

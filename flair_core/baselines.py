@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from flair_core import recipe
-from flair_core.degradations import build, upscale
+from flair_core.degradations import Levels, linear, upscale
 from flair_core.policies import Plan
 from flair_core.refiners import Anchor, Clamp, Consistency
 from flair_core.sampler import SeededNoise, sample, start
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from flair_core.degradations import Degradation
+    from flair_core.degradations import Degradation, Linear
     from flair_core.denoisers.base import Denoiser
     from flair_core.recipe import Models
     from flair_core.refiners import Refiner
@@ -60,9 +60,9 @@ class Job:
     """(n, 3, H, W), if it leans on the window before: its first n frames as that one has them."""
 
     @property
-    def operator(self) -> Degradation:
-        """A, without JPEG: linear."""
-        return build(changed(self.settings.degradation, jpeg=None), self.size, self.models.device)
+    def operator(self) -> Linear:
+        """A, without JPEG."""
+        return linear(self.settings.degradation, self.size, self.models.device)
 
     def schedule(self) -> NoiseSchedule:
         """The K steps."""
@@ -208,20 +208,23 @@ def _ddnm(job: Job) -> Tensor:
 
 
 def _ddnm_noisy(job: Job) -> Tensor:
-    """λ_t and γ_t of DDNM+: what A⁺ brings in of the noise is taken off the fresh noise."""
-    schedule, A = job.schedule(), job.operator
-    plan = _plan(schedule, _ones(job), DDNM_ETA**2)
-    sigma = job.settings.degradation.sigma_e * A.noise_gain
+    """λ_t and γ_t of DDNM+, in each direction of A: what A⁺ brings in of the noise is taken off the fresh noise."""
+    schedule, A, sigma = job.schedule(), job.operator, job.settings.degradation.sigma_e
+    if sigma == 0:
+        return _ddnm(job)
+    plan, levels = _plan(schedule, _ones(job), DDNM_ETA**2), Levels.of(A, sigma)
     before = torch.tensor([schedule.alpha_bar_before(t) for t in range(len(schedule))], dtype=torch.float64)
-    brought = before.sqrt() * sigma
-    # The last step has no noise to hide any in; clean footage brings none and is trusted there, too.
-    weight = (plan.noise_scale / brought).clamp(max=1) if sigma > 0 else _ones(job)
-    fresh = (plan.noise_scale**2 - (weight * brought) ** 2).clamp(min=0).sqrt()
+    brought, scale = before.sqrt()[:, None] * levels.sigma, plan.noise_scale[:, None]
+    # The last step has no noise to hide any in.
+    weight = (scale / brought).clamp(max=1).where(brought > 0, 1)
+    fresh = (scale**2 - (weight * brought) ** 2).clamp(min=0).sqrt()
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
-        "after DC": Consistency(A, job.y.to(job.models.device), weight),
+        "after DC": Consistency(A, job.y.to(job.models.device), weight, levels),
     }
-    return job.sampled(refiners, replace(plan, gamma=weight, noise_scale=fresh))
+    eps = plan.eps_scale[:, None].expand_as(fresh)
+    plan = replace(plan, gamma=weight, eps_scale=eps, noise_scale=fresh, levels=levels)
+    return job.sampled(refiners, plan)
 
 
 def _ilvr(job: Job) -> Tensor:

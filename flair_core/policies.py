@@ -8,64 +8,93 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from flair_core import threads
+from flair_core.degradations import Levels
 from flair_core.settings import EIGHT_BIT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from flair_core.degradations import Linear
     from flair_core.schedule import NoiseSchedule
     from flair_core.settings import SamplerSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The weights of every step; vectors of K float64, index 0 is the last and least noisy step."""
+    """The weights of every step; (K,) float64, index 0 is the last and least noisy step.
+
+    Those of γ_t, ε̃ and ε are (K, L) where A⁺ brings noise of several `levels` into the image.
+    """
 
     gamma: Tensor
     """γ_t of eq. (9): how much of the correction is applied."""
     w: Tensor
-    """w_t of eq. (12): how much of the enhanced image is mixed in; 0 means that the enhancer rests."""
+    """(K,): w_t of eq. (12), how much of the enhanced image is mixed in; 0 means that the enhancer rests."""
     eps_scale: Tensor
     """Factor of the recomputed noise ε̃ in x_{t−1}."""
     noise_scale: Tensor
     """Factor of the fresh noise ε in x_{t−1}; 0 at index 0, like `eps_scale`."""
     momentum: Tensor
-    """How far x0 is carried on along its change since the step before: 0 for a solver of first order."""
+    """(K,): how far x0 is carried on along its change since the step before; 0 for a solver of first order."""
+    levels: Levels | None = None
+
+    @property
+    def mean_gamma(self) -> Tensor:
+        """(K,): γ_t, the mean over what A sees."""
+        return self.gamma if self.levels is None else self.levels.mean(self.gamma)
+
+    def weighed(self, weights: Tensor, image: Tensor) -> Tensor:
+        """An image, (N, 3, H, W), times one step's weight, or (L,) weights."""
+        if self.levels is None:
+            return float(weights) * image
+        with threads.narrow():
+            return self.levels.filtered(image, weights)
 
 
-def paper(schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float) -> Plan:
+def paper(
+    schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float = 0.0, A: Linear | None = None
+) -> Plan:
     """The paper's policy: the noise in x_{t−1} conforms to q(x_{t−1} | x_0), below eq. (9).
 
-    Data consistency brings noise of variance v_t = ᾱ_{t−1} γ_t² σ² into x_{t−1}; γ_t is as large as q allows.
-    Fresh noise fills up to ρ of the total 1 − ᾱ_{t−1}, and ε̃ gives the rest. As in the paper, A⁺e counts as
-    white. But ε̃, recomputed from x̃0, holds the same A⁺e, so what x_t holds of it is followed step by step.
+    Data consistency brings noise of variance v_t = ᾱ_{t−1} γ_t² σ² into x_{t−1}, and γ_t is at most what q allows.
+    Nor is it more than suits two estimates, of which x0 errs by as much as x_t is noisy, and A⁺y by σ.
+    Fresh noise fills up to ρ of the total 1 − ᾱ_{t−1}, and ε̃ gives the rest. But ε̃, recomputed from x̃0, holds the
+    same A⁺e, so what x_t holds of it is followed step by step.
     (Were ε̃ called independent, up to two thirds of the variance would be missing: K = 100, ρ = 0, σ = 0.4.)
+
+    The paper calls A⁺e white, "closely a copy" of e. But it lies in few directions, in each of them s times as strong
+    as a copy's pixels are for ↓s, and stronger where A blurs. White noise of the same variance does not hide it from
+    the network, which keeps it for detail. So all this holds for each direction of A with its own σ.
 
     Clean footage is walked by a solver of second order. A x0 = y holds for every x0, hence for where it is carried.
 
-    sigma: std of A⁺e on images in [-1, 1], that is σ_e · noise_gain; 0 for clean footage. Else γ_0 is 0.
+    sigma: std of e on images in [-1, 1]; 0 for clean footage. Else γ_0 is 0.
+    A: what y came from; None when it is the image itself.
     """
-    gamma, eps_scale, noise_scale = torch.zeros(3, len(schedule), dtype=torch.float64)
-    # The noise in x_t is `tied` · A⁺e and other noise of variance `free`; x_T begins without A⁺e.
-    tied, free = 0.0, 1 - float(schedule.alpha_bar[-1])
+    levels = None if A is None or sigma == 0 else Levels.of(A, sigma)
+    std = torch.tensor(sigma, dtype=torch.float64) if levels is None else levels.sigma
+    gamma, eps_scale, noise_scale = torch.zeros(3, len(schedule), *std.shape, dtype=torch.float64)
+    # The noise in x_t is `tied` · A⁺e and other noise of variance `free`; x_T begins with y, enlarged: a copy of e.
+    tied, free = (part.expand_as(std) for part in (schedule.alpha_bar[-1].sqrt(), 1 - schedule.alpha_bar[-1]))
     for t in reversed(range(len(schedule))):
         alpha_bar, before = float(schedule.alpha_bar[t]), schedule.alpha_bar_before(t)
-        total = 1 - before
-        gamma_t = sampler.gamma * (min(1, math.sqrt(total / before) / sigma) if sigma > 0 else 1)
+        total, spread = 1 - before, (1 - alpha_bar) / alpha_bar
+        allowed = (math.sqrt(total / before) / std).clamp(max=1).where(std > 0, 1)
+        gamma_t = sampler.gamma * allowed.minimum(spread / (spread + std**2))
         brought = math.sqrt(before) * gamma_t
-        left = max(0, total - (brought * sigma) ** 2)
-        fresh = max(0, left - (1 - sampler.rho) * total)
+        left = (total - (brought * std) ** 2).clamp(min=0)
+        fresh = (left - (1 - sampler.rho) * total).clamp(min=0)
         # The same parts of ε̃; its factor solves (brought + eps tied_eps)² σ² + eps² free_eps + fresh = total.
         tied_eps = (tied - math.sqrt(alpha_bar) * gamma_t) / math.sqrt(1 - alpha_bar)
         free_eps = free / (1 - alpha_bar)
-        mixed, square = brought * tied_eps * sigma**2, (tied_eps * sigma) ** 2 + free_eps
-        eps = (math.sqrt(mixed**2 + square * (left - fresh)) - mixed) / square
+        mixed, square = brought * tied_eps * std**2, (tied_eps * std) ** 2 + free_eps
+        eps = (((mixed**2 + square * (left - fresh)).sqrt() - mixed) / square).where(fresh < left, 0)
         tied, free = brought + eps * tied_eps, eps**2 * free_eps + fresh
-        gamma[t], eps_scale[t], noise_scale[t] = gamma_t, eps, math.sqrt(fresh)
-    momentum = second_order(schedule) if sigma == 0 else torch.zeros_like(gamma)
-    return Plan(
-        gamma, enhancement(len(schedule), sampler.w_tau, sampler.tau), eps_scale, noise_scale, momentum
-    )
+        gamma[t], eps_scale[t], noise_scale[t] = gamma_t, eps, fresh.sqrt()
+    momentum = torch.zeros(len(schedule), dtype=torch.float64) if sigma > 0 else second_order(schedule)
+    w = enhancement(len(schedule), sampler.w_tau, sampler.tau)
+    return Plan(gamma, w, eps_scale, noise_scale, momentum, levels)
 
 
 def released(schedule: NoiseSchedule, sampler: SamplerSettings, noise: float, zeta: float) -> Plan:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from flair_core import policies
-from flair_core.degradations import Degradation, blur_kernel, build, released, upscale
+from flair_core.degradations import Degradation, blur_kernel, build, linear, released, upscale
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Conditioned, Denoiser
 from flair_core.enhancers.base import BATCH
@@ -98,10 +98,10 @@ def estimate(
     A = operator(settings, size, models.device)
     condition = condition_for(y, size, settings, models)
     schedule = schedule_for(settings, models.denoiser)
-    plan = plan_for(settings, schedule, A)
+    plan = plan_for(settings, schedule, size, models.device)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
-        "after DC": Consistency(A, y, plan.gamma),
+        "after DC": Consistency(A, y, plan.gamma, plan.levels),
         # The released program clamps once more, which loosens A x0 = y a little.
         **({"in range": Clamp()} if sampler.policy == "released" else {}),
         "after G": Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None),
@@ -166,8 +166,8 @@ def operator(settings: RestorationSettings, size: tuple[int, int], device: torch
             f"The released policy deblurs at scale {released.SCALE} only, but got {degradation.scale}. "
             "Choose that scale, or the paper's policy."
         )
-    linear = released.ReleasedBlur(blur_kernel(replace(degradation, scale=1)), device)
-    return linear if degradation.jpeg is None else JpegDegradation(linear, degradation.jpeg)
+    blur = released.ReleasedBlur(blur_kernel(replace(degradation, scale=1)), device)
+    return blur if degradation.jpeg is None else JpegDegradation(blur, degradation.jpeg)
 
 
 def schedule_for(settings: RestorationSettings, denoiser: Denoiser) -> NoiseSchedule:
@@ -177,12 +177,15 @@ def schedule_for(settings: RestorationSettings, denoiser: Denoiser) -> NoiseSche
     return chain.respaced(settings.sampler.steps, t_end=0 if whole else chain.end)
 
 
-def plan_for(settings: RestorationSettings, schedule: NoiseSchedule, A: Degradation) -> policies.Plan:
-    """The weights of every step under the chosen policy."""
+def plan_for(
+    settings: RestorationSettings, schedule: NoiseSchedule, size: tuple[int, int], device: torch.device
+) -> policies.Plan:
+    """The weights of every step under the chosen policy, for x of (H, W) = size."""
     degradation = settings.degradation
     if settings.sampler.policy == "released":
         zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands
         return policies.released(schedule, settings.sampler, degradation.noise, zeta)
     # What compression took away is noise in y, too: A⁺ amplifies it like e, and x̂ should not follow it.
     coding = 0.0 if degradation.jpeg is None else 2 * coding_noise(degradation.jpeg)
-    return policies.paper(schedule, settings.sampler, math.hypot(degradation.sigma_e, coding) * A.noise_gain)
+    sigma, A = math.hypot(degradation.sigma_e, coding), linear(degradation, size, device)
+    return policies.paper(schedule, settings.sampler, sigma, A)

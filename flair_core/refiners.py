@@ -13,7 +13,7 @@ from flair_core import threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flair_core.degradations import Degradation
+    from flair_core.degradations import Degradation, Levels
 
 
 class Refiner(Protocol):
@@ -40,15 +40,19 @@ class Consistency:
     y: Tensor
     """(N, 3, H/s, W/s) in [-1, 1]: the observation."""
     gamma: Tensor
-    """(K,): γ_t."""
+    """(K,): γ_t; (K, L) where that differs by level of noise."""
+    levels: Levels | None = None
 
     def __call__(self, x0: Tensor, index: int) -> Tensor:
         """Move x0 towards the images that look like y once degraded."""
-        gamma = float(self.gamma[index])
-        if gamma <= 0:
+        gamma = self.gamma[index]
+        if not gamma.any():
             return x0
         with threads.narrow():
-            return x0 - gamma * self.A.correction(x0, self.y)
+            correction = self.A.correction(x0, self.y)
+            if self.levels is None:
+                return x0 - float(gamma) * correction
+            return x0 - self.levels.filtered(correction, gamma)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

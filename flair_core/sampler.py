@@ -105,6 +105,8 @@ def sample(
             x0 = x0 + momentum * (x0 - before)
         before = refined
         eps = schedule.predict_eps(x_t, x0, index)  # ε̃ of (9)
-        x_t = math.sqrt(schedule.alpha_bar_before(index)) * x0 + float(plan.eps_scale[index]) * eps
-        if (scale := float(plan.noise_scale[index])) > 0:
-            x_t = x_t + scale * noise(k, x_t.shape)  # (9), second line
+        x_t = math.sqrt(schedule.alpha_bar_before(index)) * x0  # (9), second line
+        if (scale := plan.eps_scale[index]).any():
+            x_t = x_t + plan.weighed(scale, eps)
+        if (scale := plan.noise_scale[index]).any():
+            x_t = x_t + plan.weighed(scale, noise(k, x_t.shape))

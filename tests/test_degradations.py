@@ -14,16 +14,16 @@ from torch.testing import assert_close
 from flair_core.degradations import (
     BlurDownsample,
     Identity,
-    ReleasedBlur,
+    Levels,
     SeparableDownsample,
     blur_kernel,
     build,
     degrade,
+    linear,
     repeat,
     upscale,
 )
 from flair_core.degradations.base import FLOOR
-from flair_core.degradations.released import released_kernel
 from flair_core.errors import ShapeError
 from flair_core.settings import DegradationSettings
 
@@ -165,17 +165,43 @@ def test_scale_1_bicubic_is_the_identity():
         DegradationSettings(scale=1),
     ],
 )
-def test_noise_gain_is_what_white_noise_becomes(blur):
-    A = build(blur, (64, 64))
-    side = 64 // blur.scale
-    measured = A.pinv(normal(400, 3, side, side)).std().item()
-    assert A.noise_gain == pytest.approx(measured, rel=0.05)
+def test_directions_are_those_of_the_singular_value_decomposition(blur):
+    """S against that of A's matrix; V Vᵀ = A⁺A; V diag(S⁻²) Vᵀ is what A⁺ makes of white noise."""
+    A = linear(blur, (16, 16))
+    matrix = A.forward(torch.eye(256, dtype=torch.float64).view(256, 1, 16, 16)).flatten(1)
+    expected = torch.linalg.svdvals(matrix)
+    singular = A.singular.expand(16, 16) if isinstance(A, Identity) else A.singular
+    seen, _ = singular[singular > 0].sort(descending=True)
+    assert_close(seen, expected[: len(seen)], rtol=0, atol=1e-9)
+    assert_close(expected[len(seen) :], torch.zeros(len(expected) - len(seen)).double(), rtol=0, atol=1e-9)
+    x = normal(1, 3, 16, 16)
+    assert_close(A.filtered(x, torch.ones_like(A.singular)), A.pinv(A.forward(x)), rtol=0, atol=1e-8)
+    back = A.pinv(torch.eye(256 // blur.scale**2, dtype=torch.float64).view(-1, 1, *A.forward(x).shape[2:]))
+    covariance = back.flatten(1).T @ back.flatten(1)
+    filtered = A.filtered(x, A.singular.square().reciprocal().where(A.singular > 0, 0))
+    assert_close(filtered.flatten(2), x.flatten(2) @ covariance, rtol=0, atol=1e-6)
 
 
-def test_noise_gain_of_the_released_blur():
-    A = ReleasedBlur(released_kernel())
-    inner = A.pinv(normal(6, 3, 32, 32).float())[..., 40:-40, 40:-40]
-    assert A.noise_gain == pytest.approx(inner.std().item(), rel=0.05)
+@pytest.mark.parametrize(
+    "blur",
+    [
+        DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0),
+        ROTATED,
+        DegradationSettings(scale=1),
+    ],
+)
+def test_levels_tell_how_strong_noise_becomes_within_a_percent(blur):
+    A, x = linear(blur, (64, 64)), normal(1, 3, 64, 64)
+    levels = Levels.of(A, 0.1)
+    seen = A.singular > 0
+    assert_close(levels.sigma[levels.level][seen], 0.1 / A.singular[seen], rtol=0.011, atol=0)
+    assert levels.sigma[0] == 0
+    rms = float(A.pinv(0.1 * normal(200, 3, 64 // blur.scale, 64 // blur.scale)).square().mean())
+    share = len(A.singular[seen]) / 64**2 if blur.scale > 1 else 1
+    assert share * float(levels.mean(levels.sigma.square())) == pytest.approx(rms, rel=0.05)
+    unseen = x - A.pinv(A.forward(x))
+    weights = torch.linspace(0.5, 2, len(levels.sigma), dtype=torch.float64)
+    assert_close(levels.filtered(unseen, weights), 0.5 * unseen, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize(

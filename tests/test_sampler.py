@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from flair_core.degradations import Identity, build
+from flair_core.degradations import Identity, build, linear
 from flair_core.denoisers.base import Condition
 from flair_core.policies import Plan, enhancement, paper, released
 from flair_core.refiners import Clamp, Consistency
@@ -216,6 +216,53 @@ def test_with_noise_the_variance_conforms_to_q(steps, rho, sigma):
     for state in states:
         expected = 1 - float(schedule.alpha_bar[state.index])
         assert state.x_t.var().item() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("rho", [0.25, 1.0])
+@pytest.mark.parametrize(
+    "blur",
+    [
+        DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0),
+        DegradationSettings(scale=2, kernel="motion", motion_length=5, angle=30),
+    ],
+)
+def test_with_noise_the_variance_conforms_to_q_in_every_direction(blur, rho):
+    """As above, behind an operator that makes its noise up to twenty times as strong in some directions."""
+    A, schedule, sigma, count = linear(blur, (16, 16)), CHAIN.respaced(8), 0.1, 600
+    y = sigma * normal(count, 1, 16 // blur.scale, 16 // blur.scale)
+    plan = paper(schedule, SamplerSettings(rho=rho), sigma, A)
+    states = run(
+        8,
+        (count, 1, 16, 16),
+        prior=GaussianPrior(std=0.0),
+        refiners={"DC": Consistency(A, y, plan.gamma, plan.levels)},
+        plan=plan,
+    )
+    _, _, basis = torch.linalg.svd(
+        A.forward(torch.eye(256, dtype=torch.float64).view(256, 1, 16, 16)).flatten(1).T
+    )
+    for state in states:
+        along = state.x_t.flatten(1) @ basis.T
+        expected = 1 - float(schedule.alpha_bar[state.index])
+        assert_close(along.var(0), torch.full((256,), expected, dtype=torch.float64), rtol=0.3, atol=0)
+        assert along.var().item() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("steps", [4, 10, 40])
+def test_consistency_helps_under_noise_however_a_blurs(sigma, steps):
+    """x_0 ~ N(0, I) and its exact network: γ = 1 errs less than γ = 0, in every kind of direction."""
+    A = linear(DegradationSettings(scale=2, kernel="gaussian", blur_sigma=1.5), (16, 16))
+    x, schedule = normal(100, 1, 16, 16, seed=5), CHAIN.respaced(steps)
+    y = A.forward(x) + sigma * normal(100, 1, 8, 8, seed=6)
+    errors = []
+    for gamma in (1.0, 0.0):
+        plan = paper(schedule, SamplerSettings(gamma=gamma), sigma, A)
+        refiners = {"DC": Consistency(A, y, plan.gamma, plan.levels)}
+        last = run(steps, x.shape, refiners=refiners, plan=plan)[-1]
+        error = A.filtered(last.x0 - x, torch.ones_like(A.singular))
+        errors.append(float(error.square().mean()))
+    assert errors[0] < errors[1]
 
 
 def test_enhancement_falls_from_tau_to_the_first_step():

@@ -1,11 +1,12 @@
 """What happened to the footage, eq. (10): operators A, their pseudo-inverses A⁺, noise and JPEG."""
 
-from flair_core.degradations.base import Degradation, Identity
+from flair_core.degradations.base import Degradation, Identity, Linear
 from flair_core.degradations.cosine import SeparableDownsample
 from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
 from flair_core.degradations.kernels import blur_kernel
-from flair_core.degradations.model import build, degrade
+from flair_core.degradations.levels import Levels
+from flair_core.degradations.model import build, degrade, linear
 from flair_core.degradations.released import ReleasedBlur
 from flair_core.degradations.resize import repeat, upscale
 
@@ -15,11 +16,14 @@ __all__ = [
     "Identity",
     "Jpeg",
     "JpegDegradation",
+    "Levels",
+    "Linear",
     "ReleasedBlur",
     "SeparableDownsample",
     "blur_kernel",
     "build",
     "degrade",
+    "linear",
     "repeat",
     "upscale",
 ]

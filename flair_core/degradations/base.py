@@ -24,8 +24,6 @@ class Degradation(Protocol):
 
     scale: int
     """s: a side of x is s times that of y."""
-    noise_gain: float
-    """RMS over the pixels of the std of A⁺e, for white noise e of std 1; it is 1 if A⁺ copies pixels."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -49,11 +47,22 @@ class Degradation(Protocol):
         return self.pinv(measured - y)
 
 
-class Identity(Degradation):
+class Linear(Degradation, Protocol):
+    """A = U S Vᵀ, whose directions are known: the columns of V, apart from those in which A sees nothing."""
+
+    singular: Tensor
+    """S, float64: what is left of each direction; 0 for a dropped one. A⁺ makes noise 1/S times as strong there."""
+
+    @abstractmethod
+    def filtered(self, x: Tensor, weights: Tensor) -> Tensor:
+        """V diag(weights) Vᵀ x, (N, 3, H, W) → the same shape; weights are shaped like `singular`."""
+
+
+class Identity(Linear):
     """A x = x: nothing but noise or JPEG happened."""
 
     scale = 1
-    noise_gain = 1.0
+    singular = torch.ones(1, dtype=torch.float64)
 
     def forward(self, x: Tensor) -> Tensor:
         """A x = x."""
@@ -62,6 +71,10 @@ class Identity(Degradation):
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y = y."""
         return y
+
+    def filtered(self, x: Tensor, weights: Tensor) -> Tensor:
+        """One weight for all."""
+        return weights.to(x) * x
 
 
 def precision(device: torch.device | str | None) -> torch.dtype:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from flair_core.degradations.base import FLOOR, Degradation, precision
+from flair_core.degradations.base import FLOOR, Linear, precision
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class SeparableDownsample(Degradation):
+class SeparableDownsample(Linear):
     """y = (h * x)↓s for h = outer(column, row): bicubic downsampling, round Gaussians, motion along an axis.
 
     Beyond its border the image goes on as its mirror image (…c b a | a b c…), as in the released bicubic
@@ -37,18 +37,21 @@ class SeparableDownsample(Degradation):
         singular = torch.outer(s_h, s_w)
         singular = singular.where(singular >= FLOOR * singular.max(), 0)
         inverse = singular.reciprocal().where(singular > 0, 0)
-        self.noise_gain = math.sqrt(float(inverse.square().sum()) / math.prod(size))
         self._u = [u.to(device, precision(device)) for u in (u_h, u_w)]
         self._v = [v.to(device, precision(device)) for v in (v_h, v_w)]
-        self._singular, self._inverse = (s.to(device, precision(device)) for s in (singular, inverse))
+        self.singular, self._inverse = (s.to(device, precision(device)) for s in (singular, inverse))
 
     def forward(self, x: Tensor) -> Tensor:
         """A x = U S Vᵀ x, along both axes."""
-        return _between(self._v, self._singular, self._u, x)
+        return _between(self._v, self.singular, self._u, x)
 
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y = V S⁻¹ Uᵀ y, along both axes."""
         return _between(self._u, self._inverse, self._v, y)
+
+    def filtered(self, x: Tensor, weights: Tensor) -> Tensor:
+        """V diag(weights) Vᵀ x, along both axes."""
+        return _between(self._v, weights.to(self.singular).where(self.singular > 0, 0), self._v, x)
 
 
 def _between(source: list[Tensor], weights: Tensor, target: list[Tensor], images: Tensor) -> Tensor:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch.fft import fft2, irfft2, rfft2
 
-from flair_core.degradations.base import FLOOR, Degradation, precision
+from flair_core.degradations.base import FLOOR, Linear, precision
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class BlurDownsample(Degradation):
+class BlurDownsample(Linear):
     """y = (h * x)↓s for a kernel at any angle, and A⁺ y = h̃ * (k * y)↑s as below eq. (8).
 
     The image goes on periodically: only then is k = ((h * h̃)↓s)⁻¹ a filter. Real footage is not periodic, so
@@ -32,10 +31,10 @@ class BlurDownsample(Degradation):
         gain = otf.abs().square().unflatten(0, (scale, -1)).unflatten(2, (scale, -1)).mean((0, 2))
         keep = gain >= FLOOR**2 * gain.max()
         inverse = gain.reciprocal().where(keep, 0)
-        self.noise_gain = math.sqrt(float(inverse.sum()) / math.prod(size))
         half = (otf * keep.tile(scale, scale))[:, : size[1] // 2 + 1]
         self._otf = half.to(device, precision(device).to_complex())
         self._inverse = inverse.to(device, precision(device))
+        self.singular = gain.where(keep, 0).sqrt().to(device, precision(device))
 
     def forward(self, x: Tensor) -> Tensor:
         """A x = (h * x)↓s."""
@@ -45,8 +44,14 @@ class BlurDownsample(Degradation):
 
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y = h̃ * (k * y)↑s; filling up with zeros repeats the spectrum."""
-        spectrum = (fft2(y) * self._inverse.to(y)).repeat(1, 1, self.scale, self.scale)
-        spectrum = spectrum[..., : self._otf.shape[1]]
+        return self._back(fft2(y) * self._inverse.to(y))
+
+    def filtered(self, x: Tensor, weights: Tensor) -> Tensor:
+        """A⁺ U diag(weights) Uᵀ A x, as U is the Fourier basis of y."""
+        return self._back(fft2(self.forward(x)) * (weights.to(self._inverse) * self._inverse).to(x))
+
+    def _back(self, spectrum: Tensor) -> Tensor:
+        spectrum = spectrum.repeat(1, 1, self.scale, self.scale)[..., : self._otf.shape[1]]
         x: Tensor = irfft2(self._otf.conj().to(spectrum) * spectrum, s=self.size)
         return x
 

@@ -105,7 +105,7 @@ class JpegDegradation(Degradation):
     def __init__(self, linear: Degradation, quality: int) -> None:
         """linear: what happened before the compression at `quality`."""
         self.linear, self.jpeg = linear, Jpeg(quality)
-        self.scale, self.noise_gain = linear.scale, linear.noise_gain
+        self.scale = linear.scale
 
     def forward(self, x: Tensor) -> Tensor:
         """D(E(A x))."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from flair_core.degradations.base import Degradation, Identity
+from flair_core.degradations.base import Degradation, Identity, Linear
 from flair_core.degradations.cosine import SeparableDownsample
 from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
@@ -28,8 +28,15 @@ def build(
 
     Raises ShapeError unless both sides are multiples of the scale.
     """
-    linear = _linear(_without_noise(settings), size, device)
-    return linear if settings.jpeg is None else JpegDegradation(linear, settings.jpeg)
+    A = linear(settings, size, device)
+    return A if settings.jpeg is None else JpegDegradation(A, settings.jpeg)
+
+
+def linear(
+    settings: DegradationSettings, size: tuple[int, int], device: torch.device | str | None = None
+) -> Linear:
+    """A of eq. (7), what happened before noise and JPEG; see `build`."""
+    return _linear(replace(settings, noise=0.0, jpeg=None), size, device)
 
 
 def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> Tensor:
@@ -38,21 +45,17 @@ def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> T
     x: (N, 3, H, W) in [-1, 1] → y: (N, 3, H/s, W/s), not clamped. The noise e comes from the CPU generator.
     Raises ShapeError unless both sides are multiples of the scale.
     """
-    y = _linear(_without_noise(settings), (x.shape[-2], x.shape[-1]), x.device).forward(x)
+    y = linear(settings, (x.shape[-2], x.shape[-1]), x.device).forward(x)
     if settings.noise > 0:
         y = y + settings.sigma_e * torch.randn(y.shape, generator=generator).to(y)
     return y if settings.jpeg is None else Jpeg(settings.jpeg).recode(y)
 
 
-def _without_noise(settings: DegradationSettings) -> DegradationSettings:
-    return replace(settings, noise=0.0, jpeg=None)
-
-
 @lru_cache(maxsize=16)
 def _linear(
     settings: DegradationSettings, size: tuple[int, int], device: torch.device | str | None
-) -> Degradation:
-    """A of eq. (7): (h * x)↓s. Windows of a clip share it: its tables take as long as several corrections."""
+) -> Linear:
+    """(h * x)↓s. Windows of a clip share it: its tables take as long as several corrections."""
     if size[0] % settings.scale or size[1] % settings.scale:
         raise ShapeError(
             f"Images of {size[1]} × {size[0]} pixels can't be made {settings.scale} times smaller. "

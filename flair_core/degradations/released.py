@@ -45,8 +45,6 @@ class ReleasedBlur(Degradation):
         cut = cut_kernel(kernel.double())
         self._down = cut.flip(0, 1).to(device, precision(device))
         self._inverse = inverse_filter(cut).to(device, precision(device))
-        impulse = pad(torch.ones(1, 1, 1, 1), (len(self._inverse),) * 4).to(self._inverse)
-        self.noise_gain = float(self.pinv(impulse).norm()) / SCALE
 
     def forward(self, x: Tensor) -> Tensor:
         """A x: (N, 3, H, W) → (N, 3, H/4, W/4)."""
