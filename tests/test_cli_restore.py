@@ -128,7 +128,8 @@ def test_estimated_settings_are_used_shot_by_shot(film, tmp_path, capsys, counti
         1,
         "--device",
         "cpu",
-        "--estimate",
+        "--scale",
+        "auto",
         "--noise",
         5,
     )
@@ -260,6 +261,7 @@ def test_the_source_is_no_output(tmp_path, capsys, counting):
     [
         (["--steps", "0"], "steps must lie between 1 and 1000, but got 0"),
         (["--steps", "many"], "needs a number, but got 'many'"),
+        (["--scale", "many"], "needs a number or auto, but got 'many'"),
         (["--gamma", "1.5"], "gamma must lie between 0 and 1, but got 1.5"),
         (["--scale", "3"], "scale must be one of 1, 2, 4, 8, 16, but got 3"),
         (["--range", "5:99"], "--range 5:99 does not fit: the clip has frames 0 to 6"),

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import types
 from typing import TYPE_CHECKING, Any
 
 from flair_core.errors import SettingsError
 from flair_core.settings import Choice, Field, Range, changed, check, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flair_core.settings import Group
 
+AUTO = "auto"
 
-def add(parser: argparse.ArgumentParser, settings: type, names: Iterable[str] | None = None) -> None:
-    """Add one option for each setting (or for those named); what the user leaves out stays None."""
+
+def add(
+    parser: argparse.ArgumentParser,
+    settings: type,
+    names: Iterable[str] | None = None,
+    auto: Mapping[str, str] = types.MappingProxyType({}),
+) -> None:
+    """Add one option for each setting (or for those named); what the user leaves out stays None.
+
+    auto: settings that may also be "auto", and what that does.
+    """
     group = parser.add_argument_group(settings.__name__.removesuffix("Settings").lower())
     for field in fields(settings).values():
         if names is not None and field.name not in names:
@@ -23,10 +34,13 @@ def add(parser: argparse.ArgumentParser, settings: type, names: Iterable[str] | 
         flag = "--" + field.name.replace("_", "-")
         symbol = f" [{field.help.symbol}]" if field.help.symbol else ""
         text = f"{field.help.text}{symbol}{_limits(field)}".replace("%", "%%")
+        if field.name in auto:
+            text += f"; {AUTO} {auto[field.name]}"
         if field.type is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
-            group.add_argument(flag, type=_parse(field), metavar=field.name[0].upper(), help=text)
+            parse = _parse(field, field.name in auto)
+            group.add_argument(flag, type=parse, metavar=field.name[0].upper(), help=text)
 
 
 def apply(group: Group, arguments: argparse.Namespace) -> Group:
@@ -35,12 +49,15 @@ def apply(group: Group, arguments: argparse.Namespace) -> Group:
     return changed(group, **{name: value for name, value in given.items() if value is not None})
 
 
-def _parse(field: Field) -> Any:
+def _parse(field: Field, auto: bool) -> Any:
     def parse(text: str) -> Any:
+        if auto and text == AUTO:
+            return AUTO
         try:
             value = field.type(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"needs a number, but got {text!r}") from None
+            wanted = f"a number or {AUTO}" if auto else "a number"
+            raise argparse.ArgumentTypeError(f"needs {wanted}, but got {text!r}") from None
         if isinstance(field.limit, Range) and field.limit.shown != 1:
             value /= field.limit.shown
         try:

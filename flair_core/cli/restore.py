@@ -77,11 +77,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="also write a video that is white where pixels were generated",
     )
     parser.add_argument(
-        "--estimate",
-        action="store_true",
-        help="estimate scale, blur, noise and JPEG quality of each shot first; options override them",
-    )
-    parser.add_argument(
         "--fps-factor",
         type=int,
         default=1,
@@ -89,7 +84,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="make N times the frames a second after the restoration (to do it before: flair interpolate)",
     )
     interpolate.add_interpolator(parser)
-    for settings in (FootageSettings, DegradationSettings, SamplerSettings, FaceSettings):
+    options.add(parser, FootageSettings)
+    automatic = (
+        "estimates it with the blur, noise and JPEG quality of each shot; other options override those"
+    )
+    options.add(parser, DegradationSettings, auto={"scale": automatic})
+    for settings in (SamplerSettings, FaceSettings):
         options.add(parser, settings)
     parser.set_defaults(run=run)
 
@@ -97,7 +97,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Look:
     """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options.
 
-    With --estimate each shot has its own degradation, as it is estimated from the footage.
+    With --scale auto each shot has its own degradation, as it is estimated from the footage.
     """
     from flair_core.degrade import read_sidecar  # noqa: PLC0415
 
@@ -108,7 +108,8 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
     else:
         base = bundled(arguments.model)
         look = Look(settings=replace(base, degradation=read_sidecar(arguments.input) or base.degradation))
-    if arguments.estimate:
+    if arguments.scale == options.AUTO:
+        arguments = argparse.Namespace(**{**vars(arguments), "scale": None})
         faces = options.apply(look.settings.faces, arguments)
         clip = project.clip if project and project.clip else arguments.input
         look = estimate.estimated(clip, replace(look, settings=replace(look.settings, faces=faces)))
