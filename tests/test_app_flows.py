@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from app_fakes import HEIGHT, LENGTH, WIDTH
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
@@ -234,6 +234,16 @@ def test_the_export_dialog_warns_of_a_full_disk_and_spares_earlier_exports(opene
     assert not dialog._space.isHidden()
 
 
+def test_the_sample_clip_is_not_exported_into_the_cache(opened, clip, home, tmp_path, monkeypatch):
+    home.mkdir(exist_ok=True)
+    monkeypatch.setattr("app.widgets.dialogs.Path.home", lambda: tmp_path)
+    monkeypatch.setattr(QStandardPaths, "writableLocation", lambda _: str(tmp_path / "no such folder"))
+    opened.session.clip = replace(opened.session.clip, path=home / "flair-demo.mp4")
+    assert ExportDialog(opened.session, opened).request("cpu").output == tmp_path / "flair-demo-restored.mp4"
+    opened.session.clip = replace(opened.session.clip, path=clip)
+    assert ExportDialog(opened.session, opened).request("cpu").output.parent == clip.parent
+
+
 @pytest.mark.parametrize(("state", "title"), [(State.DONE, "Export ready"), (State.FAILED, "Export failed")])
 def test_the_end_of_an_export_is_told_on_the_desktop(opened, clip, monkeypatch, state, title):
     told = []
@@ -304,7 +314,7 @@ def test_what_was_not_finished_is_offered_at_the_next_start(qtbot, opened, core,
     again = MainWindow(lambda: core, core.open_source, jobs)
     qtbot.addWidget(again)
     again.offer_queue()
-    assert again.banner.text.startswith("1 exports")
+    assert again.banner.text.startswith("Not finished from last time: 1")
     again.banner._buttons[0].click()
     qtbot.waitUntil((tmp_path / "out.mp4").exists)
     again.close()
@@ -785,7 +795,7 @@ def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, cor
 
 
 def test_another_theme_dresses_everything_that_is_open(opened):
-    dice = opened.parameters.controls["sampler", "seed"]._dice
+    dice = opened.parameters.controls["sampler", "seed"].aside
     dark = dice.icon().pixmap(16).toImage()
     try:
         theme.apply("light")

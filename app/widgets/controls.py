@@ -30,6 +30,7 @@ TICKS = 1000
 WIDE = 200
 """A whole-number range with more steps gets a logarithmic slider: small values matter most there."""
 LABEL_WIDTH, VALUE_WIDTH = 118, 46
+ROW = 22
 MOVES = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End)
 MOST_SLIDER = 10_000
 """A range with more steps gets no slider: nobody can aim there."""
@@ -66,6 +67,9 @@ class Control(QWidget):
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(4)
+        self.setFixedHeight(ROW)
+        self.aside: QWidget | None = None
+        """What stands where other settings have their keyframes."""
         self._label = QLabel(label_of(field))
         if self._label.sizeHint().width() > LABEL_WIDTH:
             self._label.setText(QCoreApplication.translate("settings", field.help.label))
@@ -179,11 +183,10 @@ class SeedControl(NumberControl):
 
     def __init__(self, field: Field, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
-        self._dice = IconButton("dice", self.tr("Another seed"), style="icon")
-        self._dice.clicked.connect(
+        self.aside = IconButton("dice", self.tr("Another seed"), style="tiny")
+        self.aside.clicked.connect(
             lambda: self._choose((round(self._number.value()) * 7919 + 104_729) % 100_000)
         )
-        self.row.addWidget(self._dice)
 
 
 class ChoiceControl(Control):
@@ -280,7 +283,7 @@ class _Box(QComboBox):
     """Ignores the wheel, too, and may be narrower than its longest entry."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(objectName="row")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
 

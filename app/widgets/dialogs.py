@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication
+import platformdirs
+from PySide6.QtCore import QCoreApplication, QStandardPaths, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -81,7 +83,7 @@ class ExportDialog(QDialog):
         self._range.addItem(self.tr("In to out · {0} frames").format(len(session.span)), session.span)
         if len(session.span) != len(clip):
             self._range.addItem(self.tr("Whole clip · {0} frames").format(len(clip)), range(len(clip)))
-        self._path = QLineEdit(str(_unused(clip.path.with_name(clip.path.stem + "-restored.mp4"))))
+        self._path = QLineEdit(str(_unused(_folder_for(clip.path) / f"{clip.path.stem}-restored.mp4")))
         browse = QPushButton(self.tr("Choose…"))
         browse.clicked.connect(self._browse)
         where = QHBoxLayout()
@@ -94,6 +96,7 @@ class ExportDialog(QDialog):
         self._make_options(clip.info.bit_depth)
         form = QFormLayout()
         form.setSpacing(10)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for words, field in (
             (self.tr("Format"), self._format),
             (self.tr("Depth"), self._depth),
@@ -273,6 +276,15 @@ class ExportDialog(QDialog):
             self._check_space()
 
 
+def _folder_for(clip: Path) -> Path:
+    """Where an export of it goes at first: beside it, unless that is no place for a user's files."""
+    kept_for_us = platformdirs.user_cache_path("flair-studio", appauthor=False) in clip.parents
+    if os.access(clip.parent, os.W_OK) and not kept_for_us:
+        return clip.parent
+    films = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation))
+    return films if films.is_dir() else Path.home()
+
+
 def _unused(path: Path) -> Path:
     """The path, with a number where a file of that name exists: an earlier export is not written over unasked."""
     stem, number = path.stem, 2
@@ -373,6 +385,7 @@ class ShortcutsDialog(QDialog):
                 grid.setHorizontalSpacing(14)
                 grid.setVerticalSpacing(7)
                 columns.addLayout(grid)
+                columns.setAlignment(grid, Qt.AlignmentFlag.AlignTop)
             elif row:
                 grid.addWidget(QLabel(), row, 0)
                 row += 1
@@ -383,7 +396,6 @@ class ShortcutsDialog(QDialog):
                 keys = ", ".join(key.toString(key.SequenceFormat.NativeText) for key in action.shortcuts())
                 grid.addWidget(QLabel(keys, objectName="muted"), row, 1)
             row += 1
-            grid.setRowStretch(row, 1)
         column = _column(self)
         column.addLayout(columns)
         column.addStretch(1)

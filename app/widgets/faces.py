@@ -125,4 +125,7 @@ def _cut(rgb: NDArray[np.uint8], box: list[float]) -> QIcon:
     face = to_qimage(rgb[top:bottom, left:right])
     side = 2 * ICON
     aspect, smooth = Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
-    return QIcon(QPixmap.fromImage(face.scaled(side, side, aspect, smooth)))
+    picture = QPixmap.fromImage(face.scaled(side, side, aspect, smooth))
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # not tinted
+    return icon

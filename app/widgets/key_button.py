@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QToolButton
 
 from app import theme
 
-KEY_SIDE = 16
+KEY_SIDE = 18
 
 
 class KeyButton(QToolButton):

@@ -75,7 +75,7 @@ class Parameters(QFrame):
         inner = QWidget(objectName="inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 4, 8, 10)
-        self._column.setSpacing(4)
+        self._column.setSpacing(3)
         for title, group, names in SECTIONS:
             self._add_section(title, group, names)
         self._column.addStretch(1)
@@ -124,7 +124,9 @@ class Parameters(QFrame):
                 )
                 control.row.addWidget(key)
             else:
-                control.row.addSpacing(KEY_SIDE + control.row.spacing())
+                beside = control.aside or QWidget()
+                beside.setFixedWidth(KEY_SIDE)
+                control.row.addWidget(beside)
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)

@@ -317,17 +317,19 @@ class Viewer(Canvas):
             for level, path in self._contours.items():
                 edge = level == MASK_LEVELS[1]
                 colour = theme.DARK.colour("accent", 1.0 if edge else 0.35)
-                painter.setPen(_line(colour, Qt.PenStyle.DashLine if edge else Qt.PenStyle.SolidLine))
+                painter.setPen(
+                    _line(painter, colour, Qt.PenStyle.DashLine if edge else Qt.PenStyle.SolidLine)
+                )
                 painter.drawPath(path)
         if not self._drawn.isEmpty():
-            painter.setPen(_line(theme.DARK.colour("orange")))
+            painter.setPen(_line(painter, theme.DARK.colour("orange")))
             painter.drawEllipse(self._drawn)
             painter.drawRect(self._drawn)
         self.brush.paint(painter)
         self._paint_brush_ring(painter)
         outlined = [face for face in self._faces if face.id == self._hovered or face.selected]
         for face in outlined:
-            painter.setPen(_line(theme.DARK.colour("muted" if face.left_out else "accent")))
+            painter.setPen(_line(painter, theme.DARK.colour("muted" if face.left_out else "accent")))
             painter.drawRoundedRect(face.box, 6, 6)
         painter.restore()
         for face in outlined:
@@ -341,7 +343,7 @@ class Viewer(Canvas):
         if face is None or self._pointer is None or face.to_face is None:
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(_line(theme.DARK.colour("red" if self.brush.erases else "text")))
+        painter.setPen(_line(painter, theme.DARK.colour("red" if self.brush.erases else "text")))
         reach = self.brush.reach(face.to_face)
         painter.drawEllipse(self.to_picture(self._pointer), reach, reach)
 
@@ -443,8 +445,8 @@ class Viewer(Canvas):
                 self.face_drawn.emit(drawn)
 
 
-def _line(colour: object, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
-    """1.5 screen pixels wide at any zoom."""
-    pen = QPen(colour, 1.5, style)
+def _line(painter: QPainter, colour: QColor, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    """Of the same width at any zoom and on any screen."""
+    pen = QPen(colour, 1.5 * painter.device().devicePixelRatioF(), style)
     pen.setCosmetic(True)
     return pen
