@@ -176,6 +176,77 @@ def test_table_3_wants_a_video_model(models, settings):
         paper.EXPERIMENTS["table3"].plan(["bicubic8"], settings, models)
 
 
+class Halfway:
+    """Says which frames it was asked to lie between, by their first pixel."""
+
+    def __init__(self):
+        self.asked = []
+
+    def between(self, before, after, moments):
+        self.asked.append((int(before[0, 0, 0]), int(after[0, 0, 0]), before.shape[0], tuple(moments)))
+        return [np.full_like(before, round((1 - t) * before[0, 0, 0] + t * after[0, 0, 0])) for t in moments]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_slowed_footage_is_made_whole_before_or_after_restoring(models, settings, first):
+    """Every fourth frame is seen; what no two seen frames enclose is left out."""
+    levels = np.arange(100, 111, dtype=np.uint8)
+    y = np.broadcast_to(levels[:, None, None, None], (11, 8, 8, 3))
+    seen = []
+
+    def restore(job):
+        seen.append(len(job.y))
+        return job.y.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+    (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)
+    degradation = dataclasses.replace(trial.settings.degradation, scale=2)
+    trial = dataclasses.replace(
+        trial,
+        restore=restore,
+        settings=dataclasses.replace(trial.settings, degradation=degradation),
+        slowed=trials.Slowed(4, first),
+    )
+    halfway = Halfway()
+    made = trials.remade(y, trial, halfway)
+    assert made.shape == (9, 16, 16, 3)
+    np.testing.assert_array_equal(made[:, 0, 0, 0], levels[:9])
+    side = 8 if first else 16
+    assert halfway.asked == [(100, 104, side, (0.25, 0.5, 0.75)), (104, 108, side, (0.25, 0.5, 0.75))]
+    assert sum(seen) == (9 if first else 3)
+    with pytest.raises(SettingsError, match="more --frames"):
+        trials.remade(y[:4], trial, halfway)
+
+
+def test_table_4_compares_both_orders(tmp_path, capsys, weights):
+    clip, out = write_clip(tmp_path / "x.mkv", count=6), tmp_path / "out"
+    arguments = ["experiment", "table4", str(clip), "-o", str(out), "--model", str(weights), "--steps", "2"]
+    arguments += ["--metrics", "psnr,e_warp"]
+    assert cli.main(arguments) == 0
+    (table,) = record.read(out).tables
+    assert [label for label, _ in table.rows] == [
+        f"interpolated, then {label}" for label in ("Bicubic", "DDNM+", "DR2 + G", "SR3-style", "FLAIR")
+    ] + [f"{label}, then interpolated" for label in ("Bicubic", "DDNM+", "DR2 + G", "SR3-style", "FLAIR")]
+    assert [finding.claim for finding in record.read(out).findings] == [
+        "bicubic8: restoring first is better in PSNR (FLAIR)",
+        "bicubic8: interpolated, then FLAIR, is above DDNM+ in PSNR",
+        "bicubic8: FLAIR, then interpolated, is above DDNM+ in PSNR",
+    ]
+    assert record.read(out).made["interpolator"] == "flow"
+    with video.open_source(out / "bicubic8.mp4") as made:
+        assert len(made) == 5
+    capsys.readouterr()
+    assert cli.main([*arguments, "--frames", "4"]) == 2
+    assert "Give more --frames" in capsys.readouterr().err
+
+
+def test_table_4_wants_the_file_of_amt(tmp_path, capsys, weights, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "empty"))
+    clip = write_clip(tmp_path / "x.mkv", count=6)
+    arguments = ["experiment", "table4", str(clip), "-o", str(tmp_path / "out"), "--model", str(weights)]
+    assert cli.main([*arguments, "--interpolator", "amt"]) == 2
+    assert "amt" in capsys.readouterr().err.lower()
+
+
 def test_figure_7a_says_whether_the_trade_is_there(models, settings):
     plan = paper.EXPERIMENTS["fig7a"].plan(["bicubic4"], settings, models)
     assert [trial.settings.sampler.w_tau for trial in plan] == list(paper.W_TAUS)

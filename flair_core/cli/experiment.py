@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flair_core.cli import options
+from flair_core.cli import interpolate, options
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings, bundled
 
 if TYPE_CHECKING:
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from flair_core.experiments.record import Picture, Record
     from flair_core.experiments.trials import Clip, Outcome, Trial
+    from flair_core.interpolation.base import Interpolator
     from flair_core.recipe import Models
 
-NAMES = ("fig7a", "fig7b", "table1", "table2", "table3")
+NAMES = ("fig7a", "fig7b", "table1", "table2", "table3", "table4")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_common(parser)
     parser.add_argument("--tasks", help="comma-separated; default: the paper's")
     parser.add_argument("--metrics", help="comma-separated, or all; default: the paper's")
+    interpolate.add_interpolator(parser, "table 4: ")
     parser.set_defaults(run=run)
 
 
@@ -49,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     from flair_core.experiments import draw, trials  # noqa: PLC0415
     from flair_core.experiments.paper import EXPERIMENTS  # noqa: PLC0415
     from flair_core.experiments.record import Record  # noqa: PLC0415
+    from flair_core.interpolation.factory import load_interpolator  # noqa: PLC0415
     from flair_core.metrics.suite import chosen  # noqa: PLC0415
 
     draw.require()
@@ -58,7 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
     metrics = chosen(arguments.metrics) if arguments.metrics else list(experiment.metrics)
     plan = experiment.plan(tasks, settings, models)
     clips = read(arguments)
-    outcomes = done(arguments, clips, plan, metrics)
+    interpolator = None
+    if any(trial.slowed for trial in plan):
+        interpolator = load_interpolator(arguments.interpolator, models.device)
+    outcomes = done(arguments, clips, plan, metrics, interpolator)
     found = experiment.conclude(outcomes)
     record = Record(
         title=experiment.title,
@@ -68,7 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
         findings=found.findings,
         pictures=shown(arguments.output, clips[0], outcomes),
         notes=trials.skipped(outcomes),
-        made=made(clips, settings, models),
+        made=made(clips, settings, models)
+        | ({"interpolator": arguments.interpolator} if interpolator else {}),
     )
     finish(record, arguments.output)
 
@@ -103,7 +110,11 @@ def read(arguments: argparse.Namespace) -> list[Clip]:
 
 
 def done(
-    arguments: argparse.Namespace, clips: Sequence[Clip], plan: Sequence[Trial], metrics: Sequence[str]
+    arguments: argparse.Namespace,
+    clips: Sequence[Clip],
+    plan: Sequence[Trial],
+    metrics: Sequence[str],
+    interpolator: Interpolator | None = None,
 ) -> list[Outcome]:
     """The outcomes of all trials, with a progress bar."""
     from tqdm import tqdm  # noqa: PLC0415
@@ -112,7 +123,7 @@ def done(
 
     outcomes = []
     with tqdm(total=len(clips) * len(plan), unit="clip") as bar:
-        for outcome in trials.run(clips, plan, metrics, fetch=arguments.fetch):
+        for outcome in trials.run(clips, plan, metrics, fetch=arguments.fetch, interpolator=interpolator):
             if outcome is None:
                 bar.update()
             else:
@@ -134,7 +145,8 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for task, rows in by_task(outcomes).items():
-        wide = [side_by_side(clip, rows, index) for index in range(len(clip.frames))]
+        count = min(len(row.restored) for row in rows)
+        wide = [side_by_side(clip, rows, index) for index in range(count)]
         height, width = wide[0].shape[:2]
         write_png(folder / f"{task}.png", wide[len(wide) // 2])
         info = VideoInfo(width, height, clip.rate, Fraction(1, 1) / clip.rate, len(wide))

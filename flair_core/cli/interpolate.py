@@ -25,13 +25,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.set_defaults(run=run)
 
 
-def add_interpolator(parser: argparse.ArgumentParser) -> None:
-    """What makes the frames."""
+def add_interpolator(parser: argparse.ArgumentParser, where: str = "") -> None:
+    """What makes the frames; `where` says when that matters."""
     parser.add_argument(
         "--interpolator",
         choices=NAMES,
         default="flow",
-        help="flow: along the motion, embedded; amt: the network AMT-G (default flow)",
+        help=f"{where}flow: along the motion, embedded; amt: the network AMT-G (default flow)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,8 +15,9 @@ from flair_core.baselines import Job
 from flair_core.degradations import degrade
 from flair_core.errors import MediaError, SettingsError
 from flair_core.experiments.record import Column, Table
-from flair_core.faces.shots import as_uint8
+from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.frames import to_float, to_uint8
+from flair_core.interpolation.base import times
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.suite import METRICS, Evaluation, Setup
 from flair_core.settings import DegradationSettings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from flair_core.interpolation.base import Interpolator
     from flair_core.recipe import Models
     from flair_core.settings import RestorationSettings
 
@@ -70,6 +73,17 @@ class Trial:
     settings: RestorationSettings
     """The degradation in it is the task's."""
     models: Models
+    slowed: Slowed | None = None
+    """None when the footage has all frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """Footage with one frame of every `factor`, section 5.4; those between are made before or after restoring."""
+
+    factor: int
+    first: bool
+    """Whether they are made of the observed frames, not of the restored ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +96,7 @@ class Outcome:
     observed: Pixels
     """(N, h, w, 3) of the first clip."""
     restored: Pixels
-    """(N, H, W, 3) of the first clip."""
+    """(N, H, W, 3) of the first clip; frames that no two known ones enclose are left out."""
 
 
 def read_clips(path: Path, *, frames: int, size: int | None = None) -> list[Clip]:
@@ -124,6 +138,38 @@ def observe(clip: Clip, degradation: DegradationSettings) -> Pixels:
     return to_uint8(degrade(to_float(clip.frames), degradation, torch.Generator().manual_seed(0)))
 
 
+def remade(y: Pixels, trial: Trial, interpolator: Interpolator | None = None) -> Pixels:
+    """A clip restored, and its missing frames made again: (N, h, w, 3) → (M, H, W, 3).
+
+    M is the largest k · factor + 1 within N. Raises SettingsError when that is 1.
+    """
+    slowed = trial.slowed
+    if slowed is None:
+        return restored(y, trial)
+    assert interpolator is not None
+    if len(y) <= slowed.factor:
+        raise SettingsError(
+            f"A clip of {len(y)} frames has none between frames {slowed.factor} apart. Give more --frames."
+        )
+    known = y[: (len(y) - 1) // slowed.factor * slowed.factor + 1 : slowed.factor]
+    if slowed.first:
+        return restored(_faster(known, slowed.factor, interpolator), trial)
+    return _faster(restored(known, trial), slowed.factor, interpolator)
+
+
+def _faster(frames: Pixels, factor: int, interpolator: Interpolator) -> Pixels:
+    """factor − 1 frames made between neighbours, across cuts repeated, as `flair interpolate` does it."""
+    shots = ShotDetector()
+    shots.starts(frames[0])
+    made = [frames[0]]
+    for before, after in pairwise(frames):
+        moments = times(factor)
+        cut = shots.starts(after)
+        made += [before] * len(moments) if cut else interpolator.between(before, after, moments)
+        made.append(after)
+    return np.stack(made)
+
+
 def restored(y: Pixels, trial: Trial) -> Pixels:
     """A clip restored window by window, as `flair restore` does it: (N, h, w, 3) → (N, H, W, 3)."""
     scale, length = trial.settings.degradation.scale, trial.models.denoiser.window
@@ -146,11 +192,17 @@ def restored(y: Pixels, trial: Trial) -> Pixels:
 
 
 def run(
-    clips: Sequence[Clip], trials: Sequence[Trial], metrics: Sequence[str], *, fetch: bool = False
+    clips: Sequence[Clip],
+    trials: Sequence[Trial],
+    metrics: Sequence[str],
+    *,
+    fetch: bool = False,
+    interpolator: Interpolator | None = None,
 ) -> Iterator[Outcome | None]:
     """Do all trials on all clips: None after each clip, and at its end each trial's Outcome.
 
     fetch: whether networks that metrics need may be downloaded.
+    interpolator: what slowed trials need.
     """
     for trial in trials:
         degradation = trial.settings.degradation
@@ -158,9 +210,9 @@ def run(
         first: tuple[Pixels, Pixels] | None = None
         for clip in clips:
             y = observe(clip, degradation)
-            made = restored(y, trial)
+            made = remade(y, trial, interpolator)
             first = first or (y, made)
-            for truth, result, seen in zip(clip.frames, made, y, strict=True):
+            for truth, result, seen in zip(clip.frames[: len(made)], made, y[: len(made)], strict=True):
                 evaluation.add(Pair(truth, result, observed=seen))
             evaluation.cut()
             yield None
