@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, sin_cos
-from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import FrameConv, Size, Stage, UNet, UNetConfig, gates
 
 CONFIG = UNetConfig(
@@ -44,14 +43,12 @@ class BicubicNetwork(UNet):
         return tuple(self._gated_stage(channels, channels, attends=True, recurs=False) for _ in range(2))
 
     def _gated_stage(self, channels_in: int, channels: int, *, attends: bool, recurs: bool) -> Stage:
-        config = self.config
-        e = config.embedding
+        config, e = self.config, self.config.embedding
         names = ["temporal"] + ["temporal_attention"] * attends + ["recurrent"] * recurs
-        attention = TemporalAttention(channels, config.window, config.head_channels) if attends else None
         return Stage(
             ResidualBlock(channels_in, channels, e, groups=config.groups, told="shift"),
             temporal=ResidualBlock(channels, channels, e, kernel=(3, 1, 1), told="shift"),
-            temporal_attention=attention,
+            temporal_attention=self._temporal_attention(channels) if attends else None,
             recurrent=DeformableRefinement(channels, MAX_OFFSET) if recurs else None,
             gates=gates(e, channels, *names),
         )

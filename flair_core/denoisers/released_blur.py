@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, SpatialAttention, cos_sin
-from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import Size, Stage, UNet, UNetConfig
 
 CONFIG = UNetConfig(
@@ -40,7 +39,7 @@ class BlurNetwork(UNet):
             ResidualBlock(channels_in, channels, config.embedding),
             temporal=self._residual(channels),
             attention=SpatialAttention(channels, heads) if attends else None,
-            temporal_attention=TemporalAttention(channels, config.window, heads) if attends else None,
+            temporal_attention=self._temporal_attention(channels) if attends else None,
             recurrent=DeformableRefinement(channels) if level in config.recurrent else None,
         )
 
@@ -51,7 +50,7 @@ class BlurNetwork(UNet):
                 ResidualBlock(channels, channels, config.embedding),
                 temporal=self._residual(channels),
                 attention=SpatialAttention(channels, config.head_channels, config.embedding),
-                temporal_attention=TemporalAttention(channels, config.window, config.head_channels),
+                temporal_attention=self._temporal_attention(channels),
             ),
             Stage(ResidualBlock(channels, channels, config.embedding), temporal=self._residual(channels)),
         )

@@ -38,10 +38,14 @@ class TemporalAttention(nn.Module):
     """Each position attends to itself in the other window − 1 frames around its own.
 
     Before the first and after the last frame, these repeat. Offsets in time are embedded in queries and keys.
+
+    half: queries, keys, values and what comes of them are rounded to half precision, whatever the others have: the
+    released program's attention kernel knows nothing else.
     """
 
-    def __init__(self, channels: int, window: int, head_channels: int) -> None:
+    def __init__(self, channels: int, window: int, head_channels: int, *, half: bool = False) -> None:
         super().__init__()
+        self.half_precision = half
         self.window = window
         self.heads = channels // head_channels
         self.norm = WindowNorm(32, channels)
@@ -61,23 +65,27 @@ class TemporalAttention(nn.Module):
         times = cos_sin(self.offsets(), channels)
         normed = self.norm(x).movedim(2, -1)  # (B, T, h, w, C)
         # Keys are linear in frame + time: the frames' part is computed once, not once per offset.
-        q = self._per_head(self.query(normed + times[middle]))
-        k = self._per_head(self.key(normed))
-        v = self._per_head(self.value(normed))
-        k_times = self._per_head(functional.linear(times, self.key.weight))
+        q, k, v = self.query(normed + times[middle]), self.key(normed), self.value(normed)
         around = [offset for offset in range(self.window) if offset != middle]
-        frames = torch.arange(count, device=x.device)
-        shown = {o: (frames + o - middle).clamp(0, count - 1) for o in around}
-        # No attention product over gathered frames: that would hold window − 1 copies of keys and values.
-        scores = torch.stack([(q * (k[:, shown[o]] + k_times[o])).sum(-1) for o in around], -1)
-        weights = (scores * q.shape[-1] ** -0.5).softmax(-1)  # (B, T, h, w, heads, window − 1)
-        mixed = torch.zeros_like(v)
-        for weight, offset in zip(weights.unbind(-1), around, strict=True):
-            mixed = mixed + weight[..., None] * v[:, shown[offset]]
-        return x + per_frame(self.out, mixed.flatten(-2).movedim(-1, 2))
+        k_times = functional.linear(times[around], self.key.weight)
+        mixed = []
+        # Frame by frame: of all at once there would be window − 1 copies of keys and values.
+        for t in range(count):
+            shown = [min(max(t + offset - middle, 0), count - 1) for offset in around]
+            keys = torch.stack([k[:, frame] for frame in shown], -2) + k_times
+            values = torch.stack([v[:, frame] for frame in shown], -2)
+            mixed.append(self._attended(q[:, t, ..., None, :], keys, values)[..., 0, :])
+        return x + per_frame(self.out, torch.stack(mixed, 1).movedim(-1, 2))
 
-    def _per_head(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], self.heads, -1)
+    def _attended(self, *qkv: Tensor) -> Tensor:
+        """Attention of (…, n, C) to (…, m, C), several heads side by side: (…, n, C)."""
+        q, k, v = (self._rounded(x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)) for x in qkv)
+        # The fast kernels take four dimensions.
+        mixed = functional.scaled_dot_product_attention(q.flatten(0, -4), k.flatten(0, -4), v.flatten(0, -4))
+        return self._rounded(mixed).reshape(q.shape).transpose(-2, -3).flatten(-2)
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        return x.half().to(x.dtype) if self.half_precision else x
 
 
 class Alignment(Protocol):

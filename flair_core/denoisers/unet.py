@@ -38,6 +38,8 @@ class UNetConfig:
     window: int
     """Frames that the temporal attention looks at."""
     head_channels: int = 64
+    half_attention: bool = True
+    """Whether the temporal attention rounds to half precision, as in the released program; see TemporalAttention."""
     groups: int = 32
     """Of the norms between spatial layers."""
 
@@ -180,6 +182,10 @@ class UNet(nn.Module, ABC):
         """Motion of `frames`, (B, T, 3, h, w) in [-1, 1], for images of `size`; independent of the step."""
         sizes = [(size[0] >> level, size[1] >> level) for level in self.config.recurrent]
         return {wanted: self._motion(frames, wanted) for wanted in sizes}
+
+    def _temporal_attention(self, channels: int) -> TemporalAttention:
+        config = self.config
+        return TemporalAttention(channels, config.window, config.head_channels, half=config.half_attention)
 
     def _motion(self, frames: Tensor, size: Size) -> Flows:
         if frames.shape[-2:] != size:

@@ -152,6 +152,24 @@ def test_temporal_attention(cases, arrays, filled, close):
         close(times[torch.arange(window) != middle], arrays(f"{case[1]}_t_rest"), case[1])
 
 
+def test_temporal_attention_in_half_precision(cases, arrays, filled, tolerances):
+    """In the mean at the tolerance. A value on the edge between two halves may fall to the other side, in whatever
+    order it was summed up; how far that goes shows when x changes by its last bit.
+    """
+    for case in cases(r"((tattn_\w+_c(\d+)_n(\d+))_t\d+)_out_f16attn"):
+        channels, window, x = int(case[3]), int(case[4]), arrays(f"{case[1]}_x")
+        tried = []
+        for heads in (heads for heads in range(1, channels + 1) if channels % heads == 0):
+            layer = TemporalAttention(channels, window, channels // heads, half=True)
+            layer = filled(case[2], (layer, importer.TEMPORAL_ATTENTION, ""))
+            tried.append(((layer(x) - arrays(case[0])).abs(), layer))
+        off, layer = min(tried, key=lambda one: float(one[0].mean()))
+        last_bit = torch.finfo(x.dtype).eps * torch.rand(8, *x.shape[1:], generator=torch.manual_seed(0))
+        moved = torch.stack([layer(x * (1 + some)) - layer(x) for some in last_bit.split(1)]).abs()
+        assert off.mean() < tolerances("modules")[0], case[0]
+        assert off.max() < tolerances("modules")[0] + 2 * moved.max(), case[0]
+
+
 def residual(modules, module, **options):
     """An empty block of the shape that a manifest tells."""
     keys = {key.removeprefix("wrapped_module."): shape for key, (shape, *_) in modules[module].items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -59,19 +60,20 @@ def blur_config(recorded):
     )
 
 
-def empty(recorded):
-    """The network of a recorded configuration, on no device yet."""
+def empty(recorded, *, half=False):
+    """The network of a recorded configuration, on no device yet; half: its attention rounds as published."""
     bicubic = "channel_mults" in recorded
+    config = replace(bicubic_config(recorded) if bicubic else blur_config(recorded), half_attention=half)
     with torch.device("meta"):
-        return BicubicNetwork(bicubic_config(recorded)) if bicubic else BlurNetwork(blur_config(recorded))
+        return BicubicNetwork(config) if bicubic else BlurNetwork(config)
 
 
 @pytest.fixture(scope="module")
 def filled(fill):
     """`filled(entry)`: the network of a manifest, its weights imported like a released checkpoint's."""
 
-    def load(entry):
-        network = empty(entry["config"])
+    def load(entry, **options):
+        network = empty(entry["config"], **options)
         released = fill.fill_state_dict({key: shape for key, (shape, *_) in entry["keys"].items()})
         network.load_state_dict(importer.convert(released, network, "filled"), assign=True)
         return network.eval()
@@ -140,7 +142,6 @@ def run(network, golden, start, steps, *, rnn=False, weight=1.0, cross_frame=Tru
 
 @pytest.mark.parametrize("file", ["unet_bicubic", "unet_blur"])
 def test_reduced_networks(file, load_npz, manifest, filled, tolerances):
-    """Every case but those that round attention to half precision, as the released program does."""
     golden, entries = load_npz(file), manifest(file)
     cases = [case for case in json.loads(str(golden["cases_json"])) if not case.get("f16attn")]
     networks = {name: filled(entries[name]) for name in dict.fromkeys(case["cfg"] for case in cases)}
@@ -173,6 +174,27 @@ def test_reduced_networks(file, load_npz, manifest, filled, tolerances):
             check_statistics(seen[stage], golden[f"{name}_{stage}_stats"], relative, what)
 
 
+@pytest.mark.parametrize("file", ["unet_bicubic", "unet_blur"])
+def test_reduced_networks_with_attention_in_half_precision(file, load_npz, manifest, filled):
+    """As the released program runs. Its rounding makes steps of last bits, layer by layer: no network comes closer
+    than the same one does to itself when the last bit of x changes. Without rounding it stays further away.
+    """
+    golden, entries = dict(load_npz(file)), manifest(file)
+    for case in json.loads(str(golden["cases_json"])):
+        if not case.get("f16attn"):
+            continue
+        network = filled(entries[case["cfg"]], half=True)
+        options = {"rnn": case.get("rnn", False), "weight": case["w"], "cross_frame": case["cf"]}
+        kept, x = golden[f"{case['name']}_out"], golden[f"{case['inp']}_x"]
+        outs = []
+        for golden[f"{case['inp']}_x"] in (x, np.nextafter(x, np.float32(np.inf))):
+            outs.append(subset(run(network, golden, case["inp"], case["name"], **options), kept).numpy())
+        golden[f"{case['inp']}_x"] = x
+        off, moved = np.abs(outs[0] - kept), np.abs(outs[1] - outs[0])
+        assert off.mean() < 1.2 * moved.mean(), case["name"]
+        assert off.max() < 2 * moved.max(), case["name"]
+
+
 TASKS = {
     "flair-x8": "x8_bicubic",
     "flair-x16": "x16_bicubic",
@@ -184,7 +206,7 @@ TASKS = {
 @pytest.mark.parametrize("name", TASKS)
 def test_full_key_lists_and_shapes(name, manifest):
     entry = manifest(TASKS[name])
-    network = empty(entry["config"])
+    network = empty(entry["config"], half=True)
     assert network.config == NETWORKS[name].network_class.__init__.__defaults__[0]
     assert sum(value.numel() for value in network.parameters()) == entry["n_params_unique"]
     keys, values = importer.released_keys(network), network.state_dict()
