@@ -79,7 +79,7 @@ class TemporalAttention(nn.Module):
 
     def _attended(self, *qkv: Tensor) -> Tensor:
         """Attention of (…, n, C) to (…, m, C), several heads side by side: (…, n, C)."""
-        q, k, v = (self._rounded(x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)) for x in qkv)
+        q, k, v = (self._rounded(x.view(*x.shape[:-1], self.heads, -1).transpose(-2, -3)) for x in qkv)
         # The fast kernels take four dimensions.
         mixed = functional.scaled_dot_product_attention(q.flatten(0, -4), k.flatten(0, -4), v.flatten(0, -4))
         return self._rounded(mixed).reshape(q.shape).transpose(-2, -3).flatten(-2)
