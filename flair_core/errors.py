@@ -25,5 +25,9 @@ class DeviceError(FlairError):
     """The wanted processor is not here, or its memory does not suffice."""
 
 
+class ClusterError(DeviceError):
+    """A cluster can't be reached, or its nodes can't take part."""
+
+
 class JobError(FlairError):
     """A job is not in the list, can't be changed as it is, or the list can't be used."""

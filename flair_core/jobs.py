@@ -90,6 +90,8 @@ class Request:
     credentials: bool = False
     """Whether the output itself says that faces were restored, and how."""
     device: str = "auto"
+    cluster: str = ""
+    """HOST:PORT of the Ray cluster whose nodes restore; empty for this machine alone."""
     sidecar: bool = True
     """Whether the record of how the output was made is written beside it."""
     matte: Path | None = None
@@ -122,6 +124,7 @@ class Request:
             "burn_in": self.burn_in,
             "credentials": self.credentials,
             "device": self.device,
+            "cluster": self.cluster,
             "sidecar": self.sidecar,
             "matte": None if self.matte is None else str(self.matte),
             "left_out": sorted(self.left_out),
@@ -150,6 +153,7 @@ class Request:
             burn_in=data.get("burn_in", False),
             credentials=data.get("credentials", False),
             device=data["device"],
+            cluster=data.get("cluster", ""),
             sidecar=data["sidecar"],
             matte=None if data["matte"] is None else Path(data["matte"]),
             left_out=frozenset(data["left_out"]),

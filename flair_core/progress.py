@@ -21,6 +21,6 @@ class Progress:
     residual: float = 0.0
     """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
     stage: str = "restore"
-    """Or "find faces", or "record"."""
+    """Or "join the cluster", "find faces", "record"."""
     notes: tuple[str, ...] = ()
     """What a person should know that happened on the way here; one sentence each."""

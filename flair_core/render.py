@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flair_core import devices, provenance, restore, video
+from flair_core import cluster, devices, provenance, restore, video
 from flair_core.burn_in import BurnIn
 from flair_core.errors import MediaError, SettingsError
 from flair_core.faces.track import Track
@@ -15,7 +15,7 @@ from flair_core.frames import faster
 from flair_core.interpolation.clip import Between, White
 from flair_core.interpolation.factory import load_interpolator
 from flair_core.restore import Progress
-from flair_core.restored import FaceRestorer
+from flair_core.restored import CPU, FaceRestorer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from flair_core.cache import Cache
     from flair_core.jobs import Job, Jobs, Request
-    from flair_core.recipe import Models
-    from flair_core.restored import Load
-    from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
 NO_FACE = "No face was found; the clip is copied unchanged. If the whole frame is one face, call it aligned."
@@ -53,7 +50,7 @@ def run(jobs: Jobs, job: Job, cache: Cache) -> Iterator[Progress]:
                 stage = progress.stage
                 jobs.log(job.id, f"{stage}, {progress.total} frames")
             if time.monotonic() > noted + REPORT_EVERY:
-                done = 0 if progress.stage == "find faces" else progress.done
+                done = progress.done if progress.stage in ("restore", "record") else 0
                 if not jobs.report(job.id, done, progress.total):
                     return
                 noted = time.monotonic()
@@ -71,17 +68,25 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
     notes: list[str] = []
     residual: dict[int, float] = {}
     with _there(source.path), ExitStack() as opened:
-        each = devices.several(request.device)
+        # On the nodes of a cluster another device may be at work than here.
+        each = devices.several("auto" if request.cluster else request.device)
         networks: dict[str, str] = {}
-        loads = [_loader(device, networks) for device in each]
+        loads = [restore.loader(CPU if request.cluster else device, networks) for device in each]
         load, computes = loads[0], devices.described(map(devices.describe, each))
-        for needed in look.turns(span):
+        turns = list(dict.fromkeys(look.turns(span)))
+        for needed in turns:
             for missed in loads:
                 missed(needed)  # what is missing is missed now, not in the middle
-        workers = [
+        workers: list[restore.NewRestorer] = [
             partial(FaceRestorer, loaded, name=f"The device {device}", device=computes)
             for device, loaded in zip(each, loads, strict=True)
         ]
+        if request.cluster:
+            yield Progress(0, len(span), span.start, stage="join the cluster")
+            team = opened.enter_context(cluster.joined(request.cluster, request.device, turns, networks))
+            workers, computes = team.workers(load), team.computes
+            notes += team.notes
+            yield Progress(0, len(span), span.start, stage="join the cluster", notes=(*team.notes,))
         said = provenance.statement(source.path, span, look, networks) if request.credentials else ""
         sink = opened.enter_context(_open_output(request, source, span, each[0], said))
         shown = BurnIn(sink, look) if request.burn_in else sink
@@ -131,18 +136,6 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         )
     yield Progress(len(span), len(span), span.stop - 1, stage="record", notes=(*late, *cache.notes))
     cache.notes.clear()  # they were of this job
-
-
-def _loader(device: torch.device, networks: dict[str, str]) -> Load:
-    """Networks on a device, held for the run; `networks` gets the SHA-256 of their files."""
-
-    @lru_cache(maxsize=256)
-    def load(settings: RestorationSettings) -> Models:
-        models = restore.load_models(settings, device)
-        networks.update(models.weights)
-        return models
-
-    return load
 
 
 @contextmanager

@@ -57,6 +57,7 @@ __all__ = [
     "Progress",
     "find_tracks",
     "load_models",
+    "loader",
     "open_output",
     "output_size",
     "preview",
@@ -106,6 +107,18 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     return _models(
         model, enhancer, fidelity, settings.faces.mask, weights.RELEASED_PARSER if parsed else None, device
     )
+
+
+def loader(device: torch.device, networks: dict[str, str]) -> Load:
+    """Networks on a device, held for the run; `networks` gets the SHA-256 of their files."""
+
+    @lru_cache(maxsize=256)
+    def load(settings: RestorationSettings) -> Models:
+        models = load_models(settings, device)
+        networks.update(models.weights)
+        return models
+
+    return load
 
 
 @lru_cache(maxsize=8)
@@ -197,8 +210,9 @@ def _singles(
 
     None when nothing was finished for a while.
     """
-    needed = [load(settings) for settings in look.turns(span)]
-    if len(crew) == 1 and (workers := _workers(needed, span)) > 1:
+    turns = list(look.turns(span))
+    needed = [load(settings) for settings in turns]
+    if len(crew) == 1 and crew.first.here and (workers := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> _Picture:
             faces = _faces([frame], _alone(frame.index), tracks, look, load)
@@ -208,7 +222,7 @@ def _singles(
             (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
         )
         return
-    together, reach = max(models.together for models in needed), max(map(_reach, needed))
+    together, reach = max(map(crew.first.at_once, turns)), max(map(_reach, needed))
     incoming = source.frames(max(span.start - reach, 0), min(span.stop + reach, len(source)))
     near: list[Frame] = []
     begun: deque[tuple[Sequence[Frame], Sequence[Sequence[Face]], Work]] = deque()

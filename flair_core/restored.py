@@ -120,6 +120,9 @@ class FaceRestorer:
     device: all that compute in this run, in words, where that is more than the device of the networks.
     """
 
+    here = True
+    """Whether this process computes."""
+
     def __init__(
         self, load: Load, kept: Kept | None, notes: list[str], *, name: str = "", device: str = ""
     ) -> None:
@@ -137,6 +140,10 @@ class FaceRestorer:
     def stop(self) -> None:
         """What is being restored in other threads ends after its current step, by raising Stopped."""
         self._stopped = True
+
+    def at_once(self, settings: RestorationSettings) -> int:
+        """How many faces of single frames it takes at a time."""
+        return self._load(settings).together
 
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
         """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
@@ -318,14 +325,23 @@ class FaceRestorer:
         if masks is None:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
-            return Restored(x0, error, _painted(face, self._steadied(face, masks).replaced(x0)))
+            return Restored(x0, error, _painted(face, self._found_mask(face, masks, x0)))
         parts = self._mask_parts(face, masks)
         entry = cache.key(of=key, landmarks=masks.landmarks, mask=parts, **_around(face))
         kept = self._kept.get(entry)
         if kept is None:
-            kept = {"mask": self._steadied(face, masks).replaced(x0)}
+            kept = {"mask": self._found_mask(face, masks, x0)}
             self._kept.put(entry, kept)
         return Restored(x0, error, _painted(face, kept["mask"]))
+
+    def mask(self, face: Face, x0: torch.Tensor) -> NDArray[np.float32]:
+        """(N, S, S) in [0, 1]: where a restored face (N, 3, S, S) shows, before anything is painted over it."""
+        masks = self._masks(face)
+        assert masks is not None, "a face in a frame"
+        return self._found_mask(face, masks, x0)
+
+    def _found_mask(self, face: Face, masks: Masks, x0: torch.Tensor) -> NDArray[np.float32]:
+        return self._steadied(face, masks).replaced(x0)
 
     def _masks(self, face: Face) -> Masks | None:
         """None when G works everywhere, and the face is not put into a frame."""

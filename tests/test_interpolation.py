@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import torch
+from cheap import SETTINGS, Counting, models
+from clips import Clip, make, packets
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from flair_core import cli, video, weights
+from flair_core import cli, render, restore, video, weights
+from flair_core.cache import Cache
 from flair_core.enhancers.checkpoint import build
 from flair_core.errors import SettingsError, ShapeError, WeightsError
 from flair_core.frames import Frame, VideoInfo, faster
@@ -19,6 +24,8 @@ from flair_core.interpolation.base import times
 from flair_core.interpolation.clip import Between, White
 from flair_core.interpolation.factory import Pairs, load_interpolator
 from flair_core.interpolation.flow import FlowInterpolator
+from flair_core.jobs import DrawnFace, Request
+from flair_core.look import Look
 from flair_core.metrics.fidelity import psnr
 
 
@@ -220,3 +227,70 @@ def test_the_time_of_a_clip_is_kept():
     more = faster(info, 3)
     assert (more.rate, more.time_base, more.length) == (Fraction(90000, 1001), Fraction(1, 270000), 28)
     assert faster(info, 1) == info
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("span", [None, range(5, 15)], ids=["whole", "part"])
+def test_sound_subtitles_and_chapters_of_a_restored_clip_survive_more_frames(
+    tmp_path, jobs, monkeypatch, suffix, span
+):
+    """At uneven times, too: frames keep theirs, and everything beside them is what one without new frames has."""
+    uneven = [2 * at + (at > 7) * 31 + at % 2 for at in range(20)]
+    text = {".mp4": "mov_text", ".mkv": "srt"}[suffix]
+    kind = Clip(
+        suffix=suffix,
+        times=uneven,
+        time_base=Fraction(1, 100),
+        sound=("aac", "flac"),
+        subtitles=(text,),
+        chapters=True,
+    )
+    clip = make(tmp_path / f"clip{suffix}", kind)
+    monkeypatch.setattr(restore, "load_models", lambda settings, device: models(Counting()))
+    face = DrawnFace((10, 10, 50, 50), 0, 19)
+    shown, beside, ends = {}, {}, {}
+    for factor in (1, 3):
+        out = tmp_path / f"out{factor}{suffix}"
+        wanted = Request(
+            source=clip,
+            output=out,
+            look=Look(SETTINGS),
+            span=span,
+            device="cpu",
+            drawn=(face,),
+            fps_factor=factor,
+        )
+        for _ in render.run(jobs, jobs.add(wanted), Cache(tmp_path / "cache")):
+            pass
+        beside[factor] = (packets(out, "audio"), packets(out, "subtitle"), chapters_of(out))
+        with video.open_source(out) as made:
+            frames = list(made.frames())
+            shown[factor] = [frame.pts * made.info.time_base for frame in frames]
+            last = shown[factor][-1] + frames[-1].duration * made.info.time_base
+        with av.open(str(out)) as container:
+            (track,) = container.streams.video
+            # MP4 tells how long stored frames last, and the last of those need not be the last shown.
+            ends[factor] = track.duration * track.time_base if track.duration else last
+    assert beside[3] == beside[1]
+    assert all(beside[1])
+    if span is None:
+        assert beside[3][:2] == (packets(clip, "audio"), packets(clip, "subtitle"))
+        assert beside[3][2] == chapters_of(clip)
+    whole = Fraction(1, 1000) if suffix == ".mkv" else Fraction(1, 10**6)
+    count = len(shown[1])
+    assert len(shown[3]) == 3 * (count - 1) + 1
+    even = [at + k * (then - at) / 3 for at, then in itertools.pairwise(shown[1]) for k in range(3)]
+    assert max(abs(a - b) for a, b in zip(shown[3], [*even, shown[1][-1]], strict=True)) <= whole
+    assert abs(ends[3] - ends[1]) <= whole
+
+
+def chapters_of(path):
+    with av.open(str(path)) as container:
+        return [
+            (
+                chapter["start"] * chapter["time_base"],
+                chapter["end"] * chapter["time_base"],
+                chapter["metadata"],
+            )
+            for chapter in container.chapters()
+        ]

@@ -43,6 +43,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="auto, cpu, cuda or mps; several share the work: cuda:0,cuda:1, or all",
     )
     parser.add_argument(
+        "--cluster",
+        default="",
+        metavar="HOST:PORT",
+        help="let the nodes of a Ray cluster restore, to the same result; this machine must belong to it",
+    )
+    parser.add_argument(
         "--codec",
         default=None,
         help="h264, h265, av1, prores, ffv1 (as the source is stored), ffv1-rgb; default: by the output's name",
@@ -153,6 +159,7 @@ def run(arguments: argparse.Namespace) -> None:
         hardware=arguments.hardware,
         credentials=arguments.credentials,
         device=arguments.device,
+        cluster=arguments.cluster,
         sidecar=arguments.sidecar,
         matte=arguments.matte and arguments.matte.resolve(),
         # As the window does: so the faces have the numbers that the project knows.
