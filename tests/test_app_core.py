@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from importlib import resources
 
@@ -11,7 +12,7 @@ import pytest
 from app.main_window import MainWindow
 from app.widgets.dialogs import ExportDialog
 from app.worker import RestorationCore
-from flair_core.jobs import Request
+from flair_core.jobs import Request, State
 
 pytestmark = pytest.mark.skipif(
     not (resources.files("resources") / "starter.safetensors").is_file(),
@@ -131,3 +132,73 @@ def test_from_a_clip_over_keyframes_and_a_saved_project_to_a_file_whose_frames_a
             assert len(written) == len(before)
             for at, frame in enumerate(before.values()):
                 np.testing.assert_array_equal(written[at].rgb, frame)
+
+
+def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
+    qtbot, window, jobs, config, tmp_path
+):
+    from app.frame_loader import open_source
+    from flair_core import video
+
+    def panel(shown):
+        return shown.side.widget(1)
+
+    def job(shown, output):
+        return next(job for job in shown.queue.jobs if job.request.output == output)
+
+    def add(shown, output, request):
+        shown.queue.add(replace(request, output=output))
+        return panel(shown).cards[job(shown, output).id]
+
+    def written(shown, frames):
+        pace = shown.queue.pace
+        return pace is not None and pace.now.stage == "restore" and pace.now.done >= frames
+
+    window.open_demo()
+    qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
+    window.session.edit_setting("sampler", "steps", 1, "K")
+    look, searched = window.session.look, window.session.searched
+    clip, held, whole = window.session.project.clip, tmp_path / "held.mkv", tmp_path / "whole.mkv"
+    request = Request(
+        source=clip, output=held, look=look, span=range(14), searched=searched, codec="ffv1-rgb", device="cpu"
+    )
+    card = add(window, held, request)
+    qtbot.waitUntil(lambda: written(window, 2), timeout=60_000)
+    assert "left" in card.text.text()
+    card.pause.click()
+    qtbot.waitUntil(lambda: job(window, held).state is State.PAUSED, timeout=60_000)
+    assert not held.exists()
+    card.resume.click()
+    done = job(window, held).done
+    assert 0 < done < 14
+    qtbot.waitUntil(lambda: written(window, done + 1), timeout=60_000)
+    window.session.undo.setClean()
+    window.close()
+    assert not held.exists()
+
+    again = MainWindow(lambda: RestorationCore("cpu", jobs), open_source, jobs)
+    qtbot.addWidget(again)
+    again.offer_queue()
+    again.banner._buttons[0].click()
+    qtbot.waitUntil(held.exists, timeout=60_000)
+    qtbot.waitUntil(lambda: not again.queue.open)
+    assert again.banner.text.startswith("held.mkv is ready")
+    log = again.queue.log(job(again, held))
+    assert [log.count(word) for word in ("  started", "  paused", "  done")] == [3, 2, 1]
+
+    lacking = tmp_path / "later" / "again.mkv"
+    card = add(again, lacking, replace(request, span=range(2)))
+    qtbot.waitUntil(lambda: job(again, lacking).state is State.FAILED, timeout=60_000)
+    assert str(lacking) in card.text.text()
+    lacking.parent.mkdir()
+    card.retry.click()
+    qtbot.waitUntil(lambda: job(again, lacking).state is State.DONE, timeout=60_000)
+
+    shutil.rmtree(tmp_path / "cache")  # nothing to go on from
+    add(again, whole, request)
+    qtbot.waitUntil(lambda: job(again, whole).state is State.DONE, timeout=60_000)
+    again.close()
+    with video.open_source(held) as one, video.open_source(whole) as other:
+        assert len(one) == len(other) == 14
+        for index in range(14):
+            np.testing.assert_array_equal(one[index].rgb, other[index].rgb)

@@ -404,6 +404,10 @@
         <translation>Suche Gesichter {0}/{1}</translation>
     </message>
     <message>
+        <source>Finishing…</source>
+        <translation>Wird abgeschlossen…</translation>
+    </message>
+    <message>
         <source>Frame {0}/{1}</source>
         <translation>Bild {0}/{1}</translation>
     </message>

@@ -145,8 +145,9 @@ class Card(QFrame):
     def show_pace(self, pace: Pace) -> None:
         """How far it is."""
         now, left = pace.now, pace.seconds_left()
-        searching = now.stage == "find faces"
-        words = self.tr("Finding faces {0}/{1}") if searching else self.tr("Frame {0}/{1}")
+        words = {"find faces": self.tr("Finding faces {0}/{1}"), "record": self.tr("Finishing…")}.get(
+            now.stage, self.tr("Frame {0}/{1}")
+        )
         self._show_progress(now.done, now.total)
         rest = "" if left is None else self.tr(" · {0} left").format(clock(left))
         self.text.setText(words.format(now.done, now.total) + rest)
