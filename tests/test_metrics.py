@@ -19,10 +19,12 @@ from torchmetrics.image.kid import poly_mmd
 from flair_core import cli, video
 from flair_core.degrade import degrade_clip
 from flair_core.errors import ShapeError, WeightsError
+from flair_core.faces.detect import Detection
 from flair_core.frames import Frame, VideoInfo
 from flair_core.metrics import distributions, fidelity, i3d, perceptual, suite, weights
 from flair_core.metrics.distributions import ClipFeatures, FrameFeatures, frechet_distance, kernel_distance
 from flair_core.metrics.fidelity import psnr, ssim
+from flair_core.metrics.identity import identity_similarity, landmark_distance
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.region import region
 from flair_core.metrics.suite import Evaluation, Setup
@@ -88,6 +90,37 @@ def test_ssim_by_hand():
     assert ssim(a, b) == pytest.approx(value.mean(), abs=1e-9)
 
 
+def shared_frames(count: int, side: int = 192) -> list[np.ndarray]:
+    """Frames of a real clip, smaller."""
+    clips = sorted((SHARED / "data/clips").glob("*.mp4"))
+    if not clips:
+        pytest.skip(f"there are no clips in {SHARED / 'data/clips'}")
+    with video.open_source(clips[0]) as clip:
+        return [
+            cv2.resize(frame.rgb, (side, side), interpolation=cv2.INTER_AREA)
+            for frame in clip.frames(0, count)
+        ]
+
+
+def test_psnr_and_ssim_agree_with_scikit_image_on_real_footage():
+    """Footage made eight times smaller and enlarged again: errors with structure."""
+    for clean in shared_frames(3):
+        small = cv2.resize(clean, (24, 24), interpolation=cv2.INTER_AREA)
+        worse = cv2.resize(small, (192, 192), interpolation=cv2.INTER_CUBIC)
+        expected = skimage.metrics.peak_signal_noise_ratio(clean, worse, data_range=255)
+        assert psnr(worse, clean) == pytest.approx(expected, abs=1e-9)
+        expected = skimage.metrics.structural_similarity(
+            clean,
+            worse,
+            data_range=255,
+            channel_axis=2,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        assert ssim(worse, clean) == pytest.approx(expected, abs=1e-9)
+
+
 def test_only_the_region_counts():
     clean = picture()
     mask = np.zeros(clean.shape[:2], bool)
@@ -127,6 +160,51 @@ def test_kernel_distance_agrees_with_torchmetrics():
     a, b = rng.normal(size=(50, 16)), rng.normal(size=(50, 16)) + 0.2
     expected = float(poly_mmd(torch.from_numpy(a), torch.from_numpy(b)))
     assert kernel_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_kernel_distance_by_hand():
+    """Bińkowski et al. 2018, the unbiased estimate, pair by pair."""
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(7, 5)), rng.normal(size=(9, 5)) + 0.5
+
+    def k(u, v):
+        return (sum(x * y for x, y in zip(u, v, strict=True)) / 5 + 1) ** 3
+
+    within_a = np.mean([k(u, v) for i, u in enumerate(a) for j, v in enumerate(a) if i != j])
+    within_b = np.mean([k(u, v) for i, u in enumerate(b) for j, v in enumerate(b) if i != j])
+    between = np.mean([k(u, v) for u in a for v in b])
+    assert kernel_distance(a, b) == pytest.approx(within_a + within_b - 2 * between, rel=1e-9)
+
+
+def test_fid_and_fvd_of_real_footage_are_the_formula_of_its_features():
+    """From frames to the number, with random projections for networks: pieces of 4 frames, one every 2."""
+    frames = shared_frames(24, 32)
+    spoilt = [noisy(frame, 30, seed) for seed, frame in enumerate(frames)]
+    rng = np.random.default_rng(5)
+
+    def expected(clean, restored):
+        (m, s), (n, c) = ((f.mean(0), np.cov(f, rowvar=False)) for f in (clean, restored))
+        return ((m - n) ** 2).sum() + np.trace(s + c - 2 * scipy.linalg.sqrtm(s @ c).real)
+
+    for length, stride in ((1, 1), (4, 2)):
+        projection = rng.normal(size=(length * 32 * 32 * 3, 6)) / 1e3
+
+        def extract(stacks, projection=projection):
+            return stacks.reshape(len(stacks), -1) @ projection
+
+        starts = range(0, len(frames) - length + 1, stride)
+        pieces = [
+            np.stack([extract(np.stack(clip[at : at + length])[None])[0] for at in starts])
+            for clip in (frames, spoilt)
+        ]
+        meter = (
+            FrameFeatures(extract, frechet_distance)
+            if length == 1
+            else ClipFeatures(extract, frechet_distance, length, stride)
+        )
+        for clean, restored in zip(frames, spoilt, strict=True):
+            meter.add(Pair(clean, restored))
+        assert meter.result() == pytest.approx(expected(*pieces), rel=1e-5)
 
 
 def test_pieces_overlap_and_never_span_two_clips():
@@ -205,6 +283,43 @@ def test_what_will_be_covered_is_not_counted():
     assert counted[50:78, 50:80].mean() > 0.8  # the square itself
     assert counted[:30].mean() > 0.9  # the ground
     assert counted[44:84, 90:95].mean() < 0.2  # the ground just before it
+
+
+def test_warping_error_by_hand():
+    """Section 5.3 and Ruder et al. 2016, pixel by pixel, on real footage and a flow of OpenCV's."""
+    frames = shared_frames(4, 48)
+    restored = [noisy(frame, 6, seed) for seed, frame in enumerate(frames)]
+    meter, errors = WarpingError(), []
+    for clean, made in zip(frames, restored, strict=True):
+        meter.add(Pair(clean, made))
+    for n in range(3):
+        there, back = dense_flow(frames[n], frames[n + 1]), dense_flow(frames[n + 1], frames[n])
+        slope_y, slope_x = np.gradient(there, axis=(0, 1))
+        total = counted = 0
+        for y in range(48):
+            for x in range(48):
+                u, v = map(float, there[y, x])
+                if not (0 <= x + u <= 47 and 0 <= y + v <= 47):
+                    continue
+                returned, length = between_pixels(back, x + u, y + v), u**2 + v**2
+                apart = (u + returned[0]) ** 2 + (v + returned[1]) ** 2
+                if apart > 0.01 * (length + (returned**2).sum()) + 0.5:
+                    continue
+                if (slope_x[y, x] ** 2).sum() + (slope_y[y, x] ** 2).sum() > 0.01 * length + 0.002:
+                    continue
+                moved = between_pixels(restored[n + 1].astype(float), x + u, y + v)
+                total += (((restored[n][y, x] - moved) / 255) ** 2).sum()
+                counted += 1
+        errors.append(total / counted)
+    assert meter.result() == pytest.approx(np.mean(errors), rel=0.02)  # OpenCV moves by 32nds of a pixel
+
+
+def between_pixels(image: np.ndarray, x: float, y: float) -> np.ndarray:
+    left, top = min(int(x), image.shape[1] - 2), min(int(y), image.shape[0] - 2)
+    right, below = x - left, y - top
+    above = (1 - right) * image[top, left] + right * image[top, left + 1]
+    under = (1 - right) * image[top + 1, left] + right * image[top + 1, left + 1]
+    return (1 - below) * above + below * under
 
 
 # Networks
@@ -318,12 +433,73 @@ def test_damaged_weights_skip_the_metric(models, monkeypatch, content):
     assert "does not hold AlexNet" in reason or "holds no weights" in reason
 
 
+class Finds:
+    """A detector that knows where the faces are, by the frame's first level."""
+
+    def __init__(self, faces: dict[int, list[Detection]]) -> None:
+        self.faces = faces
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        return self.faces[int(rgb[0, 0, 0])]
+
+
+FIVE = np.array([[20, 20], [40, 20], [30, 32], [22, 42], [38, 42]], float)
+
+
+def face(landmarks: np.ndarray) -> Detection:
+    return Detection(np.array([10.0, 10, 50, 54]), landmarks, 0.9)
+
+
+def test_landmark_distance_by_hand():
+    """Offsets of 0, 1, 2, 3 and 4 pixels and eyes 20 apart: 2 of 20; of two faces the nearer one counts."""
+    offsets = np.array([[0, 0], [1, 0], [0, 2], [-3, 0], [0, -4]])
+    frames = [np.full((64, 64, 3), level, np.uint8) for level in range(4)]
+    detector = Finds(
+        {0: [face(FIVE)], 1: [face(FIVE + 40), face(FIVE + offsets)], 2: [], 3: [face(FIVE + 21)]}
+    )
+    distance = landmark_distance(detector)
+    assert distance(Pair(frames[0], frames[1])) == pytest.approx(10)
+    assert distance(Pair(frames[0], frames[2])) is None
+    assert distance(Pair(frames[0], frames[3])) is None  # farther off than the eyes are apart: another face
+
+
+def test_identity_is_the_cosine_of_each_frames_face_at_its_own_landmarks(monkeypatch):
+    """SFace's file is not here: block means of the aligned face stand in for its description."""
+
+    class Recognizer:
+        def alignCrop(self, bgr, row):  # noqa: N802 - OpenCV's name
+            np.testing.assert_allclose(row[:4], (10, 10, 40, 44))
+            assert row[14] == pytest.approx(0.9)
+            matrix, _ = cv2.estimateAffinePartial2D(row[4:14].reshape(5, 2), FIVE)
+            return cv2.warpAffine(bgr, matrix, (64, 64))
+
+        def feature(self, aligned):
+            return aligned[16:48, 16:48].reshape(8, 4, 8, 4, 3).mean((1, 3)).reshape(1, -1)
+
+        def match(self, a, b, kind):
+            assert kind == cv2.FaceRecognizerSF_FR_COSINE
+            return float((a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b))
+
+    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *_: Recognizer())
+    clean = np.ascontiguousarray(picture(64))
+    moved = np.roll(clean, (4, 3), (0, 1))
+    other = noisy(clean, 60)
+    for level, frame in enumerate((clean, moved, other)):
+        frame[0, 0, 0] = level
+    similarity = identity_similarity(
+        Finds({0: [face(FIVE)], 1: [face(FIVE + np.array([3, 4]))], 2: [face(FIVE)]}), Path("none")
+    )
+    assert similarity(Pair(clean, moved)) == pytest.approx(1, abs=1e-4)
+    blocks = [f[16:48, 16:48].reshape(8, 4, 8, 4, 3).mean((1, 3)).ravel() for f in (clean, other)]
+    expected = blocks[0] @ blocks[1] / np.linalg.norm(blocks[0]) / np.linalg.norm(blocks[1])
+    assert similarity(Pair(clean, other)) == pytest.approx(expected, abs=1e-4)
+
+
 def test_landmarks_move_as_far_as_the_picture():
     model = SHARED / "models/yunet_n_640_640.onnx"
     if not model.is_file():
         pytest.skip(f"there is no {model}")
     from flair_core.faces.detect import load_detector
-    from flair_core.metrics.identity import landmark_distance
 
     clean = astronaut()[:320, 64:384]
     moved = np.roll(clean, (3, 4), (0, 1))
