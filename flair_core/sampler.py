@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +23,8 @@ Noise = Callable[[int, torch.Size], "Tensor"]
 
 MOST_DRAWS = 4096
 FRAME_BITS = 20
+KEPT = 3 * 512**2
+"""Numbers in a draw that is kept: as many as in a face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,16 @@ class SeededNoise:
         return torch.stack([self._draw((key << FRAME_BITS) + index + 1, shape[1:]) for index in frames])
 
     def _draw(self, key: int, shape: torch.Size) -> Tensor:
-        return torch.randn(shape, generator=torch.Generator().manual_seed(key)).to(self.device)
+        draw = _kept if self.first is None and shape.numel() <= KEPT else _drawn
+        return draw(key, shape).to(self.device)
+
+
+def _drawn(key: int, shape: torch.Size) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
+
+
+_kept = lru_cache(maxsize=32)(_drawn)
+"""Draws that the next frame takes, too."""
 
 
 def start(c: Tensor, schedule: NoiseSchedule, noise: Noise) -> Tensor:
