@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QImage, QPainterPath, QPolygonF
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 HEAT_STOPS = (
@@ -29,11 +29,13 @@ SIZES_KEPT = 3
 
 def to_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Eight bits per channel: what the screen shows."""
-    return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    return rgb if rgb.itemsize == 1 else (rgb >> 8).astype("uint8")
 
 
 def to_qimage(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> QImage:
     """Copy (H, W, 3) sRGB into Qt's fastest format; QImage alone only borrows the buffer."""
+    import numpy as np  # noqa: PLC0415 - by the time there is a picture, the threads have loaded it
+
     height, width, _ = rgb.shape
     pixels = np.ascontiguousarray(to_uint8(rgb))
     borrowed = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -62,7 +64,7 @@ class Picture:
 
     def shrunk(self, width: int, height: int) -> QImage:
         """Averaged over areas, which QPainter's own smoothing leaves out."""
-        import cv2  # noqa: PLC0415 - by the time there is a picture, the threads have loaded it
+        import cv2  # noqa: PLC0415
 
         if (width, height) not in self._small:
             if len(self._small) >= SIZES_KEPT:
@@ -89,6 +91,7 @@ class Heat(Picture):
 def contour(mask: NDArray[np.float32], level: float) -> QPainterPath:
     """The line where the mask passes `level`, in pixels of the mask, without the stairs of its pixels."""
     import cv2  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
 
     every = max(1, max(mask.shape) // FINE)
     inside = (mask[::every, ::every] > level).astype(np.uint8)
@@ -104,6 +107,8 @@ def contour(mask: NDArray[np.float32], level: float) -> QPainterPath:
 
 def heatmap(levels: NDArray[np.float32], peak: float) -> NDArray[np.uint8]:
     """(H, W) in 8-bit levels → (H, W, 3) colours; `peak` and more is brightest."""
+    import numpy as np  # noqa: PLC0415
+
     positions, colours = zip(*HEAT_STOPS, strict=True)
     ramp = np.array(
         [np.interp(np.linspace(0, 1, 256), positions, channel) for channel in zip(*colours, strict=True)]

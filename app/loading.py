@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import os
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,13 +29,21 @@ def beside_a_window() -> Iterator[None]:
     sys.setswitchinterval(SWITCH)
     collects = gc.isenabled()
     gc.disable()
+    plots = threading.Thread(target=_load_plots, name="plots")
     try:
+        plots.start()
         _load_libraries()
         yield
     finally:
+        plots.join()
         gc.freeze()
         if collects:
             gc.enable()
+
+
+def _load_plots() -> None:
+    """What the widgets plot with, once there is something to plot; half of what the window would have to wait for."""
+    import pyqtgraph  # noqa: F401, PLC0415
 
 
 def _load_libraries() -> None:

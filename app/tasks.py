@@ -7,9 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from flair_core import exploration
 from flair_core.errors import ShapeError
-from flair_core.exploration import Frontier, Trial, agreement
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -378,6 +376,8 @@ class Explore:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
+        from flair_core.exploration import Frontier, Trial  # noqa: PLC0415 - numpy keeps the window waiting
+
         now = self.request.settings.sampler
         start = Trial(now.steps, now.w_tau, now.seed)
         with (
@@ -420,7 +420,8 @@ class Point:
     @classmethod
     def of(cls, result: PreviewResult, reference: Reference | None = None) -> Point:
         """Measure a complete result. Raises ShapeError when there is a reference, but no face."""
-        from flair_core.faces.shots import as_uint8  # noqa: PLC0415 - need OpenCV, slow to import
+        from flair_core.exploration import agreement  # noqa: PLC0415 - need numpy and OpenCV, slow to import
+        from flair_core.faces.shots import as_uint8  # noqa: PLC0415
         from flair_core.metrics.fidelity import sharpness  # noqa: PLC0415
 
         preview = result.preview
@@ -446,6 +447,8 @@ class Doubt:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         seed = self.request.settings.sampler.seed
+        from flair_core import exploration  # noqa: PLC0415
+
         collected = exploration.Spread()
         with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
             for count in range(1, self.seeds + 1):

@@ -25,7 +25,7 @@ HEAVY = (
         ("import flair_core, flair_core.settings, flair_core.errors", (*HEAVY, "numpy", "PySide6")),
         ("from flair_core.cli import parser; parser().format_help()", (*HEAVY, "numpy", "PySide6")),
         ("import app.application", (*HEAVY, "numpy", "PySide6")),
-        ("import app.main_window", HEAVY),
+        ("import app.main_window", (*HEAVY, "numpy", "pyqtgraph")),
         ("import flair_core.restore", ("torchvision", "spandrel", "facexlib", "torchmetrics", "skimage")),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyqtgraph as pg
 from PySide6.QtCore import QBuffer, QEvent, QIODevice, Qt, Signal
 from PySide6.QtGui import QColor, QCursor, QImage
 from PySide6.QtWidgets import (
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import pyqtgraph as pg
     from numpy.typing import NDArray
 
     from app.tasks import Point
@@ -57,6 +57,21 @@ class Explorer(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(QLabel(self.tr("Perception – distortion").upper(), objectName="heading"))
+        self._plot: pg.PlotWidget | None = None
+        self._hint = QLabel(objectName="muted", wordWrap=True)
+        column.addWidget(self._hint)
+        self._button = QPushButton()
+        self._button.clicked.connect(self.wanted)
+        column.addWidget(self._button)
+        column.addLayout(self._reference_row())
+        column.addStretch(0)
+        self.set_running(False)
+        self.show_reference(None)
+
+    def _draw_axes(self) -> pg.PlotWidget:
+        """With the first point: pyqtgraph is loaded with the core, and the window need not wait for it."""
+        import pyqtgraph as pg  # noqa: PLC0415
+
         self._plot = pg.PlotWidget()
         self._plot.setMinimumHeight(120)
         item = self._plot.getPlotItem()
@@ -69,17 +84,11 @@ class Explorer(QWidget):
         self._dots.sigClicked.connect(lambda _, spots: self._adopt(spots[0].data()))
         self._dots.sigHovered.connect(lambda _, spots: self._hover(spots))
         item.addItem(self._dots)
-        column.addWidget(self._plot, 1)
-        self._hint = QLabel(objectName="muted", wordWrap=True)
-        column.addWidget(self._hint)
-        self._button = QPushButton()
-        self._button.clicked.connect(self.wanted)
-        column.addWidget(self._button)
-        column.addLayout(self._reference_row())
-        column.addStretch(0)
-        self.set_running(False)
-        self.show_reference(None)
-        self._dress()
+        column = self.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.insertWidget(1, self._plot, 1)
+        self._dress(self._plot)
+        return self._plot
 
     def _reference_row(self) -> QHBoxLayout:
         self._name = Elided(style="muted")
@@ -122,7 +131,7 @@ class Explorer(QWidget):
         self._button.setEnabled(running or possible)
         self._show_hint()
 
-    def _show_axes(self) -> None:
+    def _show_axes(self, plot: pg.PlotWidget) -> None:
         """What is measured, by the latest point."""
         right, up = self._points[-1].measures if self._points else ("agreement", "sharpness")
         words = {
@@ -131,12 +140,12 @@ class Explorer(QWidget):
             "sharpness": (self.tr("sharpness"), self.tr("Up: more fine detail, true or invented.")),
             "lpips": (self.tr("LPIPS"), self.tr("Up: looks more like the reference (a smaller LPIPS).")),
         }
-        item = self._plot.getPlotItem()
+        item = plot.getPlotItem()
         item.setLabel("bottom", words[right][0])
         item.setLabel("left", words[up][0])
         item.invertY(up == "lpips")
-        self._plot.setAccessibleName(self.tr("{0} against {1}").format(words[up][0], words[right][0]))
-        self._plot.setToolTip(f"{words[right][1]} {words[up][1]}")
+        plot.setAccessibleName(self.tr("{0} against {1}").format(words[up][0], words[right][0]))
+        plot.setToolTip(f"{words[right][1]} {words[up][1]}")
 
     def _show_hint(self) -> None:
         if self._points:
@@ -157,7 +166,8 @@ class Explorer(QWidget):
             if self._lacking
             else ""
         )
-        self._plot.setVisible(bool(self._points))
+        if self._plot is not None:
+            self._plot.setVisible(bool(self._points))
 
     def clear(self) -> None:
         """Forget the points."""
@@ -178,7 +188,10 @@ class Explorer(QWidget):
                 self._redraw()
 
     def _redraw(self) -> None:
-        colours = theme.current()
+        self._show_hint()
+        if self._plot is None and not self._points:
+            return
+        plot, colours = self._plot or self._draw_axes(), theme.current()
         spots = []
         for point in self._points:
             here = point.result.request.settings.sampler == self._sampler
@@ -194,10 +207,8 @@ class Explorer(QWidget):
         self._dots.setData(spots)
         best = frontier([point.goodness for point in self._points])
         self._front.setData([x for x, _ in best], [abs(y) for _, y in best])
-        self._front.setPen(pg.mkPen(colours.accent, width=1.5))
-        self._show_hint()
-        self._show_axes()
-        self._plot.getPlotItem().autoRange(padding=0.12)
+        self._show_axes(plot)
+        plot.getPlotItem().autoRange(padding=0.12)
 
     def _adopt(self, point: Point) -> None:
         self.adopted.emit(point.result.request.settings.sampler)
@@ -223,18 +234,21 @@ class Explorer(QWidget):
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Follow the theme."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_button"):
-            self._dress()
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_plot") and self._plot is not None:
+            self._dress(self._plot)
+            self._redraw()
 
-    def _dress(self) -> None:
+    def _dress(self, plot: pg.PlotWidget) -> None:
+        import pyqtgraph as pg  # noqa: PLC0415
+
         colours = theme.current()
-        self._plot.setBackground(colours.panel)
+        plot.setBackground(colours.panel)
+        self._front.setPen(pg.mkPen(colours.accent, width=1.5))
         for name in ("left", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(name)
+            axis = plot.getPlotItem().getAxis(name)
             axis.setPen(colours.border)
             axis.setTextPen(colours.muted)
             axis.label.setDefaultTextColor(QColor(colours.muted))
-        self._redraw()
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPainterPath, QPen
 
@@ -18,6 +17,7 @@ from app.widgets.canvas import Canvas
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QMouseEvent, QTransform
@@ -272,6 +272,8 @@ class Viewer(Canvas):
         painter.fillRect(target, theme.DARK.colour("canvas", 0.6))
         if levels is not None:
             if self._heat is None or self._heat.levels is not levels:
+                import numpy as np  # noqa: PLC0415 - has come with the levels
+
                 every = max(1, max(levels.shape) // FINE)
                 most = np.quantile(levels[::every, ::every], 0.999)
                 self._heat = Heat(levels, 2.0 ** np.ceil(np.log2(max(most, LEAST_PEAK))))
