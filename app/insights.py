@@ -1,4 +1,4 @@
-"""What is worked out quietly beside the preview: shots, flicker, and the other one of A and B."""
+"""What is worked out quietly beside the preview: shots, flicker, the other one of A and B, what there was before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.tasks import FindShots, MeasureWarp, Prerender, PreviewResult
+from app.tasks import FindShots, MeasureWarp, Prerender, PreviewResult, Recall, RunJob
 from app.worker import Outcome
 
 if TYPE_CHECKING:
@@ -27,9 +27,12 @@ class Insights(QObject):
         self._shots: FindShots | None = None
         self._warp: MeasureWarp | None = None
         self._other: Prerender | None = None
+        self._recall: Recall | None = None
         worker.progressed.connect(self._progressed)
         worker.ended.connect(self._ended)
         session.clip_changed.connect(self._find_shots)
+        session.clip_changed.connect(self._find_earlier)
+        session.faces_changed.connect(self._find_earlier)
         previews.covered.connect(self._measure_warp)
         previews.shown.connect(self._restore_other)
 
@@ -42,6 +45,18 @@ class Insights(QObject):
         if session.clip is not None and not session.project.look.shots:
             self._shots = FindShots(session.clip.path, session.settings.footage)
             self._worker.submit(self._shots)
+
+    def _find_earlier(self) -> None:
+        """Once faces are known, show what was restored in earlier runs, as much of it as there is room for."""
+        session = self._session
+        if self._recall is not None:
+            self._worker.cancel(self._recall)
+            self._recall = None
+        request = self._previews.request(session.index)
+        if request is not None and request.tracks is not None:
+            span = range(len(session.clip)) if session.settings.faces.aligned else session.searched
+            self._recall = Recall(request, span)
+            self._worker.submit(self._recall)
 
     def _measure_warp(self) -> None:
         """Compare what was restored with its neighbours, one batch after the other."""
@@ -64,6 +79,10 @@ class Insights(QObject):
                 self._session.shots_found(event)
             case MeasureWarp(), (before, after, error):
                 self._previews.cache.note_warp(before, after, error)
+            case Recall(), _ if task is self._recall:
+                self._previews.recalled(event)
+                if self._previews.cache.full:
+                    self._worker.cancel(task)
             case Prerender(), PreviewResult() if task is self._other:
                 self._previews.remember(event)
 
@@ -71,10 +90,17 @@ class Insights(QObject):
         if task is self._shots:
             self._shots = None
             self._session.shots_complete = outcome is Outcome.DONE
+            if len(self._session.found_shots) > 1:
+                self._find_earlier()  # shots decide which frames are restored together
         elif task is self._other:
             self._other = None
             if outcome is not Outcome.FAILED:
                 self._previews.refresh()
+        elif task is self._recall:
+            self._recall = None
+        elif isinstance(task, RunJob):
+            if outcome is Outcome.DONE and task.job.request.source == self._session.project.clip:
+                self._find_earlier()
         elif task is self._warp:
             self._warp = None
             if outcome is Outcome.DONE:

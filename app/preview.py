@@ -46,6 +46,8 @@ class PreviewCache:
         self._windows: dict[tuple[Path, int], set[range]] = {}
         """Of which frames pictures of a frame were made."""
         self._warps: dict[Hashable, float | None] = {}
+        self._elsewhere: set[tuple[Path, int]] = set()
+        """Frames that earlier runs restored under other looks."""
         self._limit, self._bytes = limit, 0
 
     def get(self, request: PreviewRequest) -> PreviewResult | None:
@@ -74,6 +76,15 @@ class PreviewCache:
             self._bytes -= result.nbytes
             self._warps = {pair: error for pair, error in self._warps.items() if gone not in pair}
 
+    @property
+    def full(self) -> bool:
+        """Whether one more result would push out another."""
+        return self._bytes + self._bytes // max(len(self._results), 1) > self._limit
+
+    def note_elsewhere(self, request: PreviewRequest) -> None:
+        """This frame was restored by an earlier run, but not under this look."""
+        self._elsewhere.add((request.clip, request.index))
+
     def frames_of(self, clip: Path) -> set[int]:
         """Frames of a clip of which there is any result."""
         results = self._results.values()
@@ -98,7 +109,8 @@ class PreviewCache:
         return Marks(
             {index: result.preview.residual for index, result in found.items()},
             {index: error for index, error in warps.items() if error is not None},
-            self.frames_of(request.clip) - found.keys(),
+            (self.frames_of(request.clip) | {at for clip, at in self._elsewhere if clip == request.clip})
+            - found.keys(),
         )
 
     def like(self, request: PreviewRequest) -> dict[int, PreviewResult]:
@@ -221,6 +233,14 @@ class PreviewController(QObject):
     def remember(self, result: PreviewResult) -> None:
         """Take a result that was made ahead of time."""
         self.cache.put(result)
+        self.covered.emit()
+
+    def recalled(self, event: PreviewResult | PreviewRequest) -> None:
+        """Take what an earlier run made; a request: of that frame it made nothing under this look."""
+        if isinstance(event, PreviewResult):
+            self.cache.put(event)
+        else:
+            self.cache.note_elsewhere(event)
         self.covered.emit()
 
     def _changed(self) -> None:

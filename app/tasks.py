@@ -83,6 +83,14 @@ class Core(Protocol):
     ) -> Iterator[Preview]:
         """One frame, restored step by step; not `again`, if it was restored before: then the last step only."""
 
+    def restored_before(self, source: FrameSource, footage: FootageSettings) -> tuple[int, ...]:
+        """Frames that were restored under any look, in this run of the program or an earlier one."""
+
+    def recall(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], look: Look
+    ) -> Preview | None:
+        """One frame as it was restored before under this look; None when that was not done or not kept."""
+
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """γ_t and w_t of every step."""
 
@@ -164,6 +172,14 @@ class PreviewRequest:
                 stages = (*stages, Stages(preview.step, preview.stages))
             seconds = (time.perf_counter() - begun) / preview.step
             yield PreviewResult(self, preview, stages, faces, schedules, seconds)
+
+    def recalled(self, core: Core, source: FrameSource) -> PreviewResult | None:
+        """The result from an earlier run, if it was kept."""
+        faces = self.faces(core, source)
+        preview = core.recall(source, self.index, tracks=faces, look=self.look)
+        if preview is None:
+            return None
+        return PreviewResult(self, preview, (), faces, core.schedules(self.settings), 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -333,6 +349,27 @@ class Prerender:
             for request in self.requests:
                 for result in request.run(core, source):
                     yield replace(result, stages=()) if result.complete else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """Find what was restored in earlier runs; events are complete PreviewResults, or PreviewRequests of frames of
+    which there is none under this look."""
+
+    order: ClassVar[int] = 5
+    request: PreviewRequest
+    """Of any frame."""
+    span: range
+    """Frames that faces are known of."""
+
+    def run(self, core: Core) -> Iterator[object]:
+        """See Task."""
+        look = self.request.look
+        with core.open_source(self.request.clip, look.settings.footage) as source:
+            for index in core.restored_before(source, look.settings.footage):
+                if index in self.span:
+                    request = replace(self.request, index=index)
+                    yield request.recalled(core, source) or request
 
 
 @dataclass(frozen=True, slots=True, eq=False)

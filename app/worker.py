@@ -256,9 +256,9 @@ class RestorationCore:
 
     def __init__(self, device: str, jobs: Jobs) -> None:
         with loading.beside_a_window():
-            from flair_core import cache, devices, restore, video  # noqa: PLC0415 - not before there is a window
+            from flair_core import cache, devices, restore, video, visited  # noqa: PLC0415 - after the window
 
-            self._restore, self._devices = restore, devices
+            self._restore, self._devices, self._visited = restore, devices, visited
             self.use_device(device)
         self.open_source = video.open_source
         self._cache = cache.Cache(keep_since=jobs.kept_since())
@@ -332,8 +332,31 @@ class RestorationCore:
         """See Core."""
         # A video network restores a whole window for one frame: that is not done twice.
         alone = self._models(look.resolve(index)).denoiser.window == 1
-        kept = None if again and alone else self._cache
-        return self._restore.preview(source, index, tracks=tracks, look=look, load=self._models, cache=kept)
+        kept = self._cache.unread() if again and alone else self._cache
+        load = self._models
+        for preview in self._restore.preview(source, index, tracks=tracks, look=look, load=load, cache=kept):
+            if preview.step == preview.steps:
+                self._visited.note(self._cache, source, look.settings.footage, [index])
+            yield preview
+
+    def restored_before(self, source: FrameSource, footage: FootageSettings) -> tuple[int, ...]:
+        """See Core."""
+        return self._visited.frames(self._cache, source, footage)
+
+    def recall(
+        self, source: FrameSource, index: int, *, tracks: Sequence[Track], look: Look
+    ) -> Preview | None:
+        """See Core."""
+        made = self._restore.preview(
+            source,
+            index,
+            tracks=tracks,
+            look=look,
+            load=self._models,
+            cache=self._cache,
+            only_known=True,
+        )
+        return next(iter(made), None)
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """See Core."""
@@ -408,4 +431,7 @@ class RestorationCore:
         """See Core."""
         from flair_core import render  # noqa: PLC0415
 
-        return render.run(jobs, job, self._cache)
+        yield from render.run(jobs, job, self._cache)
+        footage, span = job.request.look.settings.footage, job.request.span
+        with self.open_source(job.request.source, footage) as source:
+            self._visited.note(self._cache, source, footage, span or range(len(source)))

@@ -119,6 +119,10 @@ class Cache:
         self._size = None
         return freed
 
+    def unread(self) -> Unread:
+        """This cache for what is to be made anew, step by step, and then kept."""
+        return Unread(self)
+
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
@@ -173,3 +177,17 @@ class Cache:
                     path.unlink()
             except FileNotFoundError:  # another process was faster
                 continue
+
+
+class Unread:
+    """A cache in which nothing is found, but what is put there is kept."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def get(self, key: str) -> None:
+        """Nothing."""
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """See Cache."""
+        self._cache.put(key, arrays)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from flair_core.faces.track import Track
     from flair_core.frames import Frame
     from flair_core.look import Look
+    from flair_core.restored import Kept
     from flair_core.settings import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
 
@@ -306,12 +307,14 @@ def preview(
     tracks: Sequence[Track],
     look: Look,
     load: Load,
-    cache: Cache | None = None,
+    cache: Kept | None = None,
+    only_known: bool = False,
 ) -> Iterator[Preview]:
     """Restore one frame, step by step, in the windows that `restore` over the whole clip has it in.
 
-    What is in the cache comes at once, as the last step and without stages. Under the released policy a window
-    leans on the one before; if that is not in the cache, the preview does without it and is not `exact`.
+    What is in the cache comes at once, as the last step and without stages; if `only_known`, nothing else does.
+    Under the released policy a window leans on the one before; if that is not in the cache, the preview does
+    without it and is not `exact`.
     """
     restorer, shot = FaceRestorer(load, cache, []), look.shot_at(index)
     chain = _chain(source, range(shot.start, min(shot.stop, len(source))), tracks, look, load, restorer)
@@ -354,6 +357,7 @@ def preview(
     steps = max((place.steps for place in missing or places), default=1)
     if not missing:
         yield after(steps, steps, [place.known for place in places if place.known], {})
+    if not missing or only_known:
         return
     states: list[Estimate] = []
     running = (restorer.steps(place.face, place.before) for place in missing)

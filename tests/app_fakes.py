@@ -100,6 +100,8 @@ class FakeCore:
         self.shots = (0,)
         self.error = None
         self.reference_length = LENGTH
+        self.earlier = {}
+        """Looks by the frames that an earlier run restored."""
         self.lpips = None
 
     def use_device(self, name):
@@ -136,6 +138,16 @@ class FakeCore:
     def schedules(self, settings):
         steps = settings.sampler.steps
         return Schedules((settings.sampler.gamma,) * steps, (settings.sampler.w_tau,) * steps)
+
+    def restored_before(self, source, footage):
+        return tuple(self.earlier)
+
+    def recall(self, source, index, *, tracks, look):
+        """As the last step of a preview, where an earlier run made that."""
+        if self.earlier.get(index) != look:
+            return None
+        *_, last = self.preview(source, index, tracks=tracks, look=look, again=False)
+        return last
 
     def preview(self, source, index, *, tracks, look, again):
         if self.error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import shutil
+import threading
 from dataclasses import replace
 from importlib import resources
 
@@ -18,19 +21,84 @@ pytestmark = pytest.mark.skipif(
     not (resources.files("resources") / "starter.safetensors").is_file(),
     reason="the starter model is not here",
 )
+HEAVY = (
+    ("av", "open"),
+    ("cv2", "warpAffine"),
+    ("torch.nn.functional", "conv2d"),
+    ("flair_core.cache", "Cache.get"),
+    ("flair_core.cache", "Cache.put"),
+    ("flair_core.denoisers.compact", "load"),
+    ("flair_core.faces.detect", "EmbeddedDetector.detect"),
+    ("flair_core.provenance", "fingerprint"),
+    ("flair_core.provenance", "sha256_of"),
+    ("flair_core.video.reader", "VideoSource._frame"),
+    ("flair_core.video.reader", "kept_index"),
+    ("flair_core.video.sink", "VideoSink._encode"),
+)
+"""Decoding, encoding, reading and hashing files, finding faces, the network, pasting."""
 
 
 @pytest.fixture
-def window(qtbot, dressed, config, jobs, tmp_path, monkeypatch):
+def new_window(qtbot, dressed, config, jobs, tmp_path, monkeypatch):
+    """Makes windows as a start of the program does: over one cache, one list of jobs."""
     from app.frame_loader import open_source
 
     monkeypatch.setattr("flair_core.cache.default_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr("app.worker.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
-    window = MainWindow(lambda: RestorationCore("cpu", jobs), open_source, jobs)
-    qtbot.addWidget(window, before_close_func=lambda _: window.session.undo.setClean())
-    yield window
-    window.session.undo.setClean()
-    window.close()
+    made = []
+
+    def new():
+        window = MainWindow(lambda: RestorationCore("cpu", jobs), open_source, jobs)
+        qtbot.addWidget(window, before_close_func=lambda _: window.session.undo.setClean())
+        window.show()
+        made.append(window)
+        return window
+
+    yield new
+    for window in made:
+        window.session.undo.setClean()
+        window.close()
+
+
+@pytest.fixture
+def window(new_window):
+    return new_window()
+
+
+@pytest.fixture
+def threads_of(monkeypatch):
+    """The threads in which each heavy function ran."""
+    from flair_core import restore
+
+    for loaded in (restore._models, restore._denoiser):
+        loaded.cache_clear()
+    seen = {}
+    for module, path in HEAVY:
+        owner, name = importlib.import_module(module), path
+        if "." in path:
+            kind, name = path.split(".")
+            owner = getattr(owner, kind)
+        heavy, threads = getattr(owner, name), seen.setdefault(f"{module}.{path}", set())
+
+        @functools.wraps(heavy)
+        def noted(*args, heavy=heavy, threads=threads, **kwargs):
+            threads.add(threading.current_thread() is threading.main_thread())
+            return heavy(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+    return seen
+
+
+def restored(qtbot, window, index):
+    """The finished preview of a frame."""
+    window.session.seek(index)
+
+    def there():
+        result = window.previews.result
+        return result is not None and result.complete and result.request.index == index
+
+    qtbot.waitUntil(lambda: there() and not window.previews.running, timeout=60_000)
+    return window.previews.result.preview.frame
 
 
 def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
@@ -72,56 +140,75 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
             np.testing.assert_array_equal(written[at].rgb, shown[index].preview.frame)
 
 
-def test_from_a_clip_over_keyframes_and_a_saved_project_to_a_file_whose_frames_are_the_previews(
-    qtbot, window, tmp_path, monkeypatch
-):
-    """Open, find faces, tune, keyframe, a shot of its own, save, reopen, export, and restore the project again."""
-    import platformdirs
-
-    from flair_core import video
-    from flair_core.cli import main
-
-    def restored(index):
-        window.session.seek(index)
-
-        def there():
-            result = window.previews.result
-            return result is not None and result.complete and result.request.index == index
-
-        qtbot.waitUntil(lambda: there() and not window.previews.running, timeout=60_000)
-        return window.previews.result.preview.frame
-
-    window.open_demo()
-    qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
+def tune(qtbot, window):
+    """Keyframes, a point of the explorer, a shot and a face of their own, in and out."""
     session, panel = window.session, window.parameters
     session.edit_setting("sampler", "steps", 2, "K")
     session.seek(5)
     panel.keys["w_tau"].click()
     session.seek(8)
     panel.controls["sampler", "w_tau"]._choose(1.0)
+    window.explorer._button.click()
+    qtbot.waitUntil(lambda: len(window.explorer._points) >= 2, timeout=120_000)
+    window.explorer._button.click()
+    point = min(window.explorer._points, key=lambda point: point.result.request.settings.sampler.steps)
+    adopted = point.result.request.settings.sampler
+    window.explorer._adopt(point)
+    assert session.settings.sampler.steps == adopted.steps
     session.edit_shots("split", lambda look: look.split_at(7))
     session.set_scope("shot")
     session.edit_settings("grainier", noise=0.03, steps=3)
     session.set_scope("face")
     panel.controls["sampler", "gamma"]._choose(0.8)
     session.edit("span", span=(5, 8))
-    before = {index: restored(index) for index in range(5, 9)}
+
+
+def test_from_a_clip_to_a_file_whose_frames_are_those_of_the_previews(
+    qtbot, new_window, tmp_path, monkeypatch, threads_of
+):
+    """Open, find faces, tune, keyframe, explore, adopt, a shot of its own, undo, save, close, reopen, export.
+
+    Nothing heavy happens on the thread of the window.
+    """
+    import platformdirs
+
+    from flair_core import video
+    from flair_core.cli import main
+
+    window = new_window()
+    window.open_demo()
+    qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
+    tune(qtbot, window)
+    session = window.session
+    project, edits = session.project, session.undo.count()
+    while session.undo.canUndo():
+        window.on_undo()
+    assert not session.project.look.lanes
+    assert session.project.span is None
+    for _ in range(edits):
+        window.on_redo()
+    assert session.project == project
+    before = {index: restored(qtbot, window, index) for index in range(5, 9)}
     assert len({frame.tobytes() for frame in before.values()}) == 4
 
     path = tmp_path / "film.flair"
     assert window.files.save_to(path)
-    project = session.project
-    session.edit_setting("sampler", "seed", 9, "seed")
-    session.undo.setClean()
+    window.close()
+    window = new_window()
+    session = window.session
     window.files.open_path(path)
     qtbot.waitUntil(lambda: session.project == project and bool(session.tracks), timeout=60_000)
+    qtbot.waitUntil(lambda: set(window.timeline.marks.residual) >= before.keys(), timeout=60_000)
     for index, frame in before.items():
-        np.testing.assert_array_equal(restored(index), frame)
+        np.testing.assert_array_equal(restored(qtbot, window, index), frame)
 
     dialog = ExportDialog(session, window)
     dialog._path.setText(str(tmp_path / "out.mkv"))
     window.queue.add(replace(dialog.request("cpu"), codec="ffv1-rgb"))
     qtbot.waitUntil((tmp_path / "out.mkv").exists, timeout=60_000)
+    window.close()
+    assert {name for name, threads in threads_of.items() if not threads} == set(), "nothing was recorded"
+    assert {name for name, threads in threads_of.items() if True in threads} == set()
 
     for name in ("user_data_path", "user_cache_path"):
         monkeypatch.setattr(platformdirs, name, lambda *_, **__: tmp_path / "home")
@@ -202,3 +289,37 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
         assert len(one) == len(other) == 14
         for index in range(14):
             np.testing.assert_array_equal(one[index].rgb, other[index].rgb)
+
+
+@pytest.mark.parametrize("work", ["finding faces", "previewing", "exporting"])
+def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, new_window, tmp_path, work):
+    before = set(threading.enumerate())
+    window = new_window()
+    window.open_demo()
+    told = []
+    window.worker.progressed.connect(lambda task, event: told.append((type(task).__name__, event)))
+    if work == "finding faces":
+        qtbot.waitUntil(lambda: "FindFaces" in [name for name, _ in told], timeout=120_000)
+        assert not window.session.tracks
+    else:
+        qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
+    window.session.edit_setting("sampler", "steps", 40, "K")
+    if work == "previewing":
+        qtbot.waitUntil(
+            lambda: window.previews.running and window.previews.result is not None, timeout=60_000
+        )
+    elif work == "exporting":
+        window.session.edit("span", span=(0, 7))
+        window.queue.add(
+            replace(ExportDialog(window.session, window).request("cpu"), output=tmp_path / "a.mkv")
+        )
+        qtbot.waitUntil(
+            lambda: window.queue.running is not None and bool(list(tmp_path.glob("a.mkv*"))), timeout=60_000
+        )
+    window.session.undo.setClean()
+    window.close()
+    assert not any(thread.isRunning() for thread in (window.worker, window.loader, window.thumbnailer))
+    left = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
+    assert [thread.name for thread in left if "Dummy" not in thread.name] == []
+    assert not list(tmp_path.rglob("*.partial*"))
+    assert not list(tmp_path.glob("a.mkv*"))

@@ -23,6 +23,7 @@ from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
 from flair_core.jobs import Request, State
+from flair_core.look import Look
 from flair_core.project import SUFFIX, read
 from flair_core.settings import DegradationSettings, RestorationSettings
 
@@ -724,6 +725,23 @@ def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
     opened.on_play()
     qtbot.waitUntil(lambda: seen >= set(range(6)))
     opened.on_stop()
+
+
+def test_what_earlier_runs_restored_is_marked(qtbot, window, clip, core):
+    look = Look(RestorationSettings())
+    core.earlier = {3: look, 4: look, 9: look.everywhere(seed=5)}
+    window.files.open_path(clip)
+    qtbot.waitUntil(
+        lambda: set(window.timeline.marks.residual) >= {3, 4} and 9 in window.timeline.marks.stale
+    )
+    assert not window.timeline.marks.stale & {3, 4}
+    window.session.edit_setting("sampler", "seed", 5, "seed")
+    assert window.timeline.marks.stale >= {3, 4}
+    count = len(core.previewed)
+    window.on_undo()
+    window.session.seek(4)
+    qtbot.waitUntil(lambda: preview_is(window))
+    assert 4 not in [index for index, *_ in core.previewed[count:]], "it was restored again"
 
 
 def test_doubt_is_measured_over_seeds_as_long_as_someone_looks(qtbot, opened, core):
