@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib.util
@@ -37,6 +38,7 @@ def beside_a_window() -> Iterator[None]:
     finally:
         plots.join()
         gc.freeze()
+        atexit.register(gc.unfreeze)  # at the end all of it is to go: libraries report what stays as leaked
         if collects:
             gc.enable()
 
