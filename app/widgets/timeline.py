@@ -234,10 +234,12 @@ class Timeline(QFrame):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, row.name())
         if self._session.clip is None:
             return
+        shown = QRectF(LEFT, 0, self.film.rect.width(), self.height())
         painter.save()
-        painter.setClipRect(QRectF(LEFT - HANDLE, 0, self.film.rect.width() + 2 * HANDLE, self.height()))
+        painter.setClipRect(shown)
         for row in self.rows:
             row.paint(painter)
+        painter.setClipRect(shown.adjusted(-HANDLE, 0, HANDLE, 0))
         self._paint_span(painter)
         self._paint_playhead(painter)
         painter.restore()
