@@ -18,6 +18,7 @@ from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
 from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
 from flair_core.sampler import SeededNoise, sample, start
+from flair_core.weights import RELEASED, RELEASED_PARSER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from flair_core.enhancers.base import Enhancer
+    from flair_core.faces.detect import Detector
     from flair_core.faces.parse import Parser
     from flair_core.schedule import NoiseSchedule
     from flair_core.settings import RestorationSettings, SamplerSettings
@@ -45,12 +47,16 @@ class Models:
     parser: Parser | None = None
     """What finds the parts of a face; None when the landmarks have to do."""
     released_parser: Parser | None = None
-    """What tells a released network face and background apart, for w̃ of eq. (5); None without need or file."""
+    """What tells a released network face and background apart, for w̃ of eq. (5), and `inlays` where an enhanced face
+    goes; None without need, or for w̃ without file."""
+    detector: Detector | None = None
+    """What finds the face that `inlays` where no track leads; None without need."""
 
     @property
     def side_by_side(self) -> bool:
         """Whether frames may be restored in one thread each, to the very bits that one alone has in all threads."""
-        alone = self.denoiser.window == 1 and self.enhancer.size is None and self.parser is None
+        parsers = self.parser, self.released_parser
+        alone = self.denoiser.window == 1 and self.enhancer.size is None and parsers == (None, None)
         return alone and self.device.type == "cpu"
 
     @property
@@ -131,6 +137,16 @@ def estimate(
             stages = {name: state.stages[name] for name in STAGES}
             yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
+
+
+def inlays(settings: RestorationSettings) -> bool:
+    """Whether G gets a face cut out of x, which is pasted back at every step: the released program's unaligned mode.
+
+    Its networks have that under its policy; where frames are aligned faces, only when ParseNet's mask is asked for.
+    """
+    sampler, faces = settings.sampler, settings.faces
+    released = sampler.policy == "released" and sampler.model in RELEASED and sampler.enhances
+    return released and (not faces.aligned or faces.mask == RELEASED_PARSER)
 
 
 def condition_for(

@@ -26,11 +26,13 @@ from flair_core.crew import Crew, Work
 from flair_core.denoisers.base import anneals
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.factory import load_enhancer
+from flair_core.errors import WeightsError
 from flair_core.faces import align, mask, match, paste
+from flair_core.faces.detect import load_detector
 from flair_core.faces.parse import Parser
 from flair_core.frames import deepened, faster, of_depth, to_float, to_uint8, to_uint16
 from flair_core.progress import Progress
-from flair_core.recipe import Estimate, Models, operator
+from flair_core.recipe import Estimate, Models, inlays, operator
 from flair_core.restored import Face, FaceRestorer, Load, OutOfMemory, Restored
 from flair_core.search import find_tracks
 from flair_core.settings import WITH_FIDELITY
@@ -102,11 +104,20 @@ def load_models(settings: RestorationSettings, device: torch.device) -> Models:
     # An enhancer that is never called need not be there.
     enhancer = settings.sampler.enhancer if settings.sampler.enhances else "none"
     fidelity = settings.sampler.fidelity if enhancer in WITH_FIDELITY else 1.0
-    model = settings.sampler.model
+    model, faces, inlaid = settings.sampler.model, settings.faces, inlays(settings)
     # Asked anew each time: the file may have come in the meantime.
     parsed = anneals(_denoiser(model, device)) and weights.here(weights.RELEASED_PARSER)
+    if inlaid:
+        _demand_parser()
+    masked = not faces.aligned or (settings.sampler.enhances and not inlaid)
     return _models(
-        model, enhancer, fidelity, settings.faces.mask, weights.RELEASED_PARSER if parsed else None, device
+        model,
+        enhancer,
+        fidelity,
+        faces.mask if masked else "landmarks",
+        weights.RELEASED_PARSER if parsed or inlaid else None,
+        faces.detector if inlaid and faces.aligned else None,
+        device,
     )
 
 
@@ -122,16 +133,37 @@ def loader(device: torch.device, networks: dict[str, str]) -> Load:
     return load
 
 
+def _demand_parser() -> None:
+    try:
+        weights.path(weights.RELEASED_PARSER)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{error} The released policy places each enhanced face by it: or set the enhancement w_τ to 0, or "
+            "choose the paper's policy."
+        ) from None
+
+
 @lru_cache(maxsize=8)
 def _models(
-    model: str, enhancer: str, fidelity: float, mask: str, annealing: str | None, device: torch.device
+    model: str,
+    enhancer: str,
+    fidelity: float,
+    mask: str,
+    released_parser: str | None,
+    detector: str | None,
+    device: torch.device,
 ) -> Models:
-    denoiser, restorer = _denoiser(model, device), load_enhancer(enhancer, device, fidelity=fidelity)
-    parser = None if mask == "landmarks" else _parser(mask, device=device)
-    released_parser = None if annealing is None else _parser(annealing, device=device)
-    hashes = {name: provenance.weights_hash(name) for name in (model, enhancer, mask, annealing) if name}
-    known = {name: found for name, found in hashes.items() if found}
-    return Models(denoiser, restorer, device, known, parser, released_parser)
+    names = (model, enhancer, mask, released_parser, detector)
+    hashes = {name: provenance.weights_hash(name) for name in names if name}
+    return Models(
+        _denoiser(model, device),
+        load_enhancer(enhancer, device, fidelity=fidelity),
+        device,
+        {name: found for name, found in hashes.items() if found},
+        None if mask == "landmarks" else _parser(mask, device=device),
+        None if released_parser is None else _parser(released_parser, device=device),
+        None if detector is None else load_detector(detector),
+    )
 
 
 _denoiser = lru_cache(maxsize=2)(load_denoiser)

@@ -14,10 +14,10 @@ from flair_core import cache, devices, provenance
 from flair_core.degradations import upscale
 from flair_core.denoisers.base import anneals
 from flair_core.errors import DeviceError
-from flair_core.faces import align, mask
-from flair_core.frames import to_float, to_uint16
+from flair_core.faces import align, mask, released
+from flair_core.frames import to_float, to_uint8, to_uint16
 from flair_core.masks import Beside, Masks, grey
-from flair_core.recipe import Estimate, Models, estimate, operator
+from flair_core.recipe import Estimate, Models, condition_for, estimate, inlays, operator
 from flair_core.settings import RestorationSettings
 from flair_core.weights import RELEASED_PARSER
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.cache import Arrays
+    from flair_core.enhancers.base import Enhancer
     from flair_core.faces.parse import Parser
     from flair_core.stroke import Stroke
 
@@ -223,7 +224,8 @@ class FaceRestorer:
                 return
             self._go_on_alone()
         masks = self._masks_of_enhancement(face)
-        yield from self._run(face, None if masks is None else masks.weight, previous)
+        weight = None if masks is None else masks.weight
+        yield from self._run(face, self._enhancer([face], len(face.y)), weight, previous)
 
     def _padded(self, faces: Sequence[Face]) -> Iterator[list[Estimate]]:
         """Faces of single frames after every step, in a batch that is always full.
@@ -239,16 +241,18 @@ class FaceRestorer:
             weights = [one.weight(x[None]) for one, x in zip(masks, x0, strict=False)]
             return torch.cat([*weights, *weights[-1:] * (most - count)])
 
-        for state in self._run(replace(faces[0], y=y), weight if masks else None):
+        enhancer = self._enhancer(faces, most)
+        for state in self._run(replace(faces[0], y=y), enhancer, weight if masks else None):
             yield [_one(state, at) for at in range(count)]
 
     def _run(
         self,
         face: Face,
+        enhancer: Enhancer,
         mask: Callable[[torch.Tensor], torch.Tensor] | None,
         previous: torch.Tensor | None = None,
     ) -> Iterator[Estimate]:
-        models = self._load(face.settings)
+        models = replace(self._load(face.settings), enhancer=enhancer)
         if not self._missed and models.released_parser is None and anneals(models.denoiser):
             self._missed = True
             self._notes.append(
@@ -355,9 +359,42 @@ class FaceRestorer:
         return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), face.settings, parser)
 
     def _masks_of_enhancement(self, face: Face) -> Masks | None:
-        """None when G works everywhere, or rests."""
-        masks = self._masks(face) if face.settings.sampler.enhances else None
-        return None if masks is None else self._steadied(face, masks)
+        """None when G works everywhere, or rests, or knows by itself where."""
+        sampler = face.settings.sampler
+        masks = self._masks(face) if sampler.enhances else None
+        if masks is None or not inlays(face.settings):
+            return None if masks is None else self._steadied(face, masks)
+        if sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1:
+            return None
+        # Everywhere, but more here and less there.
+        everywhere = replace(face.settings, faces=replace(face.settings.faces, aligned=True))
+        found = self._landmarks(face, self._load(face.settings))
+        landmarks = [
+            average if points is None else points
+            for points, average in zip(found, masks.landmarks, strict=True)
+        ]
+        return Masks(np.stack(landmarks), everywhere, None)
+
+    def _enhancer(self, faces: Sequence[Face], frames: int) -> Enhancer:
+        """G for faces with the same settings, one after the other; the last frame is repeated to so many."""
+        models = self._load(faces[0].settings)
+        if not inlays(faces[0].settings):
+            return models.enhancer
+        assert models.released_parser is not None
+        found = [points for face in faces for points in self._landmarks(face, models)]
+        found += found[-1:] * (frames - len(found))
+        matrices = [None if points is None else released.affine(points) for points in found]
+        return released.Inlaid(models.enhancer, models.released_parser.labels, matrices)
+
+    @staticmethod
+    def _landmarks(face: Face, models: Models) -> Sequence[NDArray[np.float64] | None]:
+        """(5, 2) in every frame of x, by the track, or else found in what the network is told; None without face."""
+        if face.landmarks is not None:
+            return list(face.landmarks)
+        assert models.detector is not None
+        without = replace(models, released_parser=None)  # w̃ is not asked for
+        c = condition_for(face.y.to(models.device), face.size, face.settings, without).c
+        return released.largest(to_uint8(c), models.detector)
 
     def _steadied(self, face: Face, masks: Masks) -> Masks:
         """Its masks, with what steadies them at hand."""
@@ -420,6 +457,8 @@ class FaceRestorer:
         if face.settings.sampler.enhances:
             networks["enhancer"] = _identity(models, sampler["enhancer"], models.enhancer)
             masks = self._masks(face)
+            if models.detector is not None:
+                networks["detector"] = _identity(models, face.settings.faces.detector, models.detector)
         else:
             for name in OF_THE_ENHANCER:
                 del sampler[name]

@@ -6,6 +6,8 @@ landmarks, plain cubic interpolation both ways, and a mask from the parsed face 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +20,8 @@ from flair_core.faces.align import inverse, template
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from flair_core.faces.detect import Detector
 
     Matrices = NDArray[np.floating]
     """(N, 2, 3) from frame to face."""
@@ -33,10 +37,43 @@ LABELS = range(1, 14)
 """Classes that are replaced."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inlaid:
+    """G of eq. (12) on the face within each frame, put back where the face that came out says: x (1 − m) + m G."""
+
+    size = None
+    enhancer: Callable[[Tensor], Tensor]
+    """(n, 3, 512, 512) in [-1, 1] → the same shape."""
+    labels: Callable[[Tensor], NDArray[np.uint8]]
+    """Parses the faces that come out, (n, 3, 512, 512) → (n, 512, 512)."""
+    matrices: Sequence[NDArray[np.float64] | None]
+    """From frame to face, (2, 3) each; None where there is no face: that frame stays as it is."""
+
+    def __call__(self, faces: Tensor) -> Tensor:
+        """Frames with a face, (N, 3, H, W) in [-1, 1] → the same shape."""
+        found = [at for at, matrix in enumerate(self.matrices) if matrix is not None]
+        if not found:
+            return faces
+        matrices = np.stack([matrix for matrix in self.matrices if matrix is not None])
+        enhanced = self.enhancer(crop(faces[found], matrices)).clamp(-1, 1)
+        result = faces.clone()
+        result[found] = paste(faces[found], enhanced, matrices, mask(self.labels(enhanced)))
+        return result
+
+
 def affine(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2, 3) similarity from frame to face: the least median of squares over the five landmarks (5, 2)."""
     matrix, _ = cv2.estimateAffinePartial2D(landmarks, template(SIZE), method=cv2.LMEDS)
     return np.asarray(matrix, np.float64)
+
+
+def largest(frames: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float64] | None]:
+    """The landmarks (5, 2) of the largest face in each of the frames (N, H, W, 3); None where there is none."""
+    seen = [detector.detect(frame) for frame in frames]
+    return [
+        max(faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2]))).landmarks if faces else None
+        for faces in seen
+    ]
 
 
 def crop(frames: Tensor, matrices: Matrices) -> Tensor:
