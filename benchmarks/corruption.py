@@ -14,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from flair_core.errors import MediaError
 from flair_core.settings import FootageSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from clips import KINDS, make, picture
+from clips import BESIDE, KINDS, make, picture
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -91,23 +92,27 @@ def read_all(path: Path, *, deinterlace: bool = False) -> str:
                 source[index]
             list(source.thumbnails(range(0, length, max(length // 5, 1)), 32))
             assert all(isinstance(note, str) for note in source.notes)
-            info = source.info
-            with video.open_sink(
-                path.with_name("copy.mkv"),
-                like=info,
-                width=info.width,
-                height=info.height,
-                codec="ffv1",
-                copy_from=path,
-            ) as sink:
-                for frame in source.frames(0, 3):
-                    sink.write(frame)
-                sink.commit()
+            for suffix in (".mkv", ".mp4"):
+                copy(source, path.with_name(f"copy{suffix}"))
     except MediaError:
         return "refused"
     except Exception as error:
         return f"error: {type(error).__name__}: {error}"
     return "read"
+
+
+def copy(source: video.FrameSource, target: Path) -> None:
+    """Write some of the pictures, with all that lies beside them: what can be read must be possible to write."""
+    info = source.info
+    try:
+        with video.open_sink(
+            target, like=info, width=info.width, height=info.height, codec="ffv1", copy_from=source.path
+        ) as sink:
+            for frame in source.frames(0, 3):
+                sink.write(frame)
+            sink.commit()
+    except MediaError as error:
+        raise RuntimeError(f"read, but not written: {error}") from None
 
 
 def _worker(tasks: Connection) -> None:
@@ -162,7 +167,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         originals = {
-            kind: make(folder / f"{i}{clip.suffix}", clip) for i, (kind, clip) in enumerate(KINDS.items())
+            kind: make(folder / f"{i}{clip.suffix}", replace(clip, **BESIDE.get(clip.suffix, {})))
+            for i, (kind, clip) in enumerate(KINDS.items())
         }
         originals |= {f"image {suffix}": still(folder / f"still{suffix}") for suffix in STILLS}
         kinds = list(originals)

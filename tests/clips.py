@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -275,3 +275,15 @@ KINDS: Mapping[str, Clip] = {
     "long GOP": Clip(frames=200, options={"bf": "2", "g": "100"}),
 }
 """One clip of each kind of video file."""
+BESIDE: Mapping[str, Mapping[str, Any]] = {
+    ".mp4": {"sound": ("aac", "ac3"), "subtitles": ("mov_text",), "chapters": True},
+    ".mov": {"sound": ("pcm_s24le", "aac")},
+    ".mkv": {"sound": ("flac", "aac", "libopus"), "subtitles": ("srt",), "chapters": True},
+    ".webm": {"sound": ("libopus",)},
+    ".ts": {"sound": ("aac", "mp2")},
+    ".flv": {"sound": ("libmp3lame",)},
+    ".avi": {"sound": ("mp2",)},
+    ".mpg": {"sound": ("mp2",)},
+    ".nut": {"sound": ("pcm_s16le",)},
+}
+"""What a container holds beside the pictures; others hold nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -170,6 +171,47 @@ def test_a_video_of_absurd_size_is_refused(tmp_path):
     path.write_bytes(data)
     with pytest.raises(MediaError):
         video.open_source(path)
+
+
+def moved_back(path: Path, units: int, seconds: float) -> Path:
+    """A transport stream in which the sound's last `units` times lie `seconds` earlier than they should."""
+    data = bytearray(path.read_bytes())
+    begins = [at for at in range(0, len(data), 188) if data[at + 1] & 0x40]
+    sound = [data.index(b"\0\0\1\xc0", at, at + 188) for at in begins if b"\0\0\1\xc0" in data[at : at + 188]]
+    for at in sound[-units:]:
+        five = data[at + 9 : at + 14]
+        stamp = (five[0] >> 1 & 7) << 30 | five[1] << 22 | five[2] >> 1 << 15 | five[3] << 7 | five[4] >> 1
+        stamp -= round(seconds * 90_000)
+        high, middle, low = stamp >> 29 & 0xE, stamp >> 14 & 0xFE | 1, stamp << 1 & 0xFE | 1
+        data[at + 9 : at + 14] = [five[0] & 0xF1 | high, stamp >> 22 & 255, middle, stamp >> 7 & 255, low]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("target", [".mkv", ".mp4"])
+def test_sound_whose_times_go_back_is_kept_and_told(tmp_path, target):
+    clip = Clip(suffix=".ts", codec="mpeg2video", frames=50, sound=("mp2",))
+    path = make(tmp_path / "clip.ts", clip)
+    intact = clips.packets(path, "audio")[0]
+    moved_back(path, 2, 0.3)
+    (broken,), out = clips.packets(path, "audio"), tmp_path / f"out{target}"
+    assert any(after < before for (before, _), (after, _) in itertools.pairwise(broken))
+    with video.open_source(path) as source:
+        like, (width, height) = source.info, clip.size
+        with video.open_sink(
+            out, like=like, width=width, height=height, codec="ffv1", copy_from=path
+        ) as sink:
+            for frame in source.frames():
+                sink.write(frame)
+            sink.commit()
+    (kept,) = clips.packets(out, "audio")
+    assert [data for _, data in kept] == [data for _, data in intact]
+    assert all(after >= before for (before, _), (after, _) in itertools.pairwise(kept))
+    assert [
+        note
+        for note in sink.notes
+        if "Packets of audio whose times are missing in the source or go back" in note
+    ]
 
 
 def test_a_source_that_vanishes_is_named(tmp_path):

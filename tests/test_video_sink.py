@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import KINDS, Clip, make, number, packets, picture
+from clips import BESIDE, KINDS, Clip, make, number, packets, picture
 
 from flair_core import video
 from flair_core.errors import MediaError
@@ -124,31 +124,11 @@ def test_what_goes_in_comes_out(made, tmp_path, kind, suffix, codec):
             assert lengths[1] == pytest.approx(lengths[0], abs=2 * slack, rel=0)
 
 
-SOUND = {
-    ".mp4": ("aac", "ac3"),
-    ".mov": ("pcm_s24le", "aac"),
-    ".mkv": ("flac", "aac", "libopus"),
-    ".webm": ("libopus",),
-    ".ts": ("aac", "mp2"),
-    ".flv": ("libmp3lame",),
-    ".avi": ("mp2",),
-    ".mpg": ("mp2",),
-    ".nut": ("pcm_s16le",),
-}
-"""Encoders of the sound that goes into each container; others hold none."""
-SUBTITLES = {".mp4": ("mov_text",), ".mkv": ("srt",)}
-
-
 @pytest.mark.parametrize("target", [".mp4", ".mkv"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_makes_the_round_trip_frame_by_frame_and_packet_by_packet(tmp_path, kind, target):
     """All 58 kinds with sound, subtitles and chapters as their container has them, through FFV1 in RGB and back."""
-    clip = dataclasses.replace(
-        KINDS[kind],
-        sound=SOUND.get(KINDS[kind].suffix, ()),
-        subtitles=SUBTITLES.get(KINDS[kind].suffix, ()),
-        chapters=KINDS[kind].suffix in SUBTITLES,
-    )
+    clip = dataclasses.replace(KINDS[kind], **BESIDE.get(KINDS[kind].suffix, {}))
     path, copy = make(tmp_path / f"in{clip.suffix}", clip), tmp_path / f"out{target}"
     notes = rewrite(path, copy, codec="lossless")
     left_out = [note for note in notes if "left out" in note]

@@ -291,6 +291,7 @@ class VideoSink(FrameSink):
             self._encode(None)
             if self._tracks:
                 self._tracks.finish((self._end - self._origin) * self._like.time_base)
+                self.notes += self._tracks.repairs
             self._container.close()
             self._close_source()
             self.partial.replace(self.path)

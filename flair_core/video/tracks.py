@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+from collections import Counter
 from fractions import Fraction
-from math import lcm
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -48,7 +49,7 @@ def mp4_options(source: Path, unit: Fraction) -> dict[str, str]:
     """
     with open_input(source) as container:
         clocks = [unit, *(track.time_base for track in container.streams if track.time_base)]
-        ticks = lcm(*(clock.denominator for clock in clocks))
+        ticks = math.lcm(*(clock.denominator for clock in clocks))
         options = {"movie_timescale": str(min(ticks, FLICKS))}
         if not COMMON_KEYS.issuperset(lasting(container.metadata).keys() - {"timecode"}):
             options["movflags"] = "use_metadata_tags"
@@ -92,6 +93,12 @@ class TrackCopy:
         target.metadata.update(lasting(self._source.metadata))
         target.metadata.pop("timecode", None)  # for the pictures only, or every track gets one
         target.set_chapters(list(_chapters(self._source.chapters(), origin, end)))
+        # MP4 and MOV want every packet later than the one before; Matroska and WebM, not earlier.
+        self._strict = bool(self._lead)
+        self._latest: dict[int, int] = {}
+        """When the last packet of a track is to be decoded, by the track's index, in the packet's units."""
+        self._moved: Counter[str] = Counter()
+        """How many packets of a kind got other times, because theirs were missing or went back."""
         self._packets = self._relevant()
         self._pending = next(self._packets, None)
 
@@ -152,6 +159,40 @@ class TrackCopy:
                     self._mux(_pcm_cut(packet, 0, room) if _is_pcm(packet.stream) else packet)
             self._pending = next(self._packets, None)
 
+    @property
+    def repairs(self) -> list[str]:
+        """What had to be changed of the copied tracks; one sentence each."""
+        return [
+            f"Packets of {kind} whose times are missing in the source or go back: {count}; they follow the one before."
+            for kind, count in sorted(self._moved.items())
+        ]
+
+    def _timed(self, packet: Packet[Any]) -> Packet[Any]:
+        """A packet with times that a container takes: known, and not before those of the packet before."""
+        if packet.stream.type == "video" and packet.dts is None:
+            return packet  # the order of decoding is not that of showing: libav works it out
+        last, index = self._latest.get(packet.stream.index), packet.stream.index
+        due = packet.pts if packet.dts is None else packet.dts
+        if due is None:
+            due = 0 if last is None else last + max(packet.duration or 0, 1)
+            self._moved[packet.stream.type] += 1
+            packet.pts = packet.dts = due
+        if last is not None:
+            tick = self._tick(packet) if self._strict else Fraction(0)
+            if due < last or (due - last) * packet.time_base < tick:
+                due = last + math.ceil(tick / packet.time_base)
+                self._moved[packet.stream.type] += 1
+                packet.dts, packet.pts = due, max(due, due if packet.pts is None else packet.pts)
+        self._latest[index] = due
+        return packet
+
+    def _tick(self, packet: Packet[Any]) -> Fraction:
+        """Seconds that packets of a track must be apart where equal times are refused."""
+        if packet.stream.type in ("subtitle", "data"):
+            return Fraction(0)
+        rate = getattr(packet.stream.codec_context, "sample_rate", 0)
+        return Fraction(1, rate) if rate else packet.time_base
+
     def _mux(self, packet: Packet[Any]) -> None:
         packet.stream = self._copies[packet.stream.index]
         self._target.mux_one(packet)
@@ -171,9 +212,9 @@ class TrackCopy:
                 shift = round(self._origin / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - shift
                 packet.dts = None if packet.dts is None else packet.dts - shift
-                yield from _from_zero(packet, self._lead)
+                yield from map(self._timed, _from_zero(packet, self._lead))
             else:
-                yield packet
+                yield self._timed(packet)
 
 
 def _fits(track: Stream, target: OutputContainer) -> bool:
