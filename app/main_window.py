@@ -188,6 +188,7 @@ class MainWindow(QMainWindow):
         previews.shown.connect(self._show_preview)
         previews.covered.connect(self._show_covered)
         previews.failed.connect(self.banner.say)
+        previews.noted.connect(self.banner.say)
         self.player.changed.connect(lambda: previews.pause(self.player.playing))
         self.player.silenced.connect(self._say_silent)
         for source in (self.files, self.looks, self.background, self.queue):
@@ -720,7 +721,7 @@ class MainWindow(QMainWindow):
 
     def _show_offer(self, offer: Offer) -> None:
         self.status.show_device(offer.device)
-        self.parameters.offer(offer.choices)
+        self.parameters.offer(offer.choices, offer.lacking)
 
     def on_models(self) -> None:
         """List the networks, and take in files."""

@@ -135,6 +135,8 @@ class PreviewController(QObject):
     covered = Signal()
     """Other frames may be in the cache than before."""
     failed = Signal(str)
+    noted = Signal(str)
+    """What one should know of a preview; each sentence once."""
 
     def __init__(self, session: Session, worker: Worker, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -143,6 +145,7 @@ class PreviewController(QObject):
         self.result: PreviewResult | None = None
         self.running = False
         self._peeking = self._beside = False
+        self._noted = set[str]()
         self._asked: PreviewRequest | None = None
         """What the worker was asked for last."""
         self._paused = False
@@ -277,6 +280,9 @@ class PreviewController(QObject):
             return
         if result.complete:
             self.remember(result)
+        if news := [note for note in result.preview.notes if note not in self._noted]:
+            self._noted.update(news)
+            self.noted.emit(" ".join(news))
         now = self.request(self._session.index)
         if now is not None and self.running and result.is_for(now):
             self._show(result, running=not result.complete)

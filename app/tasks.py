@@ -40,7 +40,9 @@ class Offer:
     device: str
     """What computes, in words."""
     choices: dict[str, tuple[str, ...]]
-    """The names that settings without a fixed list may take here, by the setting's name."""
+    """The names that settings without a fixed list may take, by the setting's name."""
+    lacking: frozenset[str] = frozenset()
+    """Those of them whose file is not here."""
 
 
 class Core(Protocol):

@@ -273,17 +273,14 @@ class RestorationCore:
         from flair_core.enhancers import factory  # noqa: PLC0415
         from flair_core.faces import detect, parse  # noqa: PLC0415
 
-        here = {status.checkpoint.name for status in weights.listing() if status.path}
         choices = {
-            "model": (
-                *weights.COMPACT,
-                *(name for name in weights.RELEASED if name in here),
-            ),
-            "enhancer": tuple(name for name in factory.NAMES if name in here or name in ("none", "detail")),
-            "detector": ("embedded", *(name for name in detect.NETWORKS if name in here)),
-            "mask": ("landmarks", *(name for name in parse.NETWORKS if name in here)),
+            "model": (*weights.COMPACT, *weights.RELEASED),
+            "enhancer": factory.NAMES,
+            "detector": ("embedded", *detect.NETWORKS),
+            "mask": ("landmarks", *parse.NETWORKS),
         }
-        return Offer(self._devices.describe(self._device), choices)
+        lacking = frozenset(name for name in weights.CHECKPOINTS if not weights.here(name))
+        return Offer(self._devices.describe(self._device), choices, lacking)
 
     def import_model(self, file: Path, name: str) -> None:
         """See Core."""

@@ -97,6 +97,8 @@ class Preview:
     """The frames that it was made of: what they look like and their settings decide the picture."""
     exact: bool
     """Whether `restore` over the whole clip writes this; not if that leans on a window not restored so far."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was made, one sentence each."""
 
 
 def load_models(settings: RestorationSettings, device: torch.device) -> Models:
@@ -348,7 +350,8 @@ def preview(
     Under the released policy a window leans on the one before; if that is not in the cache, the preview does
     without it and is not `exact`.
     """
-    restorer, shot = FaceRestorer(load, cache, []), look.shot_at(index)
+    notes: list[str] = []
+    restorer, shot = FaceRestorer(load, cache, notes), look.shot_at(index)
     chain = _chain(source, range(shot.start, min(shot.stop, len(source))), tracks, look, load, restorer)
     covering = list(chain.windows(range(index, index + 1)))
     reach = max(_reach(load(look.resolve(index, number))) for number in (None, *dict(look.tracks)))
@@ -383,7 +386,7 @@ def preview(
         shown = _shown(frame, results, look.settings, (height, width))
         wrong = _residual_map(frame, results, look.settings, load, (height, width))
         residual = _residual(frame, results)
-        return Preview(step, steps, observed, rgb, shown, stages, residual, wrong, used, exact)
+        return Preview(step, steps, observed, rgb, shown, stages, residual, wrong, used, exact, tuple(notes))
 
     missing = [place for place in places if place.known is None]
     steps = max((place.steps for place in missing or places), default=1)

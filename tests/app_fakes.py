@@ -100,6 +100,7 @@ class FakeCore:
         self.shots = (0,)
         self.error = None
         self.reference_length = LENGTH
+        self.notes = ()
         self.earlier = {}
         """Looks by the frames that an earlier run restored."""
         self.lpips = None
@@ -110,7 +111,8 @@ class FakeCore:
     def offer(self):
         return Offer(
             f"{self.device} · test",
-            {"model": self.models, "enhancer": ("none", "detail"), "detector": ("embedded",)},
+            {"model": self.models, "enhancer": ("none", "detail", "gfpgan"), "detector": ("embedded",)},
+            frozenset({"gfpgan"}),
         )
 
     def import_model(self, file, name):
@@ -176,6 +178,7 @@ class FakeCore:
                 residual_map=mask * 8,
                 exact=True,
                 window=range(index, index + 1),
+                notes=self.notes,
             )
 
     @staticmethod

@@ -776,6 +776,27 @@ def test_an_imported_model_is_offered(qtbot, opened):
     assert opened.session.settings.sampler.model == "flair-x8"
 
 
+def test_a_model_that_is_not_here_is_grey_and_tells_how_to_get_it(opened):
+    box = opened.parameters.controls["sampler", "enhancer"]._box
+    item = box.model().item(box.findData("gfpgan"))
+    assert not item.isEnabled()
+    assert item.text() == "gfpgan – to be fetched"
+    assert "GFPGANv1.4.pth is not on this computer. To get it, run “flair models get" in item.toolTip()
+    assert box.model().item(box.findData("detail")).isEnabled()
+    opened.session.edit_setting("sampler", "enhancer", "gfpgan", "of a project from elsewhere")
+    assert box.currentData() == "gfpgan"
+
+
+def test_what_is_to_be_known_of_a_preview_is_said_once(qtbot, opened, core):
+    core.notes = ("The parser is missing.",)
+    opened.session.edit_setting("sampler", "steps", 2, "K")
+    qtbot.waitUntil(lambda: opened.banner.text == "The parser is missing.")
+    opened.banner.hide()
+    opened.session.edit_setting("sampler", "steps", 3, "K")
+    qtbot.waitUntil(lambda: preview_is(opened) and opened.previews.result.preview.steps == 3)
+    assert opened.banner.text == ""
+
+
 def test_a_side_car_sets_the_degradation(qtbot, window, clip, core, monkeypatch):
     monkeypatch.setattr(core, "read_sidecar", lambda path: DegradationSettings(scale=8))
     window.files.open_path(clip)

@@ -12,7 +12,9 @@ import torch
 
 from flair_core import video
 from flair_core.cache import Cache
+from flair_core.degradations import upscale
 from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
+from flair_core.denoisers.base import Condition
 from flair_core.enhancers.base import Unchanged
 from flair_core.faces import parse
 from flair_core.faces.track import Track
@@ -36,6 +38,15 @@ class Plain:
 
     def predict_noise(self, x_t, t, condition):
         return self.schedule.predict_eps(x_t, condition.c, t)
+
+
+class Annealing(Plain):
+    """Wants to know the background."""
+
+    background = 0.9
+
+    def condition(self, y, size, degradation, labels):
+        return Condition(upscale(y, size), degradation, y)
 
 
 class Windowed(Plain):
@@ -320,6 +331,12 @@ def test_strokes_lie_on_the_face_and_the_preview_is_what_is_written(clip, tmp_pa
     assert (masks[0] - plain).min() < -0.5
     assert (masks[0] - plain).max() > 0.5
     np.testing.assert_allclose(masks[3][:, 9:], masks[0][:, :-9], atol=1e-5)
+
+
+def test_a_preview_says_what_is_to_be_known_of_it(clip):
+    models = replace(MODELS, denoiser=Annealing())
+    for made in shown(clip, 3, chosen(aligned=True), models=models):
+        assert "background and face are treated alike" in " ".join(made.notes)
 
 
 def test_windows_of_a_video_network_are_joined(clip, tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,7 +23,7 @@ from app.widgets.icon_button import IconButton
 from flair_core.settings import Choice, Field, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from PySide6.QtGui import QWheelEvent
 
@@ -199,12 +201,19 @@ class ChoiceControl(Control):
         self._box.currentIndexChanged.connect(lambda at: self.changed.emit(self._box.itemData(at)))
         self.add(self._box, 1)
 
-    def set_choices(self, values: Sequence[Any]) -> None:
-        """Offer these values."""
+    def set_choices(self, values: Sequence[Any], lacking: Mapping[Any, str] = MappingProxyType({})) -> None:
+        """Offer these values; those that are lacking are grey and say how to get them."""
+        model = self._box.model()
+        assert isinstance(model, QStandardItemModel)
         with QSignalBlocker(self._box):
             self._box.clear()
-            for value in values:
+            for at, value in enumerate(values):
                 self._box.addItem(self._words(value), value)
+                if value in lacking:
+                    item = model.item(at)
+                    item.setText(self.tr("{0} – to be fetched").format(item.text()))
+                    item.setToolTip(lacking[value])
+                    item.setEnabled(False)
 
     def set_value(self, value: Any) -> None:
         """See Control."""

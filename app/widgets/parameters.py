@@ -12,11 +12,12 @@ from app.widgets.estimator import Estimator
 from app.widgets.key_button import KEY_SIDE, KeyButton
 from app.widgets.schedule_plot import SchedulePlot
 from app.widgets.scopes import Scopes
+from flair_core import weights
 from flair_core.look import KEYFRAMED, Scope
 from flair_core.settings import GROUPS, WITH_FIDELITY, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from app.session import Session
     from flair_core.look import Look
@@ -133,12 +134,21 @@ class Parameters(QFrame):
         if title == "Degradation":
             self._column.addWidget(self.estimator)
 
-    def offer(self, choices: Mapping[str, Sequence[str]]) -> None:
-        """Offer the networks that are here, by the setting's name."""
+    def offer(self, choices: Mapping[str, Sequence[str]], lacking: Collection[str]) -> None:
+        """Offer the networks by the setting's name; of those that are lacking, how to get them."""
+        how = {name: self._how_to_get(name) for name in lacking}
         for (_, name), control in self.controls.items():
             if name in choices and isinstance(control, ChoiceControl):
-                control.set_choices(choices[name])
+                control.set_choices(choices[name], how)
         self._show()
+
+    def _how_to_get(self, name: str) -> str:
+        entry = weights.CHECKPOINTS[name]
+        source = QCoreApplication.translate("weights", entry.source)
+        return self.tr(
+            "{0} is not on this computer. To get it, {1}. Then choose “Models…” in the menu and import the file, "
+            "which puts it into {2}."
+        ).format(entry.file, source, weights.folder())
 
     def _edit(self, group: str, name: str, value: object, words: str) -> None:
         self._session.edit_setting(group, name, value, self.tr("Change {0}").format(words))
