@@ -32,6 +32,7 @@ SEPARATOR = Entry("", "")
 MENUS: dict[str, tuple[Entry, ...]] = {
     "&File": (
         Entry("open", "&Open…", "Ctrl+O"),
+        Entry("open_folder", "Open a fol&der of images…"),
         Entry("open_demo", "Open the sample &clip"),
         SEPARATOR,
         Entry("save", "&Save project", "Ctrl+S"),
@@ -173,9 +174,6 @@ class Actions:
             action.setShortcut(QKeySequence(entry.keys))
         if entry.short:
             action.setIconText(_tr(entry.short))
-        plain = _tr(entry.words).replace("&", "").rstrip("…")
-        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        action.setToolTip(f"{plain}  ({keys})" if keys else plain)
         if entry.icon:
             action.setIcon(theme.icon(entry.icon))
             action.setIconVisibleInMenu(False)
@@ -187,7 +185,15 @@ class Actions:
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         window.addAction(action)
         self._by_name[entry.name] = action
+        self.explain(entry.name)
         return action
+
+    def explain(self, name: str, what: str = "") -> None:
+        """Let the tooltip tell the command and its key, and what it would be about."""
+        action = self[name]
+        words = action.text().replace("&", "").rstrip("…") + (f": {what}" if what else "")
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{words}  ({keys})" if keys else words)
 
     def clip_is_open(self, is_open: bool) -> None:
         """Enable what needs a clip."""

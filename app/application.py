@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app, arguments: argparse.Namespace) -> int:
-    from PySide6.QtCore import QLoggingCategory  # noqa: PLC0415
+    from PySide6.QtCore import QByteArray, QLoggingCategory  # noqa: PLC0415
 
     from app import preferences, smoke, theme, translations  # noqa: PLC0415
     from app.frame_loader import open_source  # noqa: PLC0415
@@ -73,6 +73,7 @@ def _run(app, arguments: argparse.Namespace) -> int:
         return 2
     window = MainWindow(lambda: RestorationCore(device, jobs), open_source, jobs, device)
     sys.excepthook = lambda kind, error, trace: _report(window, kind, error, trace)
+    window.restoreGeometry(QByteArray.fromHex(kept.window.encode()))
     window.show()
     if arguments.smoke:
         return smoke.walk(app, window)

@@ -50,7 +50,15 @@ class Files(QObject):
 
     def on_open(self) -> None:
         """Ask for a clip or a project."""
-        path, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open a clip or a project"))
+        title, folder = self.tr("Open a clip or a project"), preferences.load().usual_folder
+        path, _ = QFileDialog.getOpenFileName(self._window, title, folder)
+        if path:
+            self.open_path(Path(path))
+
+    def on_open_folder(self) -> None:
+        """Ask for a folder whose images are the frames of a clip."""
+        title, folder = self.tr("Open a folder of images"), preferences.load().usual_folder
+        path = QFileDialog.getExistingDirectory(self._window, title, folder)
         if path:
             self.open_path(Path(path))
 
@@ -125,6 +133,11 @@ class Files(QObject):
 
     def _remember(self, path: Path) -> None:
         preferences.save(preferences.load().opened(path))
+        self.recent_changed.emit()
+
+    def forget_recent(self) -> None:
+        """No file was opened before."""
+        preferences.save(replace(preferences.load(), recent=()))
         self.recent_changed.emit()
 
     # --- saving ---------------------------------------------------------------------------------

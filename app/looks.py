@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWidget
 
 from app import preferences
 from flair_core.errors import SettingsError
@@ -57,7 +57,11 @@ class Looks(QObject):
             menu.addSeparator()
             menu.addAction(self.tr("Yours")).setEnabled(False)
         for path in own:
-            menu.addAction(path.stem, lambda path=path: self.take_file(path))
+            menu.addAction(path.stem.replace("&", "&&"), lambda path=path: self.take_file(path))
+        if own:
+            forget = menu.addMenu(self.tr("Remove one of yours"))
+            for path in own:
+                forget.addAction(path.stem.replace("&", "&&"), lambda path=path: self._forget(path))
         menu.addSeparator()
         menu.addAction(self.tr("Keep these settings as…"), self.on_keep_preset)
         menu.addAction(self.tr("Open a file…"), self.on_open_preset)
@@ -96,7 +100,20 @@ class Looks(QObject):
         name, wanted = QInputDialog.getText(self._window, self.tr("Keep settings"), self.tr("Name"))
         name = "".join(letter for letter in name.strip() if letter.isalnum() or letter in " -_.,()")
         if wanted and name.strip(". "):
-            self._save(folder() / f"{name.strip('. ')}{SUFFIX}")
+            path = folder() / f"{name.strip('. ')}{SUFFIX}"
+            if not path.exists() or self._agreed(self.tr("Replace your preset {0}?").format(path.stem)):
+                self._save(path)
+
+    def _forget(self, path: Path) -> None:
+        if self._agreed(self.tr("Remove your preset {0}?").format(path.stem)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self._say(self.tr("The preset can't be removed: {0}.").format(error.strerror))
+
+    def _agreed(self, question: str) -> bool:
+        box = QMessageBox.StandardButton
+        return QMessageBox.question(self._window, self.tr("Presets"), question, box.Yes | box.No) == box.Yes
 
     def _save(self, path: Path) -> None:
         try:

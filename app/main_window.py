@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
         self._arrange()
         self._connect()
         self.setAcceptDrops(True)
-        self.resize(1400, 860)
+        self.resize(QSize(1400, 860).boundedTo(self.screen().availableSize()))
         self._clip_changed()
         for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
             thread.start()
@@ -240,6 +240,9 @@ class MainWindow(QMainWindow):
         self.welcome.open_wanted.connect(self.files.on_open)
         self.welcome.demo_wanted.connect(self.files.on_open_demo)
         self.welcome.recent_wanted.connect(lambda path: self.files.open_path(Path(path)))
+        session.undo.undoTextChanged.connect(lambda what: self.actions_.explain("undo", what))
+        session.undo.redoTextChanged.connect(lambda what: self.actions_.explain("redo", what))
+        QApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
         for name in ("wipe", "mask", "loop", "sound"):
             self.actions_[name].setChecked(True)
         self._prefer(preferences.load())
@@ -681,13 +684,24 @@ class MainWindow(QMainWindow):
         if dialog.exec():
             chosen = dialog.chosen
             preferences.save(chosen)
-            theme.apply(chosen.theme)
+            self._dress(chosen.theme)
             self._prefer(chosen)
-            self.actions_.dress()
-            self.transport.refresh()
+            if chosen.language != now.language:
+                self.status.note(self.tr("The language changes when FLAIR Studio starts next."))
             if chosen.device != now.device:
                 self.device = chosen.device
                 self.worker.submit(UseDevice(chosen.device))
+
+    def _dress(self, name: str) -> None:
+        """Take on a theme."""
+        theme.apply(name)
+        self.actions_.dress()
+        self.transport.refresh()
+
+    def _follow_system(self) -> None:
+        """The system has become dark or light."""
+        if preferences.load().theme == "system":
+            self._dress("system")
 
     def _prefer(self, chosen: preferences.Preferences) -> None:
         """What takes effect at once."""
@@ -742,7 +756,9 @@ class MainWindow(QMainWindow):
         menu = self.actions_.recent
         menu.clear()
         for path in recent:
-            menu.addAction(path, lambda path=path: self.files.open_path(Path(path)))
+            menu.addAction(path.replace("&", "&&"), lambda path=path: self.files.open_path(Path(path)))
+        menu.addSeparator()
+        menu.addAction(self.tr("&Clear this list"), self.files.forget_recent)
         menu.setEnabled(bool(recent))
 
     def report_crash(self, report: str) -> None:
@@ -770,6 +786,8 @@ class MainWindow(QMainWindow):
         if not self.files.may_leave():
             event.ignore()
             return
+        place = bytes(self.saveGeometry().toHex().data()).decode()
+        preferences.save(replace(preferences.load(), window=place))
         self.player.stop()
         self.downloads.close()
         for thread in (self.worker, self.loader, self.thumbnailer, self.sound):

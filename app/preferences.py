@@ -47,6 +47,8 @@ class Preferences:
     amplified: int = 8
     recent: tuple[str, ...] = ()
     """Projects and clips, the last one first."""
+    window: str = ""
+    """Size and place of the window, as Qt writes it, in hexadecimal digits."""
     export: dict[str, object] = field(default_factory=dict)
     """What was chosen in the export dialog last."""
 
@@ -54,6 +56,11 @@ class Preferences:
         """With `path` first among the recent files."""
         name = str(path)
         return replace(self, recent=(name, *(other for other in self.recent if other != name))[:RECENT])
+
+    @property
+    def usual_folder(self) -> str:
+        """Where files are asked for at first: beside the one opened last; empty where there is none."""
+        return next((str(path.parent) for path in map(Path, self.recent) if path.parent.is_dir()), "")
 
 
 def load() -> Preferences:
@@ -68,8 +75,9 @@ def load() -> Preferences:
     for name, values in CHOICES.items():
         if getattr(loaded, name) not in values:
             loaded = replace(loaded, **{name: getattr(usual, name)})
-    if not isinstance(loaded.export, dict):
-        loaded = replace(loaded, export={})
+    for name, kind in (("export", dict), ("window", str)):
+        if not isinstance(getattr(loaded, name), kind):
+            loaded = replace(loaded, **{name: kind()})
     return replace(loaded, recent=tuple(map(str, loaded.recent)))
 
 

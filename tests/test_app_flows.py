@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from app_fakes import HEIGHT, LENGTH, WIDTH
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QStandardPaths, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from app import preferences, theme
+from app import looks, preferences, theme
 from app.files import Files
 from app.main_window import MainWindow
 from app.recovery import Recovery
@@ -23,7 +23,7 @@ from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
 from flair_core.jobs import Request, State
-from flair_core.look import Look
+from flair_core.look import Look, read_look
 from flair_core.project import SUFFIX, read
 from flair_core.settings import DegradationSettings, RestorationSettings
 
@@ -378,6 +378,94 @@ def test_preferences_take_effect_and_are_kept(opened):
     opened._prefer(preferences.load())
     assert opened.viewer._doublings == 5
     assert opened.files._timer.interval() == 5000
+
+
+def test_another_language_is_announced_and_the_system_theme_followed(opened, monkeypatch):
+    def choose(dialog):
+        for name, value in (("language", "de"), ("theme", "system")):
+            dialog._boxes[name].setCurrentIndex(dialog._boxes[name].findData(value))
+        return True
+
+    monkeypatch.setattr(PreferencesDialog, "exec", choose)
+    opened.on_preferences()
+    assert preferences.load().language == "de"
+    assert "next" in opened.status.preview
+    theme.apply("light")
+    QApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme.current() is theme.DARK
+    preferences.save(replace(preferences.load(), theme="light"))
+    theme.apply("light")
+    QApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme.current() is theme.LIGHT
+    theme.apply("dark")
+
+
+def test_the_window_comes_back_where_it_was(qtbot, opened, core, jobs):
+    opened.resize(opened.width(), 640)
+    opened.session.undo.setClean()
+    opened.close()
+    again = MainWindow(lambda: core, core.open_source, jobs)
+    qtbot.addWidget(again)
+    assert again.restoreGeometry(QByteArray.fromHex(preferences.load().window.encode()))
+    assert again.height() == 640
+
+
+def test_files_opened_before_are_listed_by_their_names_and_can_be_forgotten(qtbot, opened, tmp_path, clip):
+    clip = clip.rename(tmp_path / "Laurel & Hardy.mp4")
+    opened.files.open_path(clip)
+    qtbot.waitUntil(lambda: opened.session.clip.path == clip)
+    menu = opened.actions_.recent
+    assert menu.actions()[0].text() == str(clip).replace("&", "&&")
+    (button,) = (one for one in opened.welcome.findChildren(QPushButton) if "Hardy" in one.text())
+    assert button.text() == "Laurel && Hardy.mp4"
+    assert preferences.load().usual_folder == str(tmp_path)
+    menu.actions()[-1].trigger()
+    assert preferences.load().recent == ()
+    assert not menu.isEnabled()
+
+
+def test_a_folder_of_images_can_be_asked_for(qtbot, opened, tmp_path, monkeypatch):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    monkeypatch.setattr("app.files.QFileDialog.getExistingDirectory", lambda *_: str(folder))
+    opened.actions_["open_folder"].trigger()
+    qtbot.waitUntil(lambda: opened.session.clip.path == folder)
+
+
+def test_undo_tells_what_it_takes_back(opened):
+    opened.session.edit_setting("sampler", "steps", 9, "Change Steps")
+    assert opened.actions_["undo"].toolTip().startswith("Undo: Change Steps  (Ctrl")
+    opened.session.undo.undo()
+    assert opened.actions_["redo"].toolTip().startswith("Redo: Change Steps")
+    assert opened.actions_["undo"].toolTip().startswith("Undo  (Ctrl")
+
+
+def test_an_own_preset_is_neither_replaced_nor_removed_unasked(opened, monkeypatch):
+    asked, answer = [], [QMessageBox.StandardButton.No]
+
+    def ask(_, __, question, ___):
+        asked.append(question)
+        return answer[0]
+
+    def kept():
+        return read_look(looks.folder() / "Mine.json").settings.sampler.steps
+
+    monkeypatch.setattr(QMessageBox, "question", ask)
+    monkeypatch.setattr("app.looks.QInputDialog.getText", lambda *_: ("Mine", True))
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    opened.looks.on_keep_preset()
+    assert not asked
+    opened.session.edit_setting("sampler", "steps", 11, "K")
+    opened.looks.on_keep_preset()
+    assert kept() == 9
+    answer[0] = QMessageBox.StandardButton.Yes
+    opened.looks.on_keep_preset()
+    assert kept() == 11
+    opened.looks._fill()
+    forget = next(one.menu() for one in opened.looks.menu.actions() if one.menu())
+    forget.actions()[0].trigger()
+    assert not (looks.folder() / "Mine.json").exists()
+    assert len(asked) == 3
 
 
 def test_a_difference_is_amplified_as_much_as_it_says(qtbot, opened):

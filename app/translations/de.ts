@@ -132,6 +132,10 @@
         <translation>Kleinerer &amp;Pinsel</translation>
     </message>
     <message>
+        <source>Open a fol&amp;der of images…</source>
+        <translation>Or&amp;dner mit Bildern öffnen…</translation>
+    </message>
+    <message>
         <source>Larger brus&amp;h</source>
         <translation>Größerer P&amp;insel</translation>
     </message>
@@ -438,6 +442,13 @@
     <message>
         <source>Done.</source>
         <translation>Fertig.</translation>
+    </message>
+</context>
+<context>
+    <name>ChoiceControl</name>
+    <message>
+        <source>{0} – to be fetched</source>
+        <translation>{0} – noch zu holen</translation>
     </message>
 </context>
 <context>
@@ -851,6 +862,10 @@ Bilder {1}–{2}</translation>
         <translation>Clip oder Projekt öffnen</translation>
     </message>
     <message>
+        <source>Open a folder of images</source>
+        <translation>Ordner mit Bildern öffnen</translation>
+    </message>
+    <message>
         <source>Find the clip…</source>
         <translation>Clip suchen…</translation>
     </message>
@@ -932,6 +947,10 @@ Bilder {1}–{2}</translation>
         <translation>Deine eigenen</translation>
     </message>
     <message>
+        <source>Remove one of yours</source>
+        <translation>Eine eigene entfernen</translation>
+    </message>
+    <message>
         <source>Keep these settings as…</source>
         <translation>Diese Einstellungen behalten als…</translation>
     </message>
@@ -974,6 +993,22 @@ Bilder {1}–{2}</translation>
     <message>
         <source>Name</source>
         <translation>Name</translation>
+    </message>
+    <message>
+        <source>Replace your preset {0}?</source>
+        <translation>Deine Vorlage {0} ersetzen?</translation>
+    </message>
+    <message>
+        <source>Remove your preset {0}?</source>
+        <translation>Deine Vorlage {0} entfernen?</translation>
+    </message>
+    <message>
+        <source>The preset can&apos;t be removed: {0}.</source>
+        <translation>Die Vorlage lässt sich nicht entfernen: {0}.</translation>
+    </message>
+    <message>
+        <source>Presets</source>
+        <translation>Vorlagen</translation>
     </message>
     <message>
         <source>The preset can&apos;t be saved as {0}: {1}.</source>
@@ -1167,6 +1202,10 @@ Bilder {1}–{2}</translation>
         <translation>In und Out löschen</translation>
     </message>
     <message>
+        <source>The language changes when FLAIR Studio starts next.</source>
+        <translation>Die Sprache wechselt, wenn FLAIR Studio das nächste Mal startet.</translation>
+    </message>
+    <message>
         <source>About FLAIR Studio</source>
         <translation>Über FLAIR Studio</translation>
     </message>
@@ -1175,6 +1214,10 @@ Bilder {1}–{2}</translation>
 Apache-2.0</source>
         <translation>FLAIR Studio restauriert Gesichter in altem Filmmaterial durch bedingte Diffusion.
 Apache-2.0</translation>
+    </message>
+    <message>
+        <source>&amp;Clear this list</source>
+        <translation>Diese Liste &amp;leeren</translation>
     </message>
 </context>
 <context>
@@ -1277,6 +1320,10 @@ Apache-2.0</translation>
     <message>
         <source>Keyframe of {0}</source>
         <translation>Keyframe von {0}</translation>
+    </message>
+    <message>
+        <source>{0} is not on this computer. To get it, {1}. Then choose “Models…” in the menu and import the file, which puts it into {2}.</source>
+        <translation>{0} ist nicht auf diesem Rechner. So kommst du daran: {1}. Wähle dann „Modelle…“ im Menü und importiere die Datei, die so nach {2} kommt.</translation>
     </message>
     <message>
         <source>Change {0}</source>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl
@@ -171,4 +172,4 @@ class Card(QFrame):
             case State.DONE:
                 folder = QUrl.fromLocalFile(str(job.request.output.parent)).toString()
                 link = self.tr("Show the folder").join((f'<a href="{folder}">', "</a>"))
-                return "<br>".join([self.tr("Done.") + " " + link, *job.notes])
+                return "<br>".join([self.tr("Done.") + " " + link, *map(escape, job.notes)])

@@ -66,7 +66,7 @@ class Welcome(QWidget):
             item.widget().deleteLater()
         there = [path for path in paths if Path(path).exists()][:SHOWN]
         for path in there:
-            button = QPushButton(Path(path).name, objectName="flat", toolTip=path)
+            button = QPushButton(Path(path).name.replace("&", "&&"), objectName="flat", toolTip=path)
             button.clicked.connect(lambda _=False, path=path: self.recent_wanted.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._heading.setVisible(bool(there))
