@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app import preflight
 from app.preferences import DEVICES
+from flair_core import allocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads of the network that wait must sleep: where they spin, a step takes fifty times as long as soon as
     # another program is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    allocator.keep()
     problem = preflight.missing()
     if problem is None:
         try:

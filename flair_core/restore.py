@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 
-from flair_core import memory, provenance, threads, video, weights
+from flair_core import allocator, memory, provenance, threads, video, weights
 from flair_core.chain import Chain, chained, leans
 from flair_core.crew import Crew, Work
 from flair_core.denoisers.base import anneals
@@ -228,6 +228,7 @@ def restore(
                 raise
             finally:
                 made.close()
+                allocator.give_back()
 
 
 def _pieces(look: Look, load: Load, span: range) -> Iterator[tuple[bool, range]]:

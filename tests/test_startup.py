@@ -26,7 +26,10 @@ HEAVY = (
         ("from flair_core.cli import parser; parser().format_help()", (*HEAVY, "numpy", "PySide6")),
         ("import app.application", (*HEAVY, "numpy", "PySide6")),
         ("import app.main_window", (*HEAVY, "numpy", "pyqtgraph")),
-        ("import flair_core.restore", ("torchvision", "spandrel", "facexlib", "torchmetrics", "skimage")),
+        (
+            "import flair_core.restore, flair_core.denoisers.released",
+            ("torchvision", "spandrel", "facexlib", "torchmetrics", "skimage"),
+        ),
     ],
 )
 def test_nothing_heavy_is_loaded(begun, unwanted):

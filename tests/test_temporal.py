@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, scaled_dot_product_attention
+from torchvision.ops import deform_conv2d
 
-from flair_core.denoisers.deformable import DeformableAlignment, DeformableRefinement
+from flair_core.denoisers.deformable import DeformableAlignment, DeformableRefinement, deformable_convolution
 from flair_core.denoisers.flow import Flows, SPyNet, warp
 from flair_core.denoisers.layers import ResidualBlock, WindowNorm, cos_sin
 from flair_core.denoisers.temporal import (
@@ -207,3 +208,14 @@ def test_flow_is_in_pixels_of_the_given_size():
     torch.testing.assert_close(
         flow, torch.tensor((4 * 80 / 96, 3 * 48 / 64)).view(1, 2, 1, 1).expand_as(flow)
     )
+
+
+def test_deformable_convolution_is_that_of_torchvision():
+    x, offset = torch.randn(2, 32, 9, 13), 4 * torch.randn(2, 2 * 9 * 8, 9, 13)
+    mask, weight, bias = torch.rand(2, 9 * 8, 9, 13), torch.randn(6, 32, 3, 3), torch.randn(6)
+    made = deformable_convolution(x, offset, mask, weight, bias)
+    torch.testing.assert_close(
+        made, deform_conv2d(x, offset, weight, bias, padding=1, mask=mask), rtol=1e-4, atol=1e-4
+    )
+    without = deformable_convolution(x, offset, mask, weight, None)
+    torch.testing.assert_close(without, made - bias[:, None, None], rtol=1e-5, atol=1e-5)

@@ -1,17 +1,43 @@
-"""The alignment of the released networks; apart from the other layers, because torchvision takes seconds to load."""
+"""Modulated deformable convolution (Zhu et al., 2019), and the alignment of the released networks made of it."""
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 from torch import Tensor, nn
-from torchvision.ops import DeformConv2d
 
 from flair_core.denoisers.flow import warp
 from flair_core.denoisers.layers import zeroed
 from flair_core.denoisers.temporal import RecurrentRefinement
 
 
-class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
+def deformable_convolution(
+    x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    """3×3 convolution whose taps are moved and weighted at every place: (N, C, h, w) → (N, C', h, w) float32.
+
+    offset: (N, 2·9·G, h, w) in pixels, y before x, tap after tap for each of G groups of channels.
+    mask: (N, 9·G, h, w).  weight: (C', C, 3, 3).  bias: (C',).  Outside of x is 0.
+    """
+    n, channels, height, width = x.shape
+    groups = mask.shape[1] // 9
+    places = offset.float().view(n * groups, 9, 2, height, width)
+    strengths = mask.float().view(n * groups, 9, 1, height, width)
+    grouped = x.float().reshape(n * groups, channels // groups, height, width)
+    # A tap at a time: sampled by all threads, and never nine copies of x in memory.
+    out = x.new_zeros((n, len(weight), height * width), dtype=torch.float32)
+    for tap, (down, across) in enumerate(product(range(3), repeat=2)):
+        step = torch.tensor((across - 1, down - 1), device=x.device)[:, None, None]
+        moved = warp(grouped, places[:, tap].flip(1) + step)
+        sampled = moved.mul_(strengths[:, tap]).view(n, channels, height * width)
+        out = out.baddbmm_(weight[:, :, down, across].float().expand(n, -1, -1), sampled)
+    if bias is not None:
+        out += bias[:, None]
+    return out.view(n, -1, height, width)
+
+
+class DeformableAlignment(nn.Conv2d):
     """Flow-guided second-order deformable convolution of BasicVSR++: moves carried features to now.
 
     It samples the two features carried last at the places that the flows lead to, at most `max_offset`
@@ -31,7 +57,9 @@ class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
             zeroed(nn.Conv2d(channels, 27 * groups, 3, padding=1)),
         )
 
-    def forward(self, carried: Tensor, hints: Tensor, flow1: Tensor, flow2: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, carried: Tensor, hints: Tensor, flow1: Tensor, flow2: Tensor
+    ) -> Tensor:
         """Align (N, 2C, h, w), the features carried from one and from two frames ago, to now: → (N, C, h, w).
 
         hints: (N, 3C, h, w), both warped along their flows, the current feature between them.
@@ -47,10 +75,8 @@ class DeformableAlignment(DeformConv2d):  # type: ignore[misc]
             ],
             1,
         )
-        # torchvision has no half-precision kernel for processors.
-        with torch.autocast(carried.device.type, enabled=False):
-            aligned: Tensor = super().forward(carried.float(), offset.float(), mask.sigmoid().float())
-        return aligned
+        with torch.autocast(carried.device.type, enabled=False):  # a place needs single precision
+            return deformable_convolution(carried, offset, mask.sigmoid(), self.weight, self.bias)
 
     def bring(
         self, carried: Tensor, before: Tensor, now: Tensor, flow: Tensor, earlier: Tensor | None

@@ -28,6 +28,6 @@ def load_denoiser(name: str, device: torch.device) -> Denoiser:
         choices = ", ".join((*weights.COMPACT, *weights.RELEASED))
         raise SettingsError(f"{name} is no restoration model; choose {choices}.")
 
-    from flair_core.denoisers import released  # noqa: PLC0415 - loads torchvision
+    from flair_core.denoisers import released  # noqa: PLC0415 - slow to import
 
     return released.NETWORKS[name].from_state(weights.load(name), device)

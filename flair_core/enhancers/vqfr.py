@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import deform_conv2d
 
+from flair_core.denoisers.deformable import deformable_convolution
 from flair_core.enhancers.vq_blocks import Attention, Codebook, Decoder, Encoder, ResidualBlock, norm
 
 DCN_TAPS = 9
@@ -26,8 +26,7 @@ class DeformConv(nn.Conv2d):
         steer = self.conv_offset(guide)
         taps = steer.shape[1] // 3
         offset, mask = steer[:, : 2 * taps], steer[:, 2 * taps :].sigmoid()
-        warped: Tensor = deform_conv2d(x, offset, self.weight, self.bias, padding=1, mask=mask)
-        return warped
+        return deformable_convolution(x, offset, mask, self.weight, self.bias)
 
 
 class TextureWarp(nn.Module):
