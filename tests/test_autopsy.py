@@ -35,8 +35,13 @@ def flickering(frames, where):
     ]
 
 
-def moments(tmp_path, restored, **options):
-    paths = write(tmp_path / "a.mkv", pan()), write(tmp_path / "b.mkv", restored)
+def darker():
+    """Nothing of it is clipped when it gets brighter."""
+    return [(frame * 0.8 + 10).astype(np.uint8) for frame in pan()]
+
+
+def moments(tmp_path, restored, seen=None, **options):
+    paths = write(tmp_path / "a.mkv", seen or pan()), write(tmp_path / "b.mkv", restored)
     with video.open_source(paths[0]) as footage, video.open_source(paths[1]) as result:
         return list(examine(footage, result, where="frame", **options))
 
@@ -62,6 +67,17 @@ def test_flicker_and_joins_are_found(tmp_path):
     assert told.plots[0].marks == (4.0,)
     steady = autopsy(moments(tmp_path, pan()), joins={4})
     assert all(finding.holds for finding in steady.findings)
+
+
+def test_a_change_of_level_is_no_flicker_and_flicker_has_its_size(tmp_path):
+    """E_warp does not see what all frames share; one frame brighter by a adds 3 a² to both of its steps."""
+    brighter = [np.clip(frame.astype(int) + 10, 0, 255).astype(np.uint8) for frame in darker()]
+    found = moments(tmp_path, brighter, seen=darker())
+    assert all(m.restored == pytest.approx(m.footage, rel=0.02, abs=1e-6) for m in found[1:])
+    found = moments(tmp_path, flickering(darker(), where={4}), seen=darker())
+    for m in found[1:]:
+        more = 3 * (12 / 255) ** 2 if m.index in (4, 5) else 0
+        assert m.restored - m.footage == pytest.approx(more, rel=0.05, abs=1e-9)
 
 
 def test_identity_is_told_against_the_shots_first_frame(tmp_path):

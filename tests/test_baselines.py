@@ -8,17 +8,12 @@ from flair_core.baselines import BASELINES, Job, LowPass, Proximal
 from flair_core.degradations import build, degrade
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
 from flair_core.enhancers.base import Unchanged
+from flair_core.experiments.trials import TASKS
 from flair_core.recipe import Models
 from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
 CPU = torch.device("cpu")
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
-TASKS = {
-    "bicubic": DegradationSettings(scale=8),
-    "blur": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, noise=0.05),
-    "motion": DegradationSettings(scale=2, kernel="motion", motion_length=7.0, angle=30.0, noise=0.02),
-    "jpeg": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2.0, noise=0.05, jpeg=60),
-}
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -81,7 +76,7 @@ def test_the_proximal_step_is_the_minimum():
 
 def test_the_adjoint_is_one():
     A = build(TASKS["motion"], (32, 32))
-    x, u = noise(1, 3, 32, 32).double(), noise(1, 3, 16, 16, seed=1).double()
+    x, u = noise(1, 3, 32, 32).double(), noise(1, 3, 8, 8, seed=1).double()
     step = Proximal(A, u, torch.tensor([0.1]))
     assert_close((A.forward(x) * u).sum(), (x * step._adjoint(u, x)).sum())
 

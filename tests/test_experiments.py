@@ -171,6 +171,17 @@ def test_video_models_are_also_tried_without_their_layers(settings, tmp_path):
     assert len(found.tables[0].rows) == 5
 
 
+def test_tables_1_and_2_show_flair_with_and_without_its_enhancer(models, settings):
+    tasks = paper.EXPERIMENTS["table1"].tasks
+    plan = paper.EXPERIMENTS["table1"].plan(tasks, settings, models)
+    assert [trial.task for trial in plan] == [task for task in tasks for _ in range(len(plan) // len(tasks))]
+    weights = {trial.label: trial.settings.sampler.w_tau for trial in plan}
+    assert {label for label, w in weights.items() if w > 0} == {"FLAIR + G"}
+    own = dataclasses.replace(settings, sampler=dataclasses.replace(settings.sampler, w_tau=0.8))
+    plan = paper.EXPERIMENTS["table2"].plan(["blur"], own, models)
+    assert {t.settings.sampler.w_tau for t in plan if t.label == "FLAIR + G"} == {0.8}
+
+
 def test_table_3_wants_a_video_model(models, settings):
     with pytest.raises(SettingsError, match="no temporal layers"):
         paper.EXPERIMENTS["table3"].plan(["bicubic8"], settings, models)

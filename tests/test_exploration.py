@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flair_core.errors import ShapeError
 from flair_core.exploration import Frontier, Spread, Trial, agreement
@@ -45,6 +47,26 @@ def test_points_that_are_worse_in_both_get_no_more_seeds():
     assert {p.seeds for p in frontier.points()} == {4, 1}
 
 
+@given(st.lists(st.tuples(st.floats(20, 40), st.floats(1, 20)), min_size=6, max_size=6), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_the_frontier_keeps_what_is_best_and_drops_only_what_is_worse(scores, seeds):
+    """Whatever the scores: both ends stay, only points worse than another in both are left with fewer seeds."""
+    places = [(k, w) for k in (1, 4) for w in (0.0, 0.5, 1.0)]
+    known = dict(zip(places, scores, strict=True))
+    frontier = Frontier((1, 4), (0.0, 0.5, 1.0), seeds=seeds)
+    tried = explore(frontier, lambda trial: known[trial.steps, trial.w_tau])
+    points = frontier.points()
+    assert len(points) == 6
+    assert len(set(tried)) == len(tried)
+    for point in points:
+        better = [p for p in points if p.fidelity > point.fidelity and p.sharpness > point.sharpness]
+        assert better or not point.dominated
+        assert point.dominated or point.seeds == seeds
+        assert point.spread == pytest.approx((0, 0), abs=1e-9), "nothing here depends on the seed"
+    for measure in ("fidelity", "sharpness"):
+        assert not max(points, key=lambda p: getattr(p, measure)).dominated
+
+
 def test_what_chance_could_explain_is_not_dominated():
     frontier = Frontier((2, 4), (0.0,), seeds=6)
     explore(frontier, lambda trial: (30.0, 6.0), noise=1.0)
@@ -63,6 +85,19 @@ def test_the_spread_is_the_standard_deviation():
         if count > 1:
             expected = np.sqrt(frames[:count].astype(float).var(0, ddof=1).mean(-1))
             np.testing.assert_allclose(spread.levels(), expected, rtol=1e-4)
+
+
+@given(st.permutations(range(5)), st.integers(-40, 40))
+@settings(max_examples=20, deadline=None)
+def test_the_spread_knows_no_order_and_no_level(order, level):
+    frames = np.random.default_rng(0).integers(50, 200, (5, 6, 7, 3)).astype(np.uint8)
+    one, other, same = Spread(), Spread(), Spread()
+    for at, frame in zip(order, frames, strict=True):
+        one.add(frame)
+        other.add((frames[at].astype(int) + level).astype(np.uint8))
+        same.add(frames[0])
+    np.testing.assert_allclose(one.levels(), other.levels(), rtol=1e-3)
+    np.testing.assert_allclose(same.levels(), 0, atol=1e-4)
 
 
 def test_agreement_is_a_psnr():

@@ -48,6 +48,7 @@ def by_task(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 CLAIMS = (
     ("Data consistency raises PSNR", "FLAIR", "FLAIR without DC", "psnr"),
     ("The mean of samples raises PSNR (FLAIR-SA)", "FLAIR-SA", "FLAIR", "psnr"),
+    ("Enhancement costs PSNR", "FLAIR", "FLAIR + G", "psnr"),
     ("The video model lowers E_warp", "FLAIR", "FLAIR image model", "e_warp"),
     ("FLAIR is above DDNM+ in PSNR", "FLAIR", "DDNM+", "psnr"),
 )
