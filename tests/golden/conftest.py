@@ -63,7 +63,8 @@ def tolerances(golden_dir):
     index = (golden_dir / "GOLDEN.md").read_text(encoding="utf-8")
 
     def read(name: str) -> list[float]:
-        section = re.search(rf"^### {name}\.npz(.*?)(?=^##|\Z)", index, re.MULTILINE | re.DOTALL).group(1)
+        heading = rf"^### {re.escape(name)}\.npz(.*?)(?=^##|\Z)"
+        section = re.search(heading, index, re.MULTILINE | re.DOTALL).group(1)
         sentence = re.sub(r"\(.*?\)", "", section[section.lower().index("tolerance") :])
         return [float(number) for number in re.findall(r"\d+e-\d+", sentence)]
 

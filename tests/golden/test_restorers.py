@@ -22,10 +22,16 @@ from flair_core.enhancers.vqfr import VQFR
 from flair_core.interpolation.amt import AMT
 from flair_core.interpolation.base import times
 
-STRIDED, HALF, TIE = 1e-4, 2e-3, 1e-3
-"""Recommended: STRIDED · max on float32 samples, HALF on float16 crops; a gap below TIE may tip over."""
-HEADS = 1e-4
-"""Absolute, on the detector's answers, which are of the order of 1; times the image's side on pixels."""
+
+@pytest.fixture(autouse=True, scope="module")
+def recommended(golden_dir, tolerances):
+    """STRIDED · max on float32 samples, HALF on float16 crops; a gap below TIE may tip over.
+
+    STRIDED also bounds the detector's answers, which are of the order of 1; times the image's side on pixels.
+    """
+    global STRIDED, HALF, TIE  # noqa: PLW0603 - the helpers below have no fixtures
+    STRIDED, HALF = tolerances("restorers_*")[:2]
+    TIE = float(re.search(r"gap below (\d+e-\d+)", (golden_dir / "GOLDEN.md").read_text(encoding="utf-8"))[1])
 
 
 @pytest.fixture(scope="module")
@@ -273,15 +279,15 @@ def test_retinaface(detector, load_npz, fill):
             "priors": priors[None],
         }
         for part, values in decoded.items():
-            bound = HEADS * (max(size) if part.endswith("_px") else 1)
+            bound = STRIDED * (max(size) if part.endswith("_px") else 1)
             if f"{name}_{part}_stats" in arrays:
-                close(statistics(values), arrays[f"{name}_{part}_stats"], HEADS * len(priors), part)
+                close(statistics(values), arrays[f"{name}_{part}_stats"], STRIDED * len(priors), part)
             for kept in {f"{name}_{part}", f"{name}_{part}_every16"} & set(arrays.files):
                 few = np.atleast_3d(arrays[kept].T).T
                 close(values[:, :: values.shape[1] // few.shape[1]].numpy(), few, bound, kept)
         assert len(found) == arrays[f"{name}_detections_n"]
         first = arrays[f"{name}_detections_first32"]
-        close(found[: len(first)], first, HEADS * max(size), f"{name}_detections")
+        close(found[: len(first)], first, STRIDED * max(size), f"{name}_detections")
 
 
 def test_suppression_of_overlapping_boxes(load_npz):

@@ -20,14 +20,10 @@ def golden(load_npz):
 @pytest.fixture(scope="module")
 def chains(golden):
     """The base schedules by name."""
-    found = {}
-    for name in filter(
-        None, (re.fullmatch(r"(.+?(?<!_K\d)(?<!_K\d\d)(?<!_K\d\d\d))_betas", n) for n in golden)
-    ):
-        beta = golden[name[0]]
-        found[name[1]] = NoiseSchedule.linear(len(beta), beta[0], beta[-1])
-    assert found
-    return found
+    names = [name for name in golden if re.fullmatch(r"(?!.+_K\d+_betas).+_betas", name)]
+    assert names
+    betas = {name.removesuffix("_betas"): golden[name] for name in names}
+    return {name: NoiseSchedule.linear(len(beta), beta[0], beta[-1]) for name, beta in betas.items()}
 
 
 def test_the_base_chains(golden, chains, tolerances):
