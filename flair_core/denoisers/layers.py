@@ -97,7 +97,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """x: (B, T, C_in, h, w); emb: (B, T, E)."""
-        hidden = functional.silu(self.norm1(x))
+        hidden = functional.silu(self.norm1(x), inplace=True)
         if self.resize is not None:
             hidden, x = self._resized(hidden), self._resized(x)
         hidden = self._convolved(self.conv1, hidden)
@@ -107,7 +107,7 @@ class ResidualBlock(nn.Module):
         else:
             scale, shift = told.chunk(2, 2)
             hidden = self.norm2(hidden) * (1 + scale) + shift
-        hidden = self._convolved(self.conv2, functional.silu(hidden))
+        hidden = self._convolved(self.conv2, functional.silu(hidden, inplace=True))
         return per_frame(self.skip, x) + hidden
 
     def _resized(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -301,20 +301,33 @@ class _Passes:
 _passes = cache(_Passes)
 
 
-class _Room(threading.local):
-    """Memory that one thread uses again and again: to get it anew costs as much as a convolution."""
+class _Room:
+    """Memory for features of one size, used again and again: to get it anew costs as much as a convolution."""
+
+    def __init__(self, channels: int, height: int, width: int, dtype: torch.dtype) -> None:
+        down, across = (height + 1) // 2, (width + 1) // 2
+        most = min(down, max(1, STRIP // (16 * across * channels)))
+        V, M = (torch.empty(16 * most * across * channels, dtype=dtype) for _ in range(2))
+        rows, sums = torch.empty(4 * (width + 3) * channels), torch.empty(4 * channels)
+        self.strips: list[tuple[int, int, Tensor, Tensor]] = []
+        """First and last row of tiles, and their V and M, (16, tiles, C)."""
+        for first in range(0, down, most):
+            last = min(first + most, down)
+            v, m = (one[: 16 * (last - first) * across * channels].view(16, -1, channels) for one in (V, M))
+            self.strips.append((first, last, v, m))
+        self.V, self.M, self.rows, self.sums = (one.data_ptr() for one in (V, M, rows, sums))
+        self.scale, self.shift = (sums[at * channels :].data_ptr() for at in (2, 3))
+        self._kept = rows, sums
+
+
+class _Rooms(threading.local):
+    """Those of one thread."""
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[str, torch.dtype], Tensor] = {}
-
-    def get(self, name: str, count: int, dtype: torch.dtype) -> Tensor:
-        part = self._parts.get((name, dtype))
-        if part is None or len(part) < count:
-            part = self._parts[name, dtype] = torch.empty(count, dtype=dtype)
-        return part[:count]
+        self.get = lru_cache(maxsize=8)(_Room)
 
 
-_room = _Room()
+_rooms = _Rooms()
 
 
 def pays(device: torch.device, dtype: torch.dtype, channels: Sequence[int]) -> bool:
@@ -344,25 +357,14 @@ class NormedConvolution:
         return out
 
     def _frame(self, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, out: Tensor) -> None:
-        passes, (channels, height, width) = _passes(), x.shape
-        size = height, width, channels
-        down, across = (height + 1) // 2, (width + 1) // 2
-        most = min(down, max(1, STRIP // (16 * across * channels)))
-        V, M = (_room.get(name, 16 * most * across * channels, self.dtype) for name in ("V", "M"))
-        rows = _room.get("rows", 4 * (width + 3) * channels, torch.float32)
-        sums = _room.get("sums", 4 * channels, torch.float32)
-        scale, shift = sums[2 * channels : 3 * channels], sums[3 * channels :]
-        x_, a_, b_ = x.data_ptr(), scale.data_ptr(), shift.data_ptr()
-        V_, M_, rows_, bias_, out_ = (one.data_ptr() for one in (V, M, rows, self._bias, out))
-        passes.affine(x_, weight.data_ptr(), bias.data_ptr(), a_, b_, sums.data_ptr(), *size)
-        for first in range(0, down, most):
-            last = min(first + most, down)
-            tiles = (last - first) * across
-            v, m = (one[: 16 * tiles * channels].view(16, tiles, channels) for one in (V, M))
-            passes.spread(x_, a_, b_, V_, rows_, *size, first, last)
+        passes, room, (channels, height, width) = _passes(), _rooms.get(*x.shape, self.dtype), x.shape
+        size, seen, made = (height, width, channels), x.data_ptr(), out.data_ptr()
+        passes.affine(seen, weight.data_ptr(), bias.data_ptr(), room.scale, room.shift, room.sums, *size)
+        for first, last, V, M in room.strips:
+            passes.spread(seen, room.scale, room.shift, room.V, room.rows, *size, first, last)
             with threads.wide():
-                torch.bmm(v, self._U, out=m)
+                torch.bmm(V, self._U, out=M)
             if added is None:
-                passes.gather(M_, bias_, None, out_, *size, first, last)
+                passes.gather(room.M, self._bias.data_ptr(), None, made, *size, first, last)
             else:
-                passes.gather_added(M_, bias_, added.data_ptr(), out_, *size, first, last)
+                passes.gather_added(room.M, self._bias.data_ptr(), added.data_ptr(), made, *size, first, last)
