@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 import torch
 
-from flair_core import cache, devices, provenance
+from flair_core import cache, devices, memory, provenance
 from flair_core.degradations import upscale
-from flair_core.denoisers.base import anneals
+from flair_core.denoisers.base import Heavy, anneals
 from flair_core.errors import DeviceError
 from flair_core.faces import align, mask, released
 from flair_core.frames import to_float, to_uint8, to_uint16
@@ -155,6 +155,12 @@ class FaceRestorer:
         if known is not None:
             return known
         frames = len(face.y)
+        if self._most is None and (room := self._room(face)) < frames:
+            self._most = room
+            self._notes.append(
+                f"Memory has room for {room} of {frames} frames at once: windows are shorter, and where they "
+                "meet it may show. Close other programs, or choose a smaller frame."
+            )
         if self._most is None or frames <= self._most:
             try:
                 return self.keep(face, self._last(self.steps(face, previous)), previous)
@@ -169,6 +175,13 @@ class FaceRestorer:
         pieces = [slice(at, at + most) for at in range(0, frames, most)]
         leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
         return _joined([self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)])
+
+    def _room(self, face: Face) -> int:
+        """How many of its frames fit into memory at once, as far as that is known before: at least one."""
+        models = self._load(face.settings)
+        if not isinstance(models.denoiser, Heavy):
+            return len(face.y)
+        return max(1, memory.free(models.device) // models.denoiser.bytes_per_frame(face.size))
 
     def together(self, faces: Sequence[Face]) -> list[Restored]:
         """Faces of single frames, as many in one batch as their networks take; each as it comes out alone.

@@ -311,6 +311,23 @@ def test_short_memory_halves_the_window_and_goes_on(film, tmp_path, kept, error)
     assert again.windows == 0
 
 
+def test_a_window_is_no_longer_than_memory_has_room_for(film, tmp_path, kept, monkeypatch):
+    class Large(Counting):
+        window = 8
+
+        def bytes_per_frame(self, size):
+            return 100
+
+    plain = run(film, tmp_path / "a.mp4", None, faces(aligned=True), tracks=[])
+    monkeypatch.setattr("flair_core.memory.free", lambda device: 399)
+    large = Large(room=3)
+    _, notes, file = run(film, tmp_path / "b.mp4", kept, faces(aligned=True), tracks=[], denoiser=large)
+    assert file == plain[2]
+    (note,) = notes
+    assert note.startswith("Memory has room for 3 of 7 frames at once")
+    assert large.windows == 3
+
+
 def test_memory_too_short_for_a_single_frame_is_said_plainly(film, tmp_path, kept):
     said = "does not suffice for 1 faces of 64 × 64 pixels. Close other programs"
     with pytest.raises(DeviceError, match=re.escape(said)):

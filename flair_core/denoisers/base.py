@@ -69,6 +69,15 @@ class Conditioned(Protocol):
         ...
 
 
+@runtime_checkable
+class Heavy(Protocol):
+    """A denoiser with so many features that a window of frames may not fit into memory."""
+
+    def bytes_per_frame(self, size: tuple[int, int]) -> int:
+        """What one frame of (H, W) = size adds to a window, beside the weights."""
+        ...
+
+
 def anneals(denoiser: Denoiser) -> bool:
     """Whether it tells face and background apart, and so needs labels."""
     return isinstance(denoiser, Conditioned) and denoiser.background < 1

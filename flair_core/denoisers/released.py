@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from flair_core.settings import DegradationSettings
 
 
+BYTES_PER_PIXEL = 7000
+"""Of features in single precision that are alive at once, for each frame of a window; measured on the processor."""
+
+
 class Released(ABC):
     """A released network, ready on its device."""
 
@@ -77,6 +81,11 @@ class Released(ABC):
         with torch.autocast(x_t.device.type, torch.float16, enabled=x_t.device.type == "cuda"):
             out: Tensor = self.network(x_t[None], condition.c[None], step, flows, weight)
         return out[0, :, :3].float()
+
+    def bytes_per_frame(self, size: Size) -> int:
+        """See Heavy."""
+        half = next(self.network.parameters()).device.type == "cuda"
+        return BYTES_PER_PIXEL * size[0] * size[1] // (2 if half else 1)
 
     @abstractmethod
     def _told(self, t: int) -> float:
