@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -206,7 +207,8 @@ def test_sound_whose_times_go_back_is_kept_and_told(tmp_path, target):
             sink.commit()
     (kept,) = clips.packets(out, "audio")
     assert [data for _, data in kept] == [data for _, data in intact]
-    assert all(after >= before for (before, _), (after, _) in itertools.pairwise(kept))
+    late = [abs(new - old) for (new, _), (old, _) in zip(kept, intact, strict=True)]
+    assert max(late) < Fraction(1, 400), "as if nothing had happened"
     assert [
         note
         for note in sink.notes

@@ -99,6 +99,7 @@ class TrackCopy:
         """When the last packet of a track is to be decoded, by the track's index, in the packet's units."""
         self._moved: Counter[str] = Counter()
         """How many packets of a kind got other times, because theirs were missing or went back."""
+        self._refused: Counter[str] = Counter()
         self._packets = self._relevant()
         self._pending = next(self._packets, None)
 
@@ -162,7 +163,11 @@ class TrackCopy:
     @property
     def repairs(self) -> list[str]:
         """What had to be changed of the copied tracks; one sentence each."""
-        return [
+        refused = [
+            f"Damaged packets of {kind} that the output can't hold were left out: {count}."
+            for kind, count in sorted(self._refused.items())
+        ]
+        return refused + [
             f"Packets of {kind} whose times are missing in the source or go back: {count}; they follow the one before."
             for kind, count in sorted(self._moved.items())
         ]
@@ -180,7 +185,9 @@ class TrackCopy:
         if last is not None:
             tick = self._tick(packet) if self._strict else Fraction(0)
             if due < last or (due - last) * packet.time_base < tick:
-                due = last + math.ceil(tick / packet.time_base)
+                # After a jump back it goes on at its own pace, as pictures do; a jitter is levelled.
+                pace = packet.duration or 0
+                due = last + max(pace if last - due > pace else 0, math.ceil(tick / packet.time_base))
                 self._moved[packet.stream.type] += 1
                 packet.dts, packet.pts = due, max(due, due if packet.pts is None else packet.pts)
         self._latest[index] = due
@@ -195,7 +202,10 @@ class TrackCopy:
 
     def _mux(self, packet: Packet[Any]) -> None:
         packet.stream = self._copies[packet.stream.index]
-        self._target.mux_one(packet)
+        try:
+            self._target.mux_one(packet)
+        except av.error.InvalidDataError:  # its own: the container needs to look into it, as with AAC from TS
+            self._refused[packet.stream.type] += 1
 
     def _relevant(self) -> Iterator[Packet[Any]]:
         """Packets to copy, their times as the target counts them."""
