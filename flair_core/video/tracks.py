@@ -38,6 +38,8 @@ COMMON_KEYS = frozenset({
 """Metadata that the usual tags of MP4 and MOV hold; for others they need QuickTime's free keys."""
 LEAD = Fraction(1, 10)
 """Seconds of compressed sound before the first picture: decoders need it to be right from there on."""
+LATE = ("flac", "opus", "alac")
+"""Sound whose header MP4 looks into only when the file is finished, as with data and PCM."""
 FLICKS = 705_600_000
 """Ticks a second that fit every usual frame and sample rate."""
 
@@ -235,7 +237,7 @@ def _fits(track: Stream, target: OutputContainer) -> bool:
         with av.open(io.BytesIO(), "w", format=target.format.name) as trial:
             trial.add_stream_from_template(track, opaque=True).metadata.update(track.metadata)
             trial.start_encoding()
-            if track.type == "data" or _is_pcm(track):  # some are refused only when the file is finished
+            if track.type == "data" or _is_pcm(track) or _codec(track) in LATE:
                 trial.mux_one(_anything(trial.streams[0]))
     except (av.FFmpegError, ValueError):
         return False
