@@ -323,7 +323,7 @@ class MainWindow(QMainWindow):
             observed = self.tr("Settings {0}").format("AB".replace(self.session.project.slot, ""))
         self._measure_doubt()
         self.steps.show_stages(result.stages)
-        self.parameters.schedule.show_schedules(result.schedules)
+        self.parameters.schedule.show_schedules(result.schedules, result.request.settings.sampler)
         self._show_faces()
         if not result.faces and not result.request.settings.faces.aligned:
             self.viewer.set_captions(observed, self.tr("No face in this frame"))

@@ -123,6 +123,8 @@ class Schedules:
 
     gamma: tuple[float, ...]
     w: tuple[float, ...]
+    whole_gamma: tuple[float, ...] = ()
+    """γ_t without a curve that takes away from it."""
 
 
 @dataclass(frozen=True, slots=True)

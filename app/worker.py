@@ -6,6 +6,7 @@ import contextlib
 import threading
 import traceback
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -362,7 +363,10 @@ class RestorationCore:
         denoiser = self._models(settings).denoiser
         schedule, size = recipe.schedule_for(settings, denoiser), (denoiser.size, denoiser.size)
         plan = recipe.plan_for(settings, schedule, size, self._device)
-        return Schedules(tuple(plan.mean_gamma.flip(0).tolist()), tuple(plan.w.flip(0).tolist()))
+        plain = replace(settings, sampler=replace(settings.sampler, gamma_curve=""))
+        whole = plan if plain == settings else recipe.plan_for(plain, schedule, size, self._device)
+        gamma, w, most = (tuple(one.flip(0).tolist()) for one in (plan.mean_gamma, plan.w, whole.mean_gamma))
+        return Schedules(gamma, w, most)
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings

@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from flair_core import threads
 from flair_core.degradations import Levels
-from flair_core.settings import EIGHT_BIT
+from flair_core.settings import EIGHT_BIT, Curve, SamplerSettings, fields
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from flair_core.degradations import Linear
     from flair_core.schedule import NoiseSchedule
-    from flair_core.settings import SamplerSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,11 +77,12 @@ def paper(
     gamma, eps_scale, noise_scale = torch.zeros(3, len(schedule), *std.shape, dtype=torch.float64)
     # The noise in x_t is `tied` · A⁺e and other noise of variance `free`; x_T begins with y, enlarged: a copy of e.
     tied, free = (part.expand_as(std) for part in (schedule.alpha_bar[-1].sqrt(), 1 - schedule.alpha_bar[-1]))
+    kept = course(len(schedule), "gamma_curve", sampler.gamma_curve)
     for t in reversed(range(len(schedule))):
         alpha_bar, before = float(schedule.alpha_bar[t]), schedule.alpha_bar_before(t)
         total, spread = 1 - before, (1 - alpha_bar) / alpha_bar
         allowed = (math.sqrt(total / before) / std).clamp(max=1).where(std > 0, 1)
-        gamma_t = sampler.gamma * allowed.minimum(spread / (spread + std**2))
+        gamma_t = sampler.gamma * float(kept[t]) * allowed.minimum(spread / (spread + std**2))
         brought = math.sqrt(before) * gamma_t
         left = (total - (brought * std) ** 2).clamp(min=0)
         fresh = (left - (1 - sampler.rho) * total).clamp(min=0)
@@ -93,7 +94,7 @@ def paper(
         tied, free = brought + eps * tied_eps, eps**2 * free_eps + fresh
         gamma[t], eps_scale[t], noise_scale[t] = gamma_t, eps, fresh.sqrt()
     momentum = torch.zeros(len(schedule), dtype=torch.float64) if sigma > 0 else second_order(schedule)
-    w = enhancement(len(schedule), sampler.w_tau, sampler.tau)
+    w = enhancement(len(schedule), sampler.w_tau, sampler.tau, sampler.w_curve)
     return Plan(gamma, w, eps_scale, noise_scale, momentum, levels)
 
 
@@ -107,11 +108,12 @@ def released(schedule: NoiseSchedule, sampler: SamplerSettings, noise: float, ze
     """
     distrust = zeta * (noise * EIGHT_BIT) ** 2 * schedule.alpha_bar / (1 - schedule.alpha_bar)
     distrust = distrust.where(distrust > 0.1, 1e-6).where(distrust < 1, 0.991)
-    gamma = sampler.gamma * (1 - distrust if zeta >= 0 else torch.ones_like(distrust))
+    kept = course(len(schedule), "gamma_curve", sampler.gamma_curve)
+    gamma = sampler.gamma * kept * (1 - distrust if zeta >= 0 else torch.ones_like(distrust))
     total = 1 - _before(schedule)
     return Plan(
         gamma,
-        enhancement(len(schedule), sampler.w_tau, sampler.tau),
+        enhancement(len(schedule), sampler.w_tau, sampler.tau, sampler.w_curve),
         ((1 - sampler.rho) * total).sqrt(),
         (sampler.rho * total).sqrt(),
         torch.zeros_like(gamma),
@@ -130,12 +132,26 @@ def second_order(schedule: NoiseSchedule) -> Tensor:
     return momentum
 
 
-def enhancement(steps: int, w_tau: float, tau: int) -> Tensor:
+def course(steps: int, name: str, curve: str) -> Tensor:
+    """The factors of a setting's `Curve` for K = `steps`, (K,) float64 with index 0 the last step; 1 without any.
+
+    name: of the setting, in SamplerSettings.
+    """
+    limit = fields(SamplerSettings)[name].limit
+    assert isinstance(limit, Curve)
+    factors = limit.factors(curve) or (1.0,)
+    places = np.linspace(0, len(factors) - 1, steps) if steps > 1 else [len(factors) - 1]
+    return torch.tensor(np.interp(places, range(len(factors)), factors), dtype=torch.float64).flip(0)
+
+
+def enhancement(steps: int, w_tau: float, tau: int, curve: str = "") -> Tensor:
     """w_t of eq. (12) for K = `steps`: w_τ at t = τ, falling to 0 at the first step t = K − 1, and 0 below τ.
 
-    If τ is the first step, w is w_τ there; if τ ≥ K, the enhancer never runs.
+    If τ is the first step, w is w_τ there; if τ ≥ K, the enhancer never runs. A curve stands in place of that fall.
     """
     t, first = torch.arange(steps, dtype=torch.float64), steps - 1
+    if curve:
+        return (w_tau * course(steps, "w_curve", curve)).where(t >= tau, 0)
     u = (t - tau) / max(first - tau, 1)
     end = math.exp(-1)
     return (w_tau * ((-u).exp() - end) / (1 - end)).where(t >= tau, 0)

@@ -44,6 +44,23 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """Factors in [0, 1] from the first executed step to the last, as "1, 0.5, 0": evenly spaced, joined by lines.
+
+    An empty text leaves the shape to the policy. `linear` is the straight line that people try first.
+    """
+
+    linear: str
+
+    def factors(self, text: str) -> tuple[float, ...]:
+        """The numbers in a text. Raises ValueError."""
+        found = tuple(float(part) for part in text.split(",")) if text else ()
+        if not all(0 <= factor <= 1 for factor in found):
+            raise ValueError(text)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """How a setting is called on screen, its symbol in the paper, and what it does in an editor's words."""
 
@@ -60,7 +77,7 @@ class Field:
     type: type
     optional: bool
     default: Any
-    limit: Range | Choice | None
+    limit: Range | Choice | Curve | None
     help: Help
 
 
@@ -84,7 +101,7 @@ def _fields(settings: type) -> Mapping[str, Field]:
             kinds[0] if get_origin(kinds[0]) is not Literal else str,
             len(kinds) < len(parts),
             entry.default,
-            next((x for x in extras if isinstance(x, Range | Choice)), None),
+            next((x for x in extras if isinstance(x, Range | Choice | Curve)), None),
             next(x for x in extras if isinstance(x, Help)),
         )
     return types.MappingProxyType(found)
@@ -107,13 +124,20 @@ def check(field: Field, value: Any) -> None:
     accepted: Any = (int, float) if field.type is float else field.type
     if not isinstance(value, accepted) or (isinstance(value, bool) and field.type is not bool):
         raise SettingsError(f"{field.name} must be of type {field.type.__name__}, but got {value!r}.")
-    limit: Range | Choice | None = field.limit
+    limit: Range | Choice | Curve | None = field.limit
     if isinstance(limit, Range) and not limit.low <= value <= limit.high:
         low, high, found = limit.low * limit.shown, limit.high * limit.shown, value * limit.shown
         raise SettingsError(f"{field.name} must lie between {low:g} and {high:g}, but got {found:g}.")
     if isinstance(limit, Choice) and value not in limit.values:
         allowed = ", ".join(map(str, limit.values))
         raise SettingsError(f"{field.name} must be one of {allowed}, but got {value}.")
+    if isinstance(limit, Curve):
+        try:
+            limit.factors(value)
+        except ValueError:
+            raise SettingsError(
+                f'{field.name} must be numbers from 0 to 1 such as "{limit.linear}", but got {value!r}.'
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +241,15 @@ class SamplerSettings(Checked):
             "Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."
         ),
     ] = 1.0
+    gamma_curve: Annotated[
+        str,
+        Curve("1, 0"),
+        Help(
+            "Course of γ_t",
+            "γ_t",
+            "How much of the policy's γ_t the steps keep, first to last: drag the blue points of the plot.",
+        ),
+    ] = ""
     enhancer: Annotated[
         str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
     ] = "detail"
@@ -234,6 +267,15 @@ class SamplerSettings(Checked):
             "How much of the enhancer's face is mixed in: more is crisper but less faithful.",
         ),
     ] = 0.0
+    w_curve: Annotated[
+        str,
+        Curve("0, 1"),
+        Help(
+            "Course of w_t",
+            "w_t / w_τ",
+            "How the enhancement grows from step to step: drag the green points of the plot.",
+        ),
+    ] = ""
     tau: Annotated[
         int,
         Range(0, 999),

@@ -15,6 +15,8 @@ from clips import Clip as Clips
 from clips import make
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt
 from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.playback import Player
 from app.preview import PreviewCache
@@ -463,3 +465,41 @@ def test_the_cache_keeps_the_steps_when_a_result_comes_again_without():
     cache.put(full)
     cache.put(result(0))
     assert cache.get(full.request) is full
+
+
+# --- schedules --------------------------------------------------------------------------------------
+
+
+def drag(plot, name, number, up):
+    """Drag a point of a curve by so many pixels."""
+    start = plot.point(name, number).toPoint()
+    board = plot._plot.viewport()
+    QTest.mousePress(board, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    QTest.mouseMove(board, start - QPoint(0, up))
+    QTest.mouseRelease(
+        board, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start - QPoint(0, up)
+    )
+
+
+def test_points_of_the_schedules_are_dragged(qtbot, session):
+    panel = Parameters(session)
+    qtbot.addWidget(panel)
+    panel.resize(340, 900)
+    panel.show()
+    sampler = SamplerSettings(w_tau=0.8)
+    gamma, w = (0.9, 0.7, 0.5, 0.0), (0.0, 0.3, 0.5, 0.8)
+    panel.schedule.show_schedules(Schedules(gamma, w, gamma), sampler)
+    QApplication.processEvents()
+    drag(panel.schedule, "gamma_curve", 1, -20)
+    first, second, third, last = map(float, session.settings.sampler.gamma_curve.split(","))
+    assert (first, third, last) == (1, 1, 1)
+    assert 0 < second < 1
+    assert panel.controls["sampler", "gamma_curve"]._box.currentText() == "custom"
+    before = session.settings.sampler.gamma_curve
+    drag(panel.schedule, "gamma_curve", 3, -20)
+    assert session.settings.sampler.gamma_curve == before, "the policy has no γ there to take away from"
+    drag(panel.schedule, "w_curve", 1, 200)
+    assert session.settings.sampler.w_curve == "0, 1, 0.62, 1"
+    session.edit_setting("sampler", "w_curve", "", "as the policy has it")
+    box = panel.controls["sampler", "w_curve"]._box
+    assert [box.itemText(at) for at in range(box.count())] == ["of the policy", "linear"]

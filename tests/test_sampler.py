@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from flair_core.degradations import Identity, build, linear
 from flair_core.denoisers.base import Condition
+from flair_core.errors import SettingsError
 from flair_core.policies import Plan, enhancement, paper, released
 from flair_core.refiners import Clamp, Consistency
 from flair_core.sampler import SeededNoise, sample, start
@@ -263,6 +264,27 @@ def test_consistency_helps_under_noise_however_a_blurs(sigma, steps):
         error = A.filtered(last.x0 - x, torch.ones_like(A.singular))
         errors.append(float(error.square().mean()))
     assert errors[0] < errors[1]
+
+
+def test_a_curve_shapes_what_the_policy_gives():
+    schedule = CHAIN.respaced(10)
+    sampler = SamplerSettings(w_tau=0.5, tau=2)
+    plain = paper(schedule, sampler, 0.1)
+    shaped = paper(schedule, replace(sampler, gamma_curve="1, 0.5, 0", w_curve="0, 1"), 0.1)
+    kept = torch.linspace(0, 1, len(schedule), dtype=torch.float64)
+    assert_close(shaped.gamma, plain.gamma * kept)
+    assert_close(shaped.w, (0.5 * kept.flip(0)).where(torch.arange(len(schedule)) >= 2, 0))
+    same = paper(schedule, replace(sampler, gamma_curve="1"), 0.1)
+    for name in ("gamma", "eps_scale", "noise_scale"):
+        assert torch.equal(getattr(same, name), getattr(plain, name))
+    ours = released(schedule, replace(sampler, gamma_curve="1, 0"), 0.1, 1)
+    assert_close(ours.gamma, released(schedule, sampler, 0.1, 1).gamma * kept)
+
+
+@pytest.mark.parametrize("curve", ["1, 2", "a", "0.5,,1", "-0.1", "nan"])
+def test_a_curve_that_is_none_is_refused(curve):
+    with pytest.raises(SettingsError, match="numbers from 0 to 1"):
+        SamplerSettings(gamma_curve=curve)
 
 
 def test_enhancement_falls_from_tau_to_the_first_step():

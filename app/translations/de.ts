@@ -490,6 +490,21 @@
     </message>
 </context>
 <context>
+    <name>CurveControl</name>
+    <message>
+        <source>of the policy</source>
+        <translation>des Verfahrens</translation>
+    </message>
+    <message>
+        <source>linear</source>
+        <translation>linear</translation>
+    </message>
+    <message>
+        <source>custom</source>
+        <translation>eigener</translation>
+    </message>
+</context>
+<context>
     <name>Dialogs</name>
     <message>
         <source>Take this over  (Enter)</source>
@@ -1435,8 +1450,8 @@ Apache-2.0</translation>
         <translation>Verläufe von γ und w</translation>
     </message>
     <message>
-        <source>How much each step is tied to the footage (γ_t) and enhanced (w_t).</source>
-        <translation>Wie stark jeder Schritt ans Material gebunden (γ_t) und verfeinert (w_t) wird.</translation>
+        <source>How much each step is tied to the footage (γ_t) and enhanced (w_t). Drag a point to shape the curve; w_t reaches up to w_τ, γ_t up to what the policy allows</source>
+        <translation>Wie stark jeder Schritt ans Material gebunden (γ_t) und verfeinert (w_t) wird. Ziehen Sie einen Punkt, um die Kurve zu formen; w_t reicht bis w_τ, γ_t bis zu dem, was das Verfahren erlaubt</translation>
     </message>
     <message>
         <source>by reverse step</source>
@@ -1991,6 +2006,14 @@ Apache-2.0</translation>
         <translation>1 bewahrt genau, was das Material zeigt; 0 lässt das Modell frei malen.</translation>
     </message>
     <message>
+        <source>Course of γ_t</source>
+        <translation>Verlauf von γ_t</translation>
+    </message>
+    <message>
+        <source>How much of the policy&apos;s γ_t the steps keep, first to last: drag the blue points of the plot.</source>
+        <translation>Wie viel vom γ_t des Verfahrens die Schritte behalten, vom ersten bis zum letzten: Ziehen Sie die blauen Punkte der Kurve.</translation>
+    </message>
+    <message>
         <source>Enhancer</source>
         <translation>Verfeinerer</translation>
     </message>
@@ -2009,6 +2032,14 @@ Apache-2.0</translation>
     <message>
         <source>How much of the enhancer&apos;s face is mixed in: more is crisper but less faithful.</source>
         <translation>Wie viel vom Gesicht des Verfeinerers beigemischt wird: mehr ist schärfer, aber weniger treu.</translation>
+    </message>
+    <message>
+        <source>Course of w_t</source>
+        <translation>Verlauf von w_t</translation>
+    </message>
+    <message>
+        <source>How the enhancement grows from step to step: drag the green points of the plot.</source>
+        <translation>Wie die Verfeinerung von Schritt zu Schritt wächst: Ziehen Sie die grünen Punkte der Kurve.</translation>
     </message>
     <message>
         <source>Stop at step</source>

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.widgets.icon_button import IconButton
-from flair_core.settings import Choice, Field, Range
+from flair_core.settings import Choice, Curve, Field, Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -227,6 +227,25 @@ class ChoiceControl(Control):
         return f"× {value}" if isinstance(value, int) else QCoreApplication.translate("settings", str(value))
 
 
+class CurveControl(ChoiceControl):
+    """The course that the policy gives to a weight, a straight line, or the one that was drawn in the plot."""
+
+    def __init__(self, field: Field, linear: str, parent: QWidget | None = None) -> None:
+        self._presets = ("", linear)
+        super().__init__(field, parent)
+        self.set_choices(self._presets)
+
+    def set_value(self, value: Any) -> None:
+        """See Control."""
+        with QSignalBlocker(self._box):
+            self._box.removeItem(len(self._presets))  # what was drawn before
+        super().set_value(value)
+
+    def _words(self, value: Any) -> str:
+        words = dict(zip(self._presets, (self.tr("of the policy"), self.tr("linear")), strict=True))
+        return words.get(value, self.tr("custom"))
+
+
 class SwitchControl(Control):
     """On or off."""
 
@@ -251,6 +270,8 @@ def control_for(field: Field) -> Control:
         return SeedControl(field)
     if field.type is bool:
         return SwitchControl(field)
+    if isinstance(field.limit, Curve):
+        return CurveControl(field, field.limit.linear)
     return NumberControl(field) if isinstance(field.limit, Range) else ChoiceControl(field)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OF_PARSERS = ("hair", "neck", "glasses", "occluders")
 SECTIONS = (
     ("Sampler", "sampler", ("model", "steps", "rho", "samples", "seed", "policy")),
-    ("Data consistency", "sampler", ("gamma",)),
+    ("Data consistency", "sampler", ("gamma", "gamma_curve")),
     (
         "Enhancement",
         "sampler",
@@ -33,6 +33,7 @@ SECTIONS = (
             "enhancer",
             "fidelity",
             "w_tau",
+            "w_curve",
             "tau",
             "w_eyes",
             "w_mouth",
@@ -131,6 +132,9 @@ class Parameters(QFrame):
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)
+            self.schedule.shaped.connect(
+                lambda name, curve: self.controls["sampler", name].changed.emit(curve)
+            )
         if title == "Degradation":
             self._column.addWidget(self.estimator)
 

@@ -7,7 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from flair_core.errors import SettingsError
-from flair_core.settings import Choice, Field, Range, changed, check, fields
+from flair_core.settings import Choice, Curve, Field, Range, changed, check, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,6 +75,8 @@ def _limits(field: Field) -> str:
         case Range(low=low, high=high, shown=shown):
             default = default * shown if isinstance(default, float) else default
             return f" ({low * shown:g} to {high * shown:g}; default {'off' if default is None else default})"
+        case Curve(linear=linear):
+            return f' (numbers such as "{linear}", or none to leave it to the policy; default none)'
         case Choice(values=values):
             return f" ({', '.join(map(str, values))}; default {default})"
     return f" (default {default})" if field.type is not bool else ""
