@@ -37,6 +37,8 @@ class Files(QObject):
         self._pending: tuple[Project, Path | None, bool] | None = None
         """What is being opened, where it lies, and whether it holds unsaved work."""
         self._recovery = Recovery()
+        self._recovering = False
+        """Whether what is being opened is what a crash left behind."""
         # In a turn of its own: what is drawn of it then comes after what else waits for the window.
         loader.opened.connect(lambda clip: QTimer.singleShot(0, self, lambda: self._opened(clip)))
         loader.failed.connect(self._failed)
@@ -71,6 +73,7 @@ class Files(QObject):
         """Open a clip, a folder of images or a project, unless unsaved work is to be kept."""
         if not self.may_leave():
             return
+        self._recovering = False
         if path.suffix != SUFFIX:
             self.open_project(Project(clip=path.absolute()))
             return
@@ -108,6 +111,9 @@ class Files(QObject):
         self._session.load(project, path, clip)
         if unsaved:
             self._session.undo.resetClean()
+        if self._recovering:
+            self._recovery.take_up()
+            self._recovering = False
         QTimer.singleShot(0, self, lambda: self._remember(path or clip.path))
         if path is None and project == Project(clip=clip.path):
             self.clip_chosen.emit(clip.path)
@@ -205,14 +211,21 @@ class Files(QObject):
 
     def offer_recovery(self) -> None:
         """Ask about work that a crash left behind."""
-        found = self._recovery.left_behind()
-        if found is None:
-            return
-        project, path = found
+        if (found := self._recovery.left_behind()) is not None:
+            self._offer(*found)
+
+    def _offer(self, project: Project, path: Path | None) -> None:
         self._say(
             self.tr("FLAIR Studio ended unexpectedly, but your work was kept."),
             {
-                self.tr("Recover it"): lambda: self.open_project(project, path, unsaved=True),
-                self.tr("Discard"): self._recovery.forget,
+                self.tr("Recover it"): lambda: self._recover(project, path),
+                self.tr("Discard"): self._recovery.discard,
             },
         )
+
+    def _recover(self, project: Project, path: Path | None) -> None:
+        if self.may_leave():
+            self._recovering = True
+            self.open_project(project, path, unsaved=True)
+        else:
+            self._offer(project, path)

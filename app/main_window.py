@@ -519,6 +519,8 @@ class MainWindow(QMainWindow):
         """Ask about exports that were open when the application last ended."""
         if waiting := self.queue.open:
             self._open_queue()
+            if self.banner.text:  # lost work comes first; the queue is open beside it
+                return
             self.banner.say(
                 self.tr("Not finished from last time: {0} in the export queue.").format(len(waiting)),
                 {self.tr("Go on"): lambda: self.queue.resume(*waiting)},

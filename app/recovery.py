@@ -28,6 +28,8 @@ class Recovery:
     def __init__(self) -> None:
         self._file: Path | None = None
         self._lock: FileLock | None = None
+        self._found: tuple[Path, FileLock] | None = None
+        """What a crash left behind, until someone decides what shall become of it."""
         self._kept: Project | None = None
         self._writing = threading.Thread()
 
@@ -64,7 +66,7 @@ class Recovery:
     def left_behind(self) -> tuple[Project, Path | None] | None:
         """The latest work of a program that ended without saving it, and where that was saved last.
 
-        From now on this is the work of this program: what it keeps or forgets, it keeps or forgets there.
+        It stays as it is, also for the next start, until it is taken up or discarded.
         """
         for file in sorted(_folder().glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True):
             lock = _locked(file)
@@ -75,11 +77,26 @@ class Recovery:
             except FlairError:
                 lock.release()
                 continue
-            self._take((file, lock))
+            self._found = (file, lock)
             unknown = dict(project.unknown)
             origin = unknown.pop(ORIGIN, None)
             return replace(project, unknown=unknown), Path(origin) if origin else None
         return None
+
+    def take_up(self) -> None:
+        """What was found is the work of this program now: what it keeps or forgets, it keeps or forgets there."""
+        assert self._found is not None
+        self.forget()
+        self._take(self._found)
+        self._found = None
+
+    def discard(self) -> None:
+        """Nobody wants what was found."""
+        assert self._found is not None
+        file, lock = self._found
+        file.unlink(missing_ok=True)
+        lock.release()
+        self._found = None
 
     def _take(self, place: tuple[Path, FileLock]) -> None:
         if self._lock is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -310,7 +311,7 @@ def test_what_was_not_finished_is_offered_at_the_next_start(qtbot, opened, core,
     core.gate.clear()
     export(opened, tmp_path / "out.mp4")
     qtbot.waitUntil((tmp_path / "out.mp4.partial").exists)
-    core.gate.set()
+    threading.Timer(0.3, core.gate.set).start()  # once closing waits, or a quick worker would be done before
     opened.close()
     again = MainWindow(lambda: core, core.open_source, jobs)
     qtbot.addWidget(again)
@@ -674,6 +675,43 @@ def test_unsaved_work_survives_a_crash(qtbot, opened, clip, config, tmp_path):
     assert read(saved).look.settings.sampler.steps == 9
     assert not read(saved).unknown
     assert not kept.exists()
+
+
+def test_what_a_crash_left_stays_until_someone_decides(qtbot, opened, clip, config, monkeypatch):
+    def left():
+        return sorted(
+            read(file).look.settings.sampler.steps for file in (config / "recovery").glob("*.flair")
+        )
+
+    opened.session.edit_setting("sampler", "steps", 9, "K")
+    opened.files.autosave(settled=True)
+    opened.files._recovery = Recovery()  # the lock goes with the program
+    opened.session.undo.setClean()
+    opened.files.open_path(clip)
+    qtbot.waitUntil(lambda: preview_is(opened, steps=4))
+    opened.files.offer_recovery()
+    opened.queue.jobs = (SimpleNamespace(state=State.PAUSED),)
+    monkeypatch.setattr(opened, "_open_queue", lambda: None)
+    opened.offer_queue()
+    assert "unexpectedly" in opened.banner.text, "the queue's question does not hide this one"
+    opened.session.edit_setting("sampler", "steps", 7, "K")
+    opened.files.autosave(settled=True)
+    assert left() == [7, 9]
+
+    monkeypatch.setattr(QMessageBox, "exec", lambda _: QMessageBox.StandardButton.Cancel)
+    opened.banner._buttons[0].click()
+    assert "unexpectedly" in opened.banner.text, "the present work was to stay, the offer stands"
+    away = clip.rename(clip.with_name("away.mp4"))
+    monkeypatch.setattr(QMessageBox, "exec", lambda _: QMessageBox.StandardButton.Discard)
+    opened.banner._buttons[0].click()
+    qtbot.waitUntil(lambda: "clip.mp4" in opened.banner.text)
+    assert left() == [9], "what can't be opened is not lost"
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(away), ""))
+    opened.banner._buttons[0].click()
+    qtbot.waitUntil(lambda: preview_is(opened, steps=9))
+    opened.session.edit_setting("sampler", "steps", 11, "K")
+    opened.files.autosave(settled=True)
+    assert left() == [11]
 
 
 def test_a_clip_that_moved_with_its_project_is_found_and_one_that_did_not_is_asked_for(
