@@ -206,7 +206,10 @@ class TrackCopy:
         packet.stream = self._copies[packet.stream.index]
         try:
             self._target.mux_one(packet)
-        except av.error.InvalidDataError:  # its own: the container needs to look into it, as with AAC from TS
+        except (
+            av.error.InvalidDataError,
+            av.error.PatchWelcomeError,
+        ):  # the container looks into AAC from TS
             self._refused[packet.stream.type] += 1
 
     def _relevant(self) -> Iterator[Packet[Any]]:
