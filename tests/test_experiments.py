@@ -182,6 +182,16 @@ def test_tables_1_and_2_show_flair_with_and_without_its_enhancer(models, setting
     assert {t.settings.sampler.w_tau for t in plan if t.label == "FLAIR + G"} == {0.8}
 
 
+@pytest.mark.parametrize(("count", "shape"), [(2, (1, 4)), (4, (1, 6)), (5, (2, 4)), (12, (3, 5))])
+def test_many_results_stand_in_rows(count, shape):
+    frames = np.full((1, 16, 32, 3), 200, np.uint8)
+    clip = trials.Clip("a", frames, Fraction(25))
+    rows = [dataclasses.replace(outcome("t", f"A⁺ number {i}"), restored=frames) for i in range(count)]
+    picture = trials.side_by_side(clip, rows, 0)
+    assert picture.shape == (16 * shape[0], 32 * shape[1], 3)
+    assert (picture[-1, 32 * ((count + 1) % shape[1])] == 200).all(), "the truth comes last"
+
+
 def test_table_3_wants_a_video_model(models, settings):
     with pytest.raises(SettingsError, match="no temporal layers"):
         paper.EXPERIMENTS["table3"].plan(["bicubic8"], settings, models)
@@ -328,6 +338,9 @@ def test_an_experiment_draws_its_figures(tmp_path, capsys, weights, monkeypatch)
     assert "data consistency raises PSNR at every K" in capsys.readouterr().out
     assert (out / "psnr_against_k.svg").is_file()
     assert record.read(out).made["clips"] == {"x": [1, 32, 32]}
+    assert [picture.file for picture in record.read(out).pictures] == ["jpeg-clean.png"], (
+        "one frame is no video"
+    )
     assert cli.main([*arguments, "--size", "33"]) == 2
     assert "multiple of 16" in capsys.readouterr().err
 

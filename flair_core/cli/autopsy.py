@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         describe = _describe(arguments.fetch)
     except WeightsError as error:
-        notes.append(f"Identity was skipped: {error}.")
+        notes.append(f"Identity was skipped: {str(error).rstrip('.')}.")
     with video.open_source(arguments.footage) as footage, video.open_source(arguments.restored) as restored:
         joins = _joins(arguments.restored, footage)
         moments = examine(footage, restored, where=arguments.region, describe=describe)

@@ -132,7 +132,7 @@ def done(
 
 
 def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture]:
-    """For each task a video of the first clip side by side, and its middle frame as a picture."""
+    """For each task the first clip's middle frame as a picture, side by side, and all of them as a video."""
     from fractions import Fraction  # noqa: PLC0415
 
     from flair_core import video  # noqa: PLC0415
@@ -149,15 +149,15 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
         wide = [side_by_side(clip, rows, index) for index in range(count)]
         height, width = wide[0].shape[:2]
         write_png(folder / f"{task}.png", wide[len(wide) // 2])
+        pictures.append(Picture(f"{task}.png", f"{task}: {clip.name}, frame {len(wide) // 2}"))
+        if len(wide) == 1:
+            continue
         info = VideoInfo(width, height, clip.rate, Fraction(1, 1) / clip.rate, len(wide))
         with video.open_sink(folder / f"{task}.mp4", like=info, width=width, height=height) as sink:
             for index, rgb in enumerate(wide):
                 sink.write(Frame(rgb, index, index, 1))
             sink.commit()
-        pictures += [
-            Picture(f"{task}.png", f"{task}: {clip.name}, frame {len(wide) // 2}"),
-            Picture(f"{task}.mp4", f"{task}: {clip.name}"),
-        ]
+        pictures.append(Picture(f"{task}.mp4", f"{task}: {clip.name}"))
     return pictures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 MULTIPLE = 16
 """Sides of frames are multiples of this, so that every scale divides them."""
+MOST_BESIDE = 6
+"""Pictures in a row: more would be too small to compare, and wider than players take."""
 CLIPS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 
 TASKS = {
@@ -241,18 +244,24 @@ def with_task(settings: RestorationSettings, task: str) -> RestorationSettings:
 
 
 def side_by_side(clip: Clip, outcomes: Sequence[Outcome], index: int) -> Pixels:
-    """Frame `index` of the first clip: observation, every result, truth; (H, W · n, 3), each with its name."""
+    """Frame `index` of the first clip: observation, every result, truth, each with its name; in rows of few."""
     height, width = clip.frames.shape[1:3]
     seen = cv2.resize(outcomes[0].observed[index], (width, height), interpolation=cv2.INTER_NEAREST)
     pictures = [("Observed", np.asarray(seen, np.uint8))]
     pictures += [(outcome.trial.label, outcome.restored[index]) for outcome in outcomes]
     pictures.append(("Truth", clip.frames[index]))
-    return np.hstack([_named(picture, name) for name, picture in pictures])
+    rows = math.ceil(len(pictures) / MOST_BESIDE)
+    columns = math.ceil(len(pictures) / rows)
+    named = [_named(picture, name) for name, picture in pictures]
+    named += [np.zeros_like(clip.frames[index])] * (rows * columns - len(named))
+    return np.vstack([np.hstack(named[at : at + columns]) for at in range(0, len(named), columns)])
 
 
 def _named(picture: Pixels, name: str) -> Pixels:
     marked = np.ascontiguousarray(picture).copy()
     text = name.translate({ord("⁺"): "+", ord("τ"): "tau", ord("γ"): "gamma"})  # what OpenCV's font has
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 3)
+    size = 0.45 * min(1, (marked.shape[1] - 12) / width)
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+        cv2.putText(marked, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
     return marked
