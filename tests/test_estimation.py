@@ -15,7 +15,7 @@ from flair_core.degradations import degrade
 from flair_core.degrade import read_sidecar
 from flair_core.errors import MediaError
 from flair_core.estimation import estimate_degradation, estimate_shots
-from flair_core.estimation.blocks import coded_power
+from flair_core.estimation.blocks import UNEVEN, BlockLikelihood, coded_power
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
 from flair_core.estimation.noise import noise_level
 from flair_core.estimation.resampling import enlargement_traces
@@ -77,6 +77,15 @@ def test_blocks_are_found_where_a_crop_left_them():
     found = jpeg_quality(frames)
     assert found.offset == (5, 3)
     assert abs(found.quality - 60) <= 1
+
+
+def test_the_lattice_is_found_where_noise_was_cut_off_at_black_and_white():
+    picture = astronaut()[:256, 64:320].astype(int)
+    harsh = np.clip((picture - 128) * 2 + 100, 0, 255).astype(np.uint8)
+    frames = pixels(degraded(moving(harsh), scale=1, noise=20 / 255, jpeg=79))
+    assert np.mean((np.stack(frames) == 0).any(-1)) > 0.2
+    found = jpeg_quality(frames)
+    assert (found.quality, found.offset) == (79, (0, 0))
 
 
 @pytest.mark.parametrize("sigma", [None, 3.0])
@@ -148,13 +157,35 @@ def test_the_spectrum_of_degraded_noise_is_predicted(kernel, settings, scale):
 
 
 def test_quantisation_leaves_the_power_it_should():
-    values = np.random.default_rng(0).laplace(0, 1, 400_000)
-    for step in (0.5, 2.0, 5.0):
-        left = ((np.rint(values / step) * step) ** 2).mean() / step**2
-        assert coded_power(np.array([2 / step**2]))[0] == pytest.approx(left, rel=0.05)
+    """A face whose variance differs from block to block, noise whose variance doesn't."""
+    rng = np.random.default_rng(0)
+    uneven = np.exp(UNEVEN * rng.normal(size=400_000) - UNEVEN**2 / 2)
+    for face_power, noise_power in ((2.0, 0.0), (0.1, 0.0), (0.05, 0.1), (0.0, 0.3), (40.0, 4.0)):
+        values = rng.normal(0, np.sqrt(face_power * uneven + noise_power))
+        left = (np.rint(values) ** 2).mean()
+        assert coded_power(np.array(face_power), np.array(noise_power)) == pytest.approx(left, rel=0.07)
+
+
+def test_coefficients_that_were_lost_everywhere_tell_of_blur():
+    sharp, soft = (
+        BlockLikelihood([luma], [(0, 0)], 1, noise=0.0, quality=75)
+        for luma in (face()[..., 0] - 128.0, cv2.GaussianBlur(face()[..., 0], (0, 0), 2.0) - 128.0)
+    )
+    blurred, plain = Kernel("gaussian", 2.0), Kernel("gaussian", 0.5)
+    assert soft(blurred) > soft(plain) + 20
+    assert sharp(plain) > sharp(blurred) + 20
 
 
 # All together
+
+
+@pytest.mark.parametrize(("scale", "sigma", "quality"), [(1, 2.6, 63), (2, 1.6, 77), (2, 3.5, 85)])
+def test_the_blur_of_a_compressed_photograph_is_estimated(scale, sigma, quality):
+    portrait = cv2.resize(astronaut()[20:212, 128:320], (256, 256), interpolation=cv2.INTER_CUBIC)
+    settings = {"scale": scale, "kernel": "gaussian", "blur_sigma": sigma, "jpeg": quality}
+    found = estimate_degradation(degraded(moving(portrait), **settings)).settings
+    assert (found.kernel, found.jpeg) == ("gaussian", quality)
+    assert found.blur_sigma == pytest.approx(sigma, rel=0.2)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """The same likelihood for JPEG footage, from the coefficients of its blocks.
 
 A Fourier transform of such footage is of little use: block borders spread over all frequencies. The power of each
-of the 64 coefficients is what quantisation has left of a power that the blur, the noise and the face explain.
+of the 64 coefficients is what quantisation has left of a power that the blur, the noise and the face explain; one
+that is lost everywhere tells most of all.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtr
 
 from flair_core.degradations.cosine import cosine_basis
 from flair_core.degradations.jpeg import BLOCK, quantisation
@@ -19,7 +22,6 @@ from flair_core.estimation.spectrum import (
     EDGES,
     FLOOR_ERROR,
     LUMA_GAIN,
-    ROUNDING,
     SECTORS,
     STEEPNESS_ERROR,
     Grid,
@@ -39,10 +41,17 @@ if TYPE_CHECKING:
 
 FREQUENCIES = 32
 """Along each axis, at which power is predicted: four for the width of a coefficient."""
-LEAST_COUNT = 8
-"""Blocks in which a coefficient must have survived to be looked at."""
-CODED_ERROR, RARE_ERROR, RARE = 0.2, 0.8, 0.1
-"""Std of the log power that is predicted of a coefficient, more where its variance is below RARE steps squared."""
+LOST = 0.5
+"""Power, in steps squared, of one block that a coefficient is taken to have had beyond what survived."""
+UNEVEN = 0.8
+"""Std over blocks of the log of a coefficient's variance; it and the errors below gave the best estimates for
+training clips."""
+NODES = 9
+"""Variances among the blocks at which a face's power is taken."""
+CODED_ERROR, TAIL_ERROR = 0.4, 0.6
+"""Std of the log power that is predicted of a coefficient: of what is left, and of the face's."""
+STEP = 1.1
+"""Ratio of powers between which the change of what is left is taken."""
 
 
 class BlockLikelihood:
@@ -63,14 +72,15 @@ class BlockLikelihood:
         """
         steps = quantisation(quality)[0].numpy()
         found = [block_coefficients(luma, offset) for luma, offset in zip(lumas, offsets, strict=True)]
-        coded = (np.rint(np.concatenate(found) / steps) * steps).reshape(-1, BLOCK**2)
-        count = (coded != 0).sum(0)
-        self._use = (count >= LEAST_COUNT) & (np.arange(BLOCK**2) > 0)
-        self._steps, self._count = steps.ravel()[self._use], count[self._use]
-        self._power = np.log((coded**2).mean(0)[self._use])
-        self._noise = LUMA_GAIN * noise**2
+        levels = np.rint(np.concatenate(found) / steps).reshape(-1, BLOCK**2)[:, 1:]
+        self._step = steps.ravel()[1:] ** 2
+        # A coefficient that was lost in every block tells of blur, too: it counts as if half of one had survived.
+        self._least = LOST / len(levels)
+        self._power = np.log((levels**2).mean(0) + self._least)
+        self._chance = 1 / len(found[0]), 1 / len(levels)
+        self._noise = LUMA_GAIN * noise**2 / self._step
         self._grid = _block_grid(lumas[0].shape[0], scale)
-        self._weights = _weights()[self._use]
+        self._weights = _weights()[1:]
         self._members = np.zeros((len(self._grid.cell), BANDS * SECTORS))
         self._members[np.arange(len(self._grid.cell)), self._grid.cell] = 1
         self._clean = self._weights @ self._grid.clean.sum(1)
@@ -79,20 +89,25 @@ class BlockLikelihood:
         """Log-likelihood of a kernel, up to a constant."""
         parts = self._weights * (self._grid.clean * response(kernel, self._grid)).sum(1)
         face = parts.sum(1)
-        variance = face + self._noise
-        predicted = self._steps**2 * coded_power(variance / self._steps**2) + ROUNDING
+        ratio = face / self._step
+        left = coded_power(ratio, self._noise)
+        predicted = np.log(left + self._least)
+        # By how much the logarithm of what is left changes with those of the face's power and the noise's.
+        by_face = (np.log(coded_power(ratio * STEP, self._noise) + self._least) - predicted) / math.log(STEP)
+        by_noise = (np.log(coded_power(ratio, self._noise * STEP) + self._least) - predicted) / math.log(STEP)
         # How much of a coefficient's power each band and sector of the face has.
-        shares = parts @ self._members / variance[:, None]
+        shares = (parts @ self._members) * (by_face / np.maximum(face, 1e-12))[:, None]
         covariance = shares @ prior().covariance @ shares.T
-        rare = np.clip(1 - variance / (RARE * self._steps**2), 0, 1)
         taken = np.log(self._clean / np.maximum(face, 1e-12))
+        some, all_ = self._chance
         covariance[np.diag_indices_from(covariance)] += (
-            (CODED_ERROR + RARE_ERROR * rare) ** 2
-            + 4 / self._count
-            + (STEEPNESS_ERROR * taken * face / variance) ** 2
-            + (FLOOR_ERROR * self._noise / variance) ** 2
+            CODED_ERROR**2
+            + (STEEPNESS_ERROR * taken * by_face) ** 2
+            + (TAIL_ERROR * by_face) ** 2
+            + (FLOOR_ERROR * by_noise) ** 2
+            + (some * left + 4 * all_ * left**2) / (left + self._least) ** 2
         )
-        return log_density(self._power - np.log(predicted), covariance)
+        return log_density(self._power - predicted, covariance)
 
 
 def _frequencies() -> tuple[Array, Array]:
@@ -123,15 +138,20 @@ def _block_grid(side: int, scale: int) -> Grid:
 
 @cache
 def _coded_table() -> tuple[Array, Array]:
-    """Log of v/q², and of the power left, in q², when Laplacian coefficients of variance v are rounded to steps q."""
-    variance = np.geomspace(1e-3, 1e3, 200)
-    width = np.sqrt(variance / 2)[:, None]
-    level = np.arange(1, 400)
-    share = np.exp(-(level - 0.5) / width) - np.exp(-(level + 0.5) / width)
-    return np.log(variance), np.log(np.maximum((level**2 * share).sum(1), 1e-12))
+    """Log of v/q², and of the power left, in q², when Gaussian coefficients of variance v are rounded to steps q."""
+    variance = np.geomspace(1e-3, 1e4, 300)
+    level = np.arange(1, 600)
+    left = (2 * (2 * level - 1) * ndtr(-(level - 0.5) / np.sqrt(variance)[:, None])).sum(1)
+    return np.log(variance), np.log(np.maximum(left, 1e-30))
 
 
-def coded_power(variance: Array) -> Array:
-    """What is left of a coefficient's power after rounding to whole steps; both in units of the step squared."""
+def coded_power(face: Array, noise: Array) -> Array:
+    """What is left of a coefficient's power after rounding to whole steps; all in units of the step squared.
+
+    face, noise: mean variances.  Blocks differ: a face's variance is log-normal over them, the noise's is one.
+    """
     at, left = _coded_table()
-    return np.asarray(np.exp(np.interp(np.log(np.maximum(variance, 1e-12)), at, left)))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    variance = face[..., None] * np.exp(UNEVEN * nodes - UNEVEN**2 / 2) + noise[..., None]
+    power = np.exp(np.interp(np.log(np.maximum(variance, 1e-12)), at, left))
+    return np.asarray(power @ (weights / weights.sum()))

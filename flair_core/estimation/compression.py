@@ -28,6 +28,9 @@ LEAST = 1.5
 LEAST_COEFFICIENTS = 40
 LEAST_EVIDENCE = 0.5
 """Mean log-likelihood ratio of a coefficient, in nats, from which footage counts as compressed."""
+LEAST_BLOCKS = 8
+"""Whole blocks from which those with pixels cut off at black or white are left out."""
+WHITE = 255
 FRAMES, BLOCKS = 4, 600
 """Most frames that are looked at, and most of their blocks."""
 
@@ -56,16 +59,24 @@ def jpeg_quality(frames: Sequence[Frame]) -> Compression:
     """
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).astype(int)]
     lumas = [frame @ TO_YCBCR[0].numpy() - 128 for frame in chosen]
-    found = _best(lumas, (0, 0))
+    cut_off = [((frame == 0) | (frame == WHITE)).any(-1).astype(np.float64) for frame in chosen]
+    found = _best(lumas, cut_off, (0, 0))
     if found.quality is None and min(lumas[0].shape) >= 3 * BLOCK:
         offset = _grid(lumas)
         if offset != (0, 0):
-            found = _best(lumas, offset)
+            found = _best(lumas, cut_off, offset)
     return found
 
 
-def _best(lumas: Sequence[NDArray[np.float64]], offset: tuple[int, int]) -> Compression:
+def _best(
+    lumas: Sequence[NDArray[np.float64]], cut_off: Sequence[NDArray[np.float64]], offset: tuple[int, int]
+) -> Compression:
+    """cut_off: 1 at pixels that may have been beyond black or white."""
     coefficients = np.concatenate([block_coefficients(luma, offset) for luma in lumas])
+    # Cutting off moves all coefficients of a block from the lattice. The sum of a block is its first one.
+    harmed = np.concatenate([block_coefficients(pixels, offset)[:, 0, 0] * BLOCK for pixels in cut_off])
+    if len(whole := coefficients[harmed < 0.5]) >= LEAST_BLOCKS:
+        coefficients = whole
     coefficients = coefficients[:: -(-len(coefficients) // BLOCKS)]
     total, count = _evidence(coefficients)
     best = int(total.argmax())
