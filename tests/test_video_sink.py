@@ -14,10 +14,10 @@ from clips import BESIDE, KINDS, Clip, make, number, packets, picture
 
 from flair_core import video
 from flair_core.errors import MediaError
-from flair_core.frames import ColorTags, Frame, VideoInfo
+from flair_core.frames import ColorTags, Frame, VideoInfo, faster
 from flair_core.video import encoders
 from flair_core.video.color import stored_tags
-from flair_core.video.tracks import later_timecode
+from flair_core.video.tracks import finer_timecode, later_timecode
 
 UNEVEN = {"h264 uneven times", "h264 NTSC"}
 """Kinds whose frames do not begin at whole milliseconds."""
@@ -612,6 +612,36 @@ def test_covers_other_angles_and_timecodes_come_along_or_are_named(tmp_path):
 )
 def test_timecodes_count_on(first, rate, frames, then):
     assert later_timecode(first, Fraction(rate), frames) == then
+
+
+@pytest.mark.parametrize(
+    ("first", "factor", "then"),
+    [
+        ("01:00:00:12", 2, "01:00:00:24"),
+        ("00:01:00;02", 2, "00:01:00;04"),  # the first of its minute at 29.97, as at 59.94
+        ("01:00:00:12", 1, "01:00:00:12"),
+        ("nonsense", 2, "nonsense"),
+    ],
+)
+def test_timecodes_name_the_same_moment_among_more_frames(first, factor, then):
+    assert finer_timecode(first, factor) == then
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov"])
+@pytest.mark.parametrize(("factor", "then"), [(1, "01:00:00:09"), (2, "01:00:00:18")])
+def test_the_timecode_of_a_part_counts_on_from_matroska_too(tmp_path, suffix, factor, then):
+    clip = Clip(suffix=".mkv", frames=6, metadata={"timecode": "01:00:00:05"})
+    path, out = make(tmp_path / "clip.mkv", clip), tmp_path / f"out{suffix}"
+    with video.open_source(path) as source:
+        like, span = faster(source.info, factor), range(4 * factor, 6 * factor)
+        with video.open_sink(out, like=like, width=64, height=64, copy_from=path, span=span) as sink:
+            for index, frame in enumerate(source.frames(4, 6)):
+                at = factor * frame.pts
+                sink.write(dataclasses.replace(frame, index=span.start + factor * index, pts=at))
+            sink.commit()
+    with av.open(str(out)) as written:
+        found = {**written.metadata, **written.streams.video[0].metadata}
+    assert {text for name, text in found.items() if name.lower() == "timecode"} == {then}
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])

@@ -38,6 +38,8 @@ COMMON_KEYS = frozenset({
 """Metadata that the usual tags of MP4 and MOV hold; for others they need QuickTime's free keys."""
 LEAD = Fraction(1, 10)
 """Seconds of compressed sound before the first picture: decoders need it to be right from there on."""
+TIMECODE = "timecode"
+"""The key of the first picture's; Matroska has it in capitals."""
 LATE = ("flac", "opus", "alac")
 """Sound whose header MP4 looks into only when the file is finished, as with data and PCM."""
 FLICKS = 705_600_000
@@ -92,8 +94,8 @@ class TrackCopy:
         self._copies = {
             track.index: copy for track in self._source.streams if (copy := self._add(track)) is not None
         }
-        target.metadata.update(lasting(self._source.metadata))
-        target.metadata.pop("timecode", None)  # for the pictures only, or every track gets one
+        # A timecode is for the pictures only, or every track gets one.
+        target.metadata.update(_without_timecode(lasting(self._source.metadata)))
         target.set_chapters(list(_chapters(self._source.chapters(), origin, end)))
         # MP4 and MOV want every packet later than the one before; Matroska and WebM, not earlier.
         self._strict = bool(self._lead)
@@ -108,11 +110,12 @@ class TrackCopy:
     @property
     def picture_metadata(self) -> dict[str, str]:
         """Of the track that the new pictures replace."""
-        metadata = lasting(self._pictures.metadata)
-        if "timecode" in self._source.metadata:
-            metadata.setdefault("timecode", self._source.metadata["timecode"])
-        if "timecode" in metadata:
-            metadata["timecode"] = later_timecode(metadata["timecode"], self._rate, self._skipped)
+        told = [*self._pictures.metadata.items(), *self._source.metadata.items()]
+        metadata = _without_timecode(lasting(self._pictures.metadata))
+        timecode = next((text for name, text in told if name.lower() == TIMECODE), None)
+        if timecode:
+            factor = round(self._rate / (self._pictures.average_rate or self._rate))
+            metadata[TIMECODE] = later_timecode(finer_timecode(timecode, factor), self._rate, self._skipped)
         return metadata
 
     @property
@@ -128,7 +131,7 @@ class TrackCopy:
         """The track of the target that takes the packets of `track`; None when they are left out."""
         if track is self._pictures or track.discard == Discard.all:  # libav discards chapters' texts itself
             return None
-        if track.type == "data" and "timecode" in track.metadata:
+        if track.type == "data" and TIMECODE in track.metadata:
             return None  # made again from the metadata of the pictures
         partial = track.type == "video" and self._origin is not None  # can't begin between keyframes
         if partial or not _fits(track, self._target):
@@ -251,6 +254,16 @@ def _anything(track: Stream) -> Packet[Any]:
     packet: Packet[Any] = Packet(bytes(1920))  # whole samples of any kind
     packet.stream, packet.time_base, packet.pts, packet.dts = track, Fraction(1, 1000), 0, 0
     return packet
+
+
+def _without_timecode(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in metadata.items() if name.lower() != TIMECODE}
+
+
+def finer_timecode(timecode: str, factor: int) -> str:
+    """The same moment where `factor` times as many frames a second are counted."""
+    found = re.fullmatch(r"(\d\d:\d\d:\d\d[:;.])(\d\d)", timecode)
+    return f"{found[1]}{int(found[2]) * factor:02}" if found and factor > 1 else timecode
 
 
 def later_timecode(timecode: str, rate: Fraction, frames: int) -> str:
