@@ -396,7 +396,8 @@ def read(file: Path) -> dict[str, Any]:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{file.name} can't be read ({error}). Fetch it again.") from None
     except Exception as error:  # a damaged pickle may raise anything
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        said = str(error).splitlines()[:1]
+        reason = said[0] if said and not said[0].isdigit() else type(error).__name__
         raise WeightsError(
             f"{file.name} is damaged or holds more than weights ({reason}). Fetch it again."
         ) from None
@@ -426,7 +427,7 @@ def verify(name: str) -> Status:
         _fitting(name, file)
         return _status(name)
     tensors = read(file)
-    if name != SHIPPED and _digest(tensors) != _metadata(file).get("digest"):
+    if name not in COMPACT and _digest(tensors) != _metadata(file).get("digest"):
         original = CHECKPOINTS[name].file
         raise WeightsError(
             f"{file} has changed since it was imported: delete it and import {original} again."

@@ -40,6 +40,11 @@ def test_a_file_that_fits_is_kept_and_verified_until_it_changes(folder, tmp_path
     assert "has changed since it was imported" in capsys.readouterr().err
 
 
+def test_a_fresh_installation_has_nothing_to_complain_of(folder, capsys):
+    assert main(["models", "verify"]) == 0
+    assert "starter-video: unchanged" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "argv", [["import", "missing.pt", "--name", "flair-x8"], ["verify", "flair-x8"], ["verify", "no"]]
 )

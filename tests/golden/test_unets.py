@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from flair_core import weights
 from flair_core.denoisers import importer
+from flair_core.denoisers.factory import load_denoiser
 from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedBlur
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
+from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import UNetConfig
 from flair_core.schedule import NoiseSchedule
 
@@ -235,11 +238,22 @@ def watched_blocks(network, golden, start):
     return found
 
 
-@pytest.mark.parametrize("task", ["x8_bicubic", "gaussian"])
-def test_full_size_networks(task, load_npz, manifest, filled, tolerances):
+@pytest.mark.parametrize("model", ["flair-x8", "flair-gaussian"])
+def test_full_size_networks(model, load_npz, manifest, fill, tolerances, tmp_path, monkeypatch):
+    """A checkpoint of full size is imported, checked, loaded and run."""
     golden = load_npz("unet_full")
     atol, relative = tolerances("unet_full")[:2]
-    network = filled(manifest(task))
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
+    published = tmp_path / weights.CHECKPOINTS[model].file
+    keys = manifest(TASKS[model])["keys"]
+    torch.save(fill.fill_state_dict({key: shape for key, (shape, *_) in keys.items()}), published)
+    weights.import_checkpoint(published)
+    published.unlink()
+    assert weights.verify(model).path
+    network = load_denoiser(model, torch.device("cpu")).network
+    for layer in network.modules():
+        if isinstance(layer, TemporalAttention):
+            layer.half_precision = False  # as it was recorded
     start = "bicubic" if isinstance(network, BicubicNetwork) else "blur"
     for name in (n.removesuffix("_timesteps") for n in golden.files if re.match(rf"{start}_.*_timesteps", n)):
         blocks = watched_blocks(network, golden, name)
