@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app import theme
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyqtgraph as pg
 
     from app.tasks import Schedules
@@ -67,6 +67,8 @@ class SchedulePlot(QWidget):
 
     def show_schedules(self, schedules: Schedules, sampler: SamplerSettings) -> None:
         """Plot the weights of the executed steps."""
+        import numpy as np  # noqa: PLC0415 - has come with the core; the window need not wait for it
+
         if self._taken is not None:
             return
         gamma, w, most = map(np.array, (schedules.gamma, schedules.w, schedules.whole_gamma))
@@ -91,11 +93,15 @@ class SchedulePlot(QWidget):
 
     def _points(self, name: str) -> np.ndarray:
         """The steps whose weights are dragged."""
+        import numpy as np  # noqa: PLC0415
+
         steps = len(self._shown[name][0])
         return np.linspace(0, steps - 1, min(steps, MOST_POINTS)).round().astype(int)
 
     def _take(self, position: QPointF) -> None:
         """The point nearest to the pointer, if it can be moved at all."""
+        import numpy as np  # noqa: PLC0415
+
         near = []
         for name, (weights, most) in self._shown.items():
             points = self._points(name)
@@ -109,6 +115,8 @@ class SchedulePlot(QWidget):
         self._taken = min(near, key=lambda one: one[0])[1:] if near else None
 
     def _drag(self, position: QPointF) -> None:
+        import numpy as np  # noqa: PLC0415
+
         assert self._plot is not None
         assert self._taken is not None
         name, number, factors = self._taken
