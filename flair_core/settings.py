@@ -246,7 +246,7 @@ class SamplerSettings(Checked):
         Curve("1, 0"),
         Help(
             "Course of γ_t",
-            "γ_t",
+            "γ_t / γ",
             "How much of the policy's γ_t the steps keep, first to last: drag the blue points of the plot.",
         ),
     ] = ""
