@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PySide6.QtCore import QThread
 from torch.nn import functional
 from torch.testing import assert_close
 
@@ -46,9 +47,23 @@ def test_large_frames_are_done_in_strips_to_the_same_bits(layers, monkeypatch):
     whole = quick(x, norm.weight, norm.bias, x)
     for strip in (1, 16 * 15 * 32 * 4):
         monkeypatch.setattr(winograd, "STRIP", strip)
-        winograd._rooms.get.cache_clear()
+        monkeypatch.setattr(winograd, "_rooms", winograd._Rooms())
         assert quick(x, norm.weight, norm.bias, x).equal(whole)
-    winograd._rooms.get.cache_clear()
+
+
+def test_a_thread_of_the_window_ends_in_peace(layers):
+    conv, norm, x = layers(64, 32, 32)
+    quick, made = NormedConvolution(conv.weight, conv.bias, torch.bfloat16), []
+
+    class Worker(QThread):
+        def run(self):
+            made.append(quick(x, norm.weight, norm.bias))
+
+    for _ in range(3):
+        worker = Worker()
+        worker.start()
+        assert worker.wait(60_000)
+    assert made[0].equal(made[-1])
 
 
 def test_extreme_features_stay_finite(layers):

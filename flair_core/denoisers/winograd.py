@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -320,11 +321,23 @@ class _Room:
         self._kept = rows, sums
 
 
-class _Rooms(threading.local):
-    """Those of one thread."""
+class _Rooms:
+    """Those of each thread.
+
+    No `threading.local`: when a thread of Qt ends, what that holds goes after the thread's Python state, and PyTorch
+    then frees memory that is no longer its own.
+    """
 
     def __init__(self) -> None:
-        self.get = lru_cache(maxsize=8)(_Room)
+        self._of: weakref.WeakKeyDictionary[threading.Thread, Callable[..., _Room]]
+        self._of = weakref.WeakKeyDictionary()
+
+    def get(self, channels: int, height: int, width: int, dtype: torch.dtype) -> _Room:
+        """For features of this size in the current thread; the last few sizes are kept."""
+        thread = threading.current_thread()
+        if (mine := self._of.get(thread)) is None:
+            mine = self._of[thread] = lru_cache(maxsize=8)(_Room)
+        return mine(channels, height, width, dtype)
 
 
 _rooms = _Rooms()
@@ -357,7 +370,8 @@ class NormedConvolution:
         return out
 
     def _frame(self, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, out: Tensor) -> None:
-        passes, room, (channels, height, width) = _passes(), _rooms.get(*x.shape, self.dtype), x.shape
+        passes, (channels, height, width) = _passes(), x.shape
+        room = _rooms.get(channels, height, width, self.dtype)
         size, seen, made = (height, width, channels), x.data_ptr(), out.data_ptr()
         passes.affine(seen, weight.data_ptr(), bias.data_ptr(), room.scale, room.shift, room.sums, *size)
         for first, last, V, M in room.strips:
