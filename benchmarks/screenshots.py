@@ -1,6 +1,6 @@
 """Pictures of every page and mode of the window, on the sample clip: for docs/ and for looking at.
 
-python -m benchmarks.screenshots FOLDER [--size 1280x800]
+python -m benchmarks.screenshots FOLDER [--size 1280x800] [--language en]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Camera:
         # What shows a photograph is small as JPEG only.
         suffix = "jpg" if widget is None else "png"
         (widget or self.window).grab().save(
-            str(self._folder / f"{name}.{suffix}"), quality=88 if widget is None else -1
+            str(self._folder / f"{name}.{suffix}"), quality=80 if widget is None else -1
         )
         print(name, flush=True)
 
@@ -170,9 +170,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", default="1280x800", help="of the window, as WIDTHxHEIGHT")
+    parser.add_argument("--language", default="en", choices=preferences.LANGUAGES)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    with started.window() as (window, work):
+    with started.window(arguments.language) as (window, work):
         window.resize(*map(int, arguments.size.split("x")))
         window.show()
         Camera(window, arguments.folder).walk(work)

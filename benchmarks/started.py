@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from PySide6.QtWidgets import QApplication
 
-from app import preferences, theme
+from app import preferences, theme, translations
 from app.frame_loader import open_source
 from app.main_window import MainWindow
 from app.worker import RestorationCore
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def window() -> Iterator[tuple[MainWindow, Path]]:
+def window(language: str = translations.SOURCE) -> Iterator[tuple[MainWindow, Path]]:
     """A window that is not shown yet, and a folder to work in; both are closed without a question."""
     app = QApplication([])
+    translations.apply(language)
     theme.apply("dark")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
