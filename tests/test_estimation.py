@@ -16,6 +16,7 @@ from flair_core.degrade import read_sidecar
 from flair_core.errors import MediaError
 from flair_core.estimation import estimate_degradation, estimate_shots
 from flair_core.estimation.blocks import UNEVEN, BlockLikelihood, coded_power
+from flair_core.estimation.blur import find_blur
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
 from flair_core.estimation.noise import noise_level
 from flair_core.estimation.resampling import enlargement_traces
@@ -174,6 +175,16 @@ def test_coefficients_that_were_lost_everywhere_tell_of_blur():
     blurred, plain = Kernel("gaussian", 2.0), Kernel("gaussian", 0.5)
     assert soft(blurred) > soft(plain) + 20
     assert sharp(plain) > sharp(blurred) + 20
+
+
+def test_doubt_changes_how_sure_a_blur_is_and_not_which_one():
+    def likelihood(kernel):
+        return {"bicubic": 0.0, "gaussian": 5.5 - abs(kernel.length - 2), "motion": -9.0}[kernel.kind]
+
+    sure, unsure = find_blur(likelihood, 2), find_blur(likelihood, 2, doubt=2.0)
+    assert sure.kernel == unsure.kernel
+    assert sure.sure == pytest.approx(1 / (1 + np.exp(-4)), abs=0.02)  # 5.5 less the cost of a length
+    assert unsure.sure < sure.sure - 0.05
 
 
 # All together

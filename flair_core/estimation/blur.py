@@ -38,8 +38,11 @@ class Blur:
     """Chance that the length is right within TOLERANCE, if the kind is."""
 
 
-def find_blur(likelihood: Likelihood, scale: int) -> Blur:
-    """The most likely blur for a scale: bicubic, a round or stretched Gaussian, or a motion."""
+def find_blur(likelihood: Likelihood, scale: int, *, doubt: float = 1.0) -> Blur:
+    """The most likely blur for a scale: bicubic, a round or stretched Gaussian, or a motion.
+
+    doubt: nats of the likelihood that are worth one when it is told how sure the kind is.
+    """
     round_one = _round(likelihood, scale)
     found = {
         Kernel("bicubic"): likelihood(Kernel("bicubic")),
@@ -49,7 +52,7 @@ def find_blur(likelihood: Likelihood, scale: int) -> Blur:
     found[stretched] = likelihood(stretched) - COST["stretched"]
     found[motion] = likelihood(motion) - COST["motion"]
     best = max(found, key=lambda kernel: found[kernel])
-    weight = {kernel: math.exp(value - found[best]) for kernel, value in found.items()}
+    weight = {kernel: math.exp((value - found[best]) / doubt) for kernel, value in found.items()}
     same = sum(value for kernel, value in weight.items() if kernel.kind == best.kind)
     sure = same / sum(weight.values())
     return Blur(best, found[best], sure, _exactness(likelihood, best))

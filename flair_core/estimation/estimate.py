@@ -43,6 +43,8 @@ LEAST_NATIVE = 24
 """The same for the native size of an enlarged one."""
 TRACES_SURE = 0.95
 """How often traces of interpolation that settle the factor are right."""
+CODED_DOUBT = 2.0
+"""Under JPEG: coefficients err together more than their likelihood knows. So kinds are right as often as is said."""
 ENLARGEMENT_COST = 8.0
 """Nats by which an enlargement must explain a spectrum better than a blur does."""
 
@@ -85,7 +87,8 @@ def estimate_degradation(
     observed = windows[0].shape[0]
     noise = noise_level(pictures, compression)
     s = scale or nearest_scale(side / observed)
-    blur = find_blur(_likelihood(windows, corners, compression, s, noise.std), s)
+    likelihood = _likelihood(windows, corners, compression, s, noise.std)
+    blur = find_blur(likelihood, s, doubt=CODED_DOUBT if compression.quality else 1.0)
     # Tracked faces are cut out at exactly `side` pixels, whole frames become s times as large.
     unit = side / (s * observed) if tracks and scale is None else 1.0
     averaged = min(1.0, unit)  # cutting out at a smaller size averages noise away
