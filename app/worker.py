@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from app import loading
 from app.mailbox import Mailbox
 from app.tasks import Offer, PreviewResult, Schedules
-from flair_core.errors import FlairError, MediaError
+from flair_core.errors import ClusterError, FlairError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -432,6 +432,13 @@ class RestorationCore:
         """See Core."""
         from flair_core import render  # noqa: PLC0415
 
+        if cluster := job.request.cluster:
+            # Ray ends the whole program when the cluster's head is lost: a window with unsaved work must not join.
+            with jobs.working_on(job.id):
+                raise ClusterError(
+                    f"The cluster at {cluster} was to restore this, and only the command line joins one. "
+                    "Give the flair restore command again that began it; it goes on where it was."
+                )
         yield from render.run(jobs, job, self._cache)
         footage, span = job.request.look.settings.footage, job.request.span
         with self.open_source(job.request.source, footage) as source:

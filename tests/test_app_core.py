@@ -323,3 +323,17 @@ def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, new_window
     assert [thread.name for thread in left if "Dummy" not in thread.name] == []
     assert not list(tmp_path.rglob("*.partial*"))
     assert not list(tmp_path.glob("a.mkv*"))
+
+
+def test_a_job_of_a_cluster_is_left_to_the_command_line(qtbot, window, jobs, tmp_path):
+    """Ray ends the whole program when a cluster's head is lost."""
+    from flair_core.look import Look
+
+    missing = tmp_path / "clip.mkv"
+    window.queue.add(
+        Request(source=missing, output=tmp_path / "out.mkv", look=Look(), cluster="127.0.0.1:6379")
+    )
+    qtbot.waitUntil(lambda: [job.state for job in jobs.list()] == [State.FAILED], timeout=60_000)
+    (job,) = jobs.list()
+    assert "127.0.0.1:6379" in job.error
+    assert "flair restore" in job.error

@@ -161,10 +161,11 @@ def test_a_process_and_a_node_are_lost_on_the_way_and_the_file_is_the_same(
     ask, killed, gone = cluster.Seat.ask, [], []
 
     def deadly(seat, *arguments):
-        if not killed:
+        on_second = seat.node == nodes.second.node_id
+        if not killed and not on_second:
             killed.append(seat.passport.process)
             os.kill(seat.passport.process, signal.SIGKILL)
-        elif not gone and seat.node == nodes.second.node_id:
+        elif not gone and on_second:
             gone.append(seat)
             nodes.remove_node(nodes.second)
         return ask(seat, *arguments)
@@ -173,6 +174,7 @@ def test_a_process_and_a_node_are_lost_on_the_way_and_the_file_is_the_same(
     cache = Cache(tmp_path / "cache")
     do(request_of(tmp_path / "part", span=range(FRAMES // 2)), cache)
     file, _, notes = do(request_of(tmp_path, cluster=nodes.address), cache)
+    assert killed
     assert gone
     assert file == alone[0]
     whole, part = (

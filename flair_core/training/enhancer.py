@@ -195,14 +195,12 @@ class Features(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] → features; a clean picture as condition and as x_t, which so agree."""
         theta, description = self._theta, describe(None).to(images.device)[None]
-        level = torch.full((1, 1), self._level, device=images.device).log()
-        level = level * torch.logspace(-0.5, 1, 32, device=images.device)
-        emb = theta.embed(torch.cat((level.sin(), level.cos(), description), 1))
+        told = theta.tell(torch.full((1,), self._level, device=images.device), description)
         seen = torch.cat((images, torch.zeros_like(images)), 1)
         x = theta.first(patches(seen, images.dtype))
         found = []
         for at in range(LEVELS):
-            x = theta.down[at](x, emb)
+            x = theta.down[at](x, told.down[at])
             found.append(x)
             if at + 1 < LEVELS:
                 x = theta.shrink[at](x)
