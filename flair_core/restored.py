@@ -38,7 +38,15 @@ SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory"
 """How PyTorch's allocators say it where there is no exception of its own."""
 CPU = torch.device("cpu")
 OF_THE_ENHANCER = (
-    *("enhancer", "fidelity", "w_tau", "w_curve", "tau", "w_eyes", "w_mouth", "w_skin", "null_space_lock"),
+    "enhancer",
+    "fidelity",
+    "w_tau",
+    "w_curve",
+    "tau",
+    "w_eyes",
+    "w_mouth",
+    "w_skin",
+    "null_space_lock",
 )
 """Settings without effect while it rests."""
 
