@@ -64,15 +64,14 @@ class TemporalAttention(nn.Module):
         middle = self.window // 2
         times = cos_sin(self.offsets(), channels)
         normed = self.norm(x).movedim(2, -1)  # (B, T, h, w, C)
-        # Keys are linear in frame + time: the frames' part is computed once, not once per offset.
-        q, k, v = self.query(normed + times[middle]), self.key(normed), self.value(normed)
+        q, v = self.query(normed + times[middle]), self.value(normed)
         around = [offset for offset in range(self.window) if offset != middle]
-        k_times = functional.linear(times[around], self.key.weight)
         mixed = []
-        # Frame by frame: of all at once there would be window − 1 copies of keys and values.
+        # Frame by frame: of all at once there would be window − 1 copies of keys and values. Keys are made of sums of
+        # frame and time, as the released program does: of the parts' keys, halves would round to the other side.
         for t in range(count):
             shown = [min(max(t + offset - middle, 0), count - 1) for offset in around]
-            keys = torch.stack([k[:, frame] for frame in shown], -2) + k_times
+            keys = self.key(torch.stack([normed[:, frame] for frame in shown], -2) + times[around])
             values = torch.stack([v[:, frame] for frame in shown], -2)
             mixed.append(self._attended(q[:, t, ..., None, :], keys, values)[..., 0, :])
         return x + per_frame(self.out, torch.stack(mixed, 1).movedim(-1, 2))
