@@ -1,7 +1,7 @@
 """The golden tests read all from their folder: one with another salt, other sizes, cases and settings passes, too.
 
 Schedules, JPEG and the bicubic operator of that folder come from plain formulas of their own, written down here from
-the index (JPEG's tables from Pillow). A network of another shape and salt is recorded by our own code: there only the
+the index (JPEG's tables from Pillow). Networks of another shape and salt are recorded by our own code: there only the
 reading is tested. The recorded sampler loses cases, and the others get new names.
 """
 
@@ -31,17 +31,28 @@ ROOT = Path(__file__).parents[1]
 SALT = "another"
 QUALITIES = (25, 75, 90)
 YCBCR = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
-CONFIG = {
-    "inner_channel": 32,
-    "out_channel": 3,
-    "norm_groups": 8,
-    "channel_mults": [1, 3],
-    "attn_res": [32],
-    "vsrpp_res": [64],
-    "res_blocks": 1,
-    "image_size": 64,
-    "num_frames": 3,
-    "head_dim": 16,
+CONFIGS = {
+    "unet_bicubic": {
+        "inner_channel": 32,
+        "out_channel": 3,
+        "norm_groups": 8,
+        "channel_mults": [1, 3],
+        "attn_res": [32],
+        "vsrpp_res": [64],
+        "res_blocks": 1,
+        "image_size": 64,
+        "num_frames": 3,
+        "head_dim": 16,
+    },
+    "unet_blur": {
+        "model_channels": 64,
+        "out_channels": 6,
+        "channel_mult": [1, 2],
+        "num_res_blocks": 1,
+        "attention_resolutions": [2],
+        "rnn_resolutions": [1],
+        "num_head_channels": 32,
+    },
 }
 
 
@@ -176,15 +187,15 @@ def renamed(recorded):
 
 
 @torch.inference_mode()
-def network(fill):
+def network(fill, config):
     """A manifest of another network, and what our own code makes of it."""
-    empty = unets.empty(CONFIG)
+    empty = unets.empty(config)
     keys = importer.released_keys(empty)
     shapes = {
         theirs: list(empty.state_dict()[ours].shape) for ours, names in keys.items() for theirs in names
     }
     entry = {
-        "config": CONFIG,
+        "config": config,
         "keys": {key: [shape, "torch.float32", "theta"] for key, shape in shapes.items()},
     }
     state = importer.convert(fill.fill_state_dict(shapes), empty, "variant")
@@ -195,7 +206,8 @@ def network(fill):
     }
     cases = []
     for name, cross_frame, weight in (("one", True, 0.8), ("two", False, 1.0)):
-        arrays[f"{name}_timesteps"] = np.full(2, 0.4, np.float32)
+        level, step = np.full(2, 0.4, np.float32), np.full(2, 321)
+        arrays[f"{name}_timesteps"] = level if "num_frames" in config else step
         out = unets.run(empty.eval(), arrays, "v", name, weight=weight, cross_frame=cross_frame).numpy()
         arrays |= {f"{name}_out": out, f"{name}_stats": unets.statistics(out)}
         case = {"name": name, "cfg": "Z", "inp": "v", "N": 2, "s": 64, "cf": cross_frame, "w": weight}
@@ -218,15 +230,17 @@ def variant(tmp_path_factory):
     fill = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fill)
     assert fill.SALT == SALT
-    manifest, arrays = network(fill)
     (folder / "manifests").mkdir()
-    (folder / "manifests" / "unet_bicubic.json").write_text(json.dumps(manifest))
+    networks = {}
+    for name, config in CONFIGS.items():
+        manifest, networks[name] = network(fill, config)
+        (folder / "manifests" / f"{name}.json").write_text(json.dumps(manifest))
     for name, found in {
         "schedules": schedules(),
         "jpeg": jpeg(fill),
         "operators": operators(fill, dict(np.load(recorded / "operators.npz"))),
         "sampler": renamed(dict(np.load(recorded / "sampler.npz"))),
-        "unet_bicubic": arrays,
+        **networks,
     }.items():
         np.savez(folder / f"{name}.npz", **found)
     return folder
