@@ -280,7 +280,7 @@ def enhancer_run(data, theta, out, **changes):
 
 
 def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results(faces, theta, tmp_path):
-    config = LearnedConfig(channels=(16, 16), blocks=(1, 1))
+    config = LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))
     whole = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "a"), config)]
     for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", save_steps=3), config):
         if logged.step == 4:
@@ -311,7 +311,7 @@ def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
 
 
 def test_the_critic_and_the_enhancer_learn_from_their_own_part_of_the_loss():
-    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16), blocks=(1, 1))))
+    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))))
     seen, real = torch.rand(2, 1, 3, 32, 32).unbind()
     judged = rivals(seen, real)
     judged.opinion.mean().backward(retain_graph=True)

@@ -12,26 +12,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core import threads
-from flair_core.denoisers.compact import PATCH, Convolution, fast_dtype, patches
+from flair_core.denoisers.compact import Convolution, fast_dtype
 from flair_core.errors import WeightsError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MULTIPLE = 2 * PATCH
+MULTIPLE = 8
 """Sides that the network takes."""
 BROAD = 8
 """Radius in pixels of the mean that stays: broad colours and shades are the footage's, and data consistency's."""
+DRAWN = 16
+"""Channels in which the network draws at full resolution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedConfig:
     """The shape of the network; stored beside the weights."""
 
-    channels: tuple[int, int] = (64, 128)
-    """On patches of 4×4 pixels, and of 8×8."""
-    blocks: tuple[int, int] = (1, 4)
-    """The first number counts before and after the second."""
+    channels: tuple[int, int, int] = (24, 64, 128)
+    """At a half, a quarter and an eighth of the resolution."""
+    blocks: tuple[int, int] = (1, 3)
+    """How many at each of the first two, on the way down and up again, and at the last."""
 
 
 class Block(nn.Module):
@@ -50,30 +52,52 @@ class Block(nn.Module):
 
 
 class LearnedNetwork(nn.Module):
-    """G(x) = x + F(x) less its broad part: a U-Net on patches. Before training it changes nothing."""
+    """G(x) = x + F(x) less its broad part: a U-Net. Before training it changes nothing.
+
+    What it adds is drawn by convolutions at full resolution on features that grow smoothly, so it has no grid of
+    patches in which a pattern could repeat.
+    """
 
     def __init__(self, config: LearnedConfig) -> None:
         super().__init__()
         self.config = config
-        (fine, coarse), (outer, inner) = config.channels, config.blocks
-        self.first = Convolution(3 * PATCH**2, fine, 3, padding=1)
-        self.down = nn.Sequential(*(Block(fine) for _ in range(outer)))
-        self.shrink = Convolution(fine, coarse, 2, stride=2)
-        self.middle = nn.Sequential(*(Block(coarse) for _ in range(inner)))
-        self.grow = Convolution(coarse, 4 * fine, 1)
-        self.up = nn.Sequential(*(Block(fine) for _ in range(outer)))
-        self.last = Convolution(fine, 3 * PATCH**2, 3, padding=1)
+        (half, quarter, eighth), (outer, inner) = config.channels, config.blocks
+        self.first = Convolution(12, half, 3, padding=1)
+        self.shrink = nn.ModuleList(
+            (Convolution(half, quarter, 2, stride=2), Convolution(quarter, eighth, 2, stride=2))
+        )
+        self.down, self.up = (
+            nn.ModuleList(
+                nn.Sequential(*(Block(channels) for _ in range(outer))) for channels in (half, quarter)
+            )
+            for _ in range(2)
+        )
+        self.middle = nn.Sequential(*(Block(eighth) for _ in range(inner)))
+        self.grow = nn.ModuleList((Convolution(quarter, half, 1), Convolution(eighth, quarter, 1)))
+        self.narrow = Convolution(half, DRAWN, 1)
+        self.draw = Convolution(DRAWN + 3, DRAWN, 3, padding=1)
+        self.last = Convolution(DRAWN, 3, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
 
     def forward(self, faces: Tensor) -> Tensor:
         """(N, 3, H, W) in about [-1, 1], H and W multiples of 8 → the same shape, in single precision."""
-        fine = self.down(self.first(patches(faces, self.first.weight.dtype)))
-        coarse = self.middle(self.shrink(fine))
-        fine = self.up(functional.pixel_shuffle(self.grow(coarse), 2) + fine)
-        added = functional.pixel_shuffle(self.last(functional.silu(fine)), PATCH).float()
+        image = faces.to(self.first.weight.dtype, memory_format=torch.channels_last)
+        half = self.down[0](self.first(functional.pixel_unshuffle(image, 2)))
+        quarter = self.down[1](self.shrink[0](half))
+        eighth = self.middle(self.shrink[1](quarter))
+        quarter = self.up[1](_twice(self.grow[1](eighth)) + quarter)
+        half = self.up[0](_twice(self.grow[0](quarter)) + half)
+        drawn = self.draw(torch.cat((_twice(self.narrow(half)), image), 1))
+        added: Tensor = self.last(functional.silu(drawn)).float()
         return faces + added - _broad(added)
+
+
+def _twice(features: Tensor) -> Tensor:
+    """Twice the resolution, without a grid."""
+    larger: Tensor = functional.interpolate(features, scale_factor=2.0, mode="bilinear")
+    return larger
 
 
 def _broad(image: Tensor) -> Tensor:

@@ -46,6 +46,16 @@ LEVELS = 2
 """Resolutions of θ whose features are compared."""
 PERCEPTION = 0.2
 """Weight of that comparison."""
+DETAIL = 0.1
+"""Weight of `local_energy`'s."""
+REACH = 4
+"""Radius in pixels of the neighbourhood whose energy is compared."""
+FAINT = 0.4 / 127.5
+"""Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""Steps in pixels along which detail may run."""
+GRID = 8
+"""Pixels after which θ's features look at a picture in the same way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,7 @@ class EnhancerTraining(Run):
 class Critic(nn.Module):
     """Says of every patch how natural it looks: PatchGAN with spectral normalisation (Miyato et al., 2018)."""
 
-    def __init__(self, channels: int = 48) -> None:
+    def __init__(self, channels: int = 32) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             spectral_norm(nn.Conv2d(12, channels, 3, padding=1)),
@@ -151,11 +161,17 @@ class EnhancerStage:
         seen, real = seen.to(device), real.to(device)
         judged: Judged = model(seen, real)
         distance = functional.l1_loss(judged.enhanced, real)
-        if PERCEPTION > 0:
-            pairs = zip(self._features(judged.enhanced), self._features(real), strict=True)
-            distance = distance + PERCEPTION * sum(
-                functional.l1_loss(a.float(), b.float()) / b.float().std() for a, b in pairs
-            )
+        detail = functional.l1_loss(local_energy(judged.enhanced), local_energy(real))
+        # Seen always in the same grid, a pattern as wide as θ's patches would pass for detail.
+        (top, left), side = rng.integers(GRID, size=2), seen.shape[-1] - GRID
+        looks = (
+            self._features(image[..., top : top + side, left : left + side])
+            for image in (judged.enhanced, real)
+        )
+        perception = torch.stack(
+            [functional.l1_loss(a.float(), b.float()) / b.float().std() for a, b in zip(*looks, strict=True)]
+        ).sum()
+        distance = distance + PERCEPTION * perception + DETAIL * detail
         critical = functional.relu(1 + judged.opinion_of_enhanced.float()).mean()
         critical = critical + functional.relu(1 - judged.opinion_of_real.float()).mean()
         return distance - run.adversarial * judged.opinion.float().mean() + critical
@@ -182,6 +198,21 @@ class EnhancerStage:
         prefix = "enhancer."
         own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         write(own, learned.metadata(self.network.enhancer.config), path)
+
+
+def local_energy(images: Tensor) -> Tensor:
+    """Logarithm of the amplitude of fine detail around each pixel: (N, 3, H, W) → (N, 5, h, w).
+
+    Above a 5×5 mean in any colour, and of the differences of luma in four directions: how much detail there is and
+    how it runs, but not where each line lies, which nobody can know from coarse footage.
+    """
+    fine = images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
+    luma = images.mean(1, keepdim=True)
+    height, width = fine.shape[-2:]
+    moved = [luma[..., 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width] for dy, dx in DIRECTIONS]
+    runs = (torch.cat(moved, 1) - luma[..., 2:-2, 2:-2]).square()
+    energy = torch.cat((fine.square().mean(1, keepdim=True), runs), 1)
+    return (functional.avg_pool2d(energy, 2 * REACH + 1, 2) + FAINT**2).log() / 2
 
 
 class Features(nn.Module):
