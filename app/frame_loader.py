@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.imaging import to_qimage
+from app.loading import behind_the_window
 from app.mailbox import Mailbox
 from app.session import Clip
 from flair_core.errors import FlairError
@@ -131,6 +132,7 @@ class Thumbnailer(QThread):
 
     def run(self) -> None:
         """Serve until closed."""
+        behind_the_window()
         open_path = None
         with contextlib.ExitStack() as reading:
             source = None

@@ -1,4 +1,4 @@
-"""Loading the core while a window is in use: nothing holds the interpreter's lock for long."""
+"""Working beside a window that is in use: nothing holds the interpreter's lock for long, or takes its processor."""
 
 from __future__ import annotations
 
@@ -13,11 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QThread
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SWITCH = 0.001
 """Seconds after which a busy thread lets the window's thread on."""
+
+
+NICENESS = 5
+"""By how much the threads of `behind_the_window` stand back on Linux, of 19 at most."""
+
+
+def behind_the_window() -> None:
+    """Where this thread, or one that it starts, and the window's want the same processor, the window's goes first."""
+    QThread.currentThread().setPriority(QThread.Priority.LowPriority)  # means nothing to Linux
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 @contextmanager
@@ -32,11 +45,12 @@ def beside_a_window() -> Iterator[None]:
     gc.disable()
     plots = threading.Thread(target=_load_plots, name="plots")
     try:
-        plots.start()
         _load_libraries()
+        plots.start()  # not before: what it loads would wait for these libraries, and hold the interpreter's lock
         yield
     finally:
-        plots.join()
+        if plots.ident:
+            plots.join()
         gc.freeze()
         atexit.register(gc.unfreeze)  # at the end all of it is to go: libraries report what stays as leaked
         if collects:

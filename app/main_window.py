@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, qVersion
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, qVersion
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import (
     QApplication,
@@ -255,7 +255,9 @@ class MainWindow(QMainWindow):
         clip = self.session.clip
         self.actions_.clip_is_open(clip is not None)
         self.top.show_tools(clip is not None)
-        self.pages.setCurrentIndex(0 if clip is None else 1)
+        QTimer.singleShot(
+            1, self, self._turn_page
+        )  # in a turn of its own: painting it takes as long as all of this
         self.viewer.clear()
         self.explorer.clear()
         self.explorer.set_running(False, possible=clip is not None)
@@ -263,7 +265,12 @@ class MainWindow(QMainWindow):
             self.actions_[name].setEnabled(able)
         self._load_frame()
         self._show_title()
-        (self.welcome if clip is None else self.viewer).setFocus()
+
+    def _turn_page(self) -> None:
+        """To the welcome, or to the clip."""
+        closed = self.session.clip is None
+        self.pages.setCurrentIndex(0 if closed else 1)
+        (self.welcome if closed else self.viewer).setFocus()
 
     def _project_changed(self) -> None:
         session = self.session

@@ -113,6 +113,7 @@ class Worker(QThread):
 
     def run(self) -> None:
         """Work until closed."""
+        loading.behind_the_window()
         try:
             core = self._load_core()
         except FlairError as error:

@@ -467,8 +467,11 @@ class Keys(Row):
     def paint_inherited(self, painter: QPainter) -> None:
         """How the setting moves without keyframes of the scope's own."""
         painter.setPen(QPen(theme.current().colour("muted"), 1.2, Qt.PenStyle.DotLine))
-        width = self.rect.width() / SAMPLES
-        places = [self.rect.left() + width * at for at in range(SAMPLES + 1)]
+        count = (
+            SAMPLES if self.session.look.lanes or self.session.look.shots else 1
+        )  # else it is a level line
+        width = self.rect.width() / count
+        places = [self.rect.left() + width * at for at in range(count + 1)]
         frames = [min(max(self.line.index_at(x), 0), max(self.line.length - 1, 0)) for x in places]
         heights = [self.y_of(self.value_at(frame)) for frame in frames]
         painter.drawPolyline(QPolygonF([QPointF(*place) for place in zip(places, heights, strict=True)]))
