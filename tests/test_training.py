@@ -25,7 +25,7 @@ from flair_core.errors import MediaError, WeightsError
 from flair_core.schedule import NoiseSchedule
 from flair_core.training import enhancer, temporal
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.enhancer import EnhancerTraining, Rivals
+from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, local_detail
 from flair_core.training.image import ImageTraining, loss_of, missed, train
 from flair_core.training.movement import moving
 from flair_core.training.synthesis import draw, draw_batch, draw_windows
@@ -311,13 +311,31 @@ def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
 
 
 def test_the_critic_and_the_enhancer_learn_from_their_own_part_of_the_loss():
-    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))))
+    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))), Critic())
     seen, real = torch.rand(2, 1, 3, 32, 32).unbind()
-    judged = rivals(seen, real)
-    judged.opinion.mean().backward(retain_graph=True)
+    _, opinions = rivals(seen, real)
+    opinions.of_enhanced.mean().backward(retain_graph=True)
     assert all(parameter.grad is None for parameter in rivals.critic.parameters())
     assert rivals.enhancer.last.weight.grad.abs().max() > 0
     rivals.zero_grad()
-    (judged.opinion_of_enhanced.mean() - judged.opinion_of_real.mean()).backward()
+    (opinions.of_enhanced_itself.mean() - opinions.of_real.mean()).backward()
     assert all(parameter.grad is None for parameter in rivals.enhancer.parameters())
     assert all(parameter.grad is not None for parameter in rivals.critic.parameters())
+
+
+def test_the_enhancer_learns_without_a_critic_too(faces, theta, tmp_path):
+    config = LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", adversarial=0.0), config))
+    assert learned.read(tmp_path / "a" / "weights.safetensors").last.weight.abs().max() > 0
+
+
+def test_detail_is_compared_by_how_much_there_is_and_how_it_runs():
+    """Not by where its lines lie."""
+    at = torch.arange(64.0)
+    stripes = 0.2 * torch.sin(2 * torch.pi * at / 4).expand(1, 3, 64, 64)
+    found, moved, turned, flat = (
+        local_detail(image) for image in (stripes, stripes.roll(1, -1), stripes.mT, 0 * stripes)
+    )
+    assert (found - moved).abs().mean() < 0.01
+    assert (found - turned).abs().mean() > 0.1
+    assert (found - flat).abs().mean() > 0.1

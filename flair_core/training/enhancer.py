@@ -46,8 +46,8 @@ LEVELS = 2
 """Resolutions of θ whose features are compared."""
 PERCEPTION = 0.2
 """Weight of that comparison."""
-DETAIL = 0.1
-"""Weight of `local_energy`'s."""
+DETAIL = 1.0
+"""Weight of the difference in `local_detail`."""
 REACH = 4
 """Radius in pixels of the neighbourhood whose energy is compared."""
 FAINT = 0.4 / 127.5
@@ -73,7 +73,7 @@ class EnhancerTraining(Run):
     batch: int = 16
     crop: int = 128
     adversarial: float = 0.02
-    """Weight of the critic's opinion: 0 gives the smooth mean of what is possible, more gives crisper faces."""
+    """Weight of the critic's opinion: 0 has none and learns faster, more gives crisper faces, too much patterns."""
 
 
 class Critic(nn.Module):
@@ -97,31 +97,32 @@ class Critic(nn.Module):
         return opinion
 
 
-class Judged(NamedTuple):
-    """What G makes of faces, and what the critic thinks."""
+class Opinions(NamedTuple):
+    """What the critic thinks."""
 
-    enhanced: Tensor
-    opinion: Tensor
-    """Of the enhanced faces, for G to learn from."""
-    opinion_of_enhanced: Tensor
+    of_enhanced: Tensor
+    """For G to learn from."""
+    of_enhanced_itself: Tensor
     """The same, for the critic to learn from."""
-    opinion_of_real: Tensor
+    of_real: Tensor
 
 
 class Rivals(nn.Module):
-    """G and its critic, trained by one optimizer: each learns from its own part of the loss only."""
+    """G and its critic, if there is one, trained by one optimizer: each learns from its own part of the loss only."""
 
-    def __init__(self, enhancer: LearnedNetwork) -> None:
+    def __init__(self, enhancer: LearnedNetwork, critic: Critic | None) -> None:
         super().__init__()
-        self.enhancer, self.critic = enhancer, Critic()
+        self.enhancer, self.critic = enhancer, critic
 
-    def forward(self, seen: Tensor, real: Tensor) -> Judged:
-        """seen: what the sampler made, and real: what it should have been, (N, 3, H, W)."""
-        enhanced = self.enhancer(seen)
+    def forward(self, seen: Tensor, real: Tensor) -> tuple[Tensor, Opinions | None]:
+        """seen: what the sampler made, real: what it should have been, (N, 3, H, W) → the enhanced, and what of it."""
+        enhanced: Tensor = self.enhancer(seen)
+        if self.critic is None:
+            return enhanced, None
         self.critic.requires_grad_(False)
         opinion = self.critic(enhanced)
         self.critic.requires_grad_(True)
-        return Judged(enhanced, opinion, self.critic(enhanced.detach()), self.critic(real))
+        return enhanced, Opinions(opinion, self.critic(enhanced.detach()), self.critic(real))
 
 
 class EnhancerStage:
@@ -130,7 +131,7 @@ class EnhancerStage:
     settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
 
     def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
-        self._run, self.network = run, Rivals(enhancer)
+        self._run, self.network = run, Rivals(enhancer, Critic() if run.adversarial else None)
         self.shape: Mapping[str, Any] = asdict(enhancer.config)
 
     def load(self) -> None:
@@ -159,22 +160,25 @@ class EnhancerStage:
         run = self._run
         seen, real = self._batch(rng)
         seen, real = seen.to(device), real.to(device)
-        judged: Judged = model(seen, real)
-        distance = functional.l1_loss(judged.enhanced, real)
-        detail = functional.l1_loss(local_energy(judged.enhanced), local_energy(real))
+        enhanced: Tensor
+        opinions: Opinions | None
+        enhanced, opinions = model(seen, real)
+        distance = functional.l1_loss(enhanced, real)
+        detail = functional.l1_loss(local_detail(enhanced), local_detail(real))
         # Seen always in the same grid, a pattern as wide as θ's patches would pass for detail.
         (top, left), side = rng.integers(GRID, size=2), seen.shape[-1] - GRID
         looks = (
-            self._features(image[..., top : top + side, left : left + side])
-            for image in (judged.enhanced, real)
+            self._features(image[..., top : top + side, left : left + side]) for image in (enhanced, real)
         )
         perception = torch.stack(
             [functional.l1_loss(a.float(), b.float()) / b.float().std() for a, b in zip(*looks, strict=True)]
         ).sum()
         distance = distance + PERCEPTION * perception + DETAIL * detail
-        critical = functional.relu(1 + judged.opinion_of_enhanced.float()).mean()
-        critical = critical + functional.relu(1 - judged.opinion_of_real.float()).mean()
-        return distance - run.adversarial * judged.opinion.float().mean() + critical
+        if opinions is None:
+            return distance
+        critical = functional.relu(1 + opinions.of_enhanced_itself.float()).mean()
+        critical = critical + functional.relu(1 - opinions.of_real.float()).mean()
+        return distance - run.adversarial * opinions.of_enhanced.float().mean() + critical
 
     def _batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Crops at the same places of both, mirrored half of the time."""
@@ -200,8 +204,8 @@ class EnhancerStage:
         write(own, learned.metadata(self.network.enhancer.config), path)
 
 
-def local_energy(images: Tensor) -> Tensor:
-    """Logarithm of the amplitude of fine detail around each pixel: (N, 3, H, W) → (N, 5, h, w).
+def local_detail(images: Tensor) -> Tensor:
+    """Square root of the amplitude of fine detail around each pixel: (N, 3, H, W) → (N, 5, h, w).
 
     Above a 5×5 mean in any colour, and of the differences of luma in four directions: how much detail there is and
     how it runs, but not where each line lies, which nobody can know from coarse footage.
@@ -212,7 +216,7 @@ def local_energy(images: Tensor) -> Tensor:
     moved = [luma[..., 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width] for dy, dx in DIRECTIONS]
     runs = (torch.cat(moved, 1) - luma[..., 2:-2, 2:-2]).square()
     energy = torch.cat((fine.square().mean(1, keepdim=True), runs), 1)
-    return (functional.avg_pool2d(energy, 2 * REACH + 1, 2) + FAINT**2).log() / 2
+    return (functional.avg_pool2d(energy, 2 * REACH + 1, 2) + FAINT**2) ** 0.25
 
 
 class Features(nn.Module):
