@@ -40,17 +40,16 @@ def beside_a_window() -> Iterator[None]:
     The hundred thousands of objects that this makes stay for good. Looking through them for garbage stops all
     threads for a tenth of a second each time, so that is neither done meanwhile nor ever after.
     """
+    _load_libraries()
     sys.setswitchinterval(SWITCH)
     collects = gc.isenabled()
     gc.disable()
     plots = threading.Thread(target=_load_plots, name="plots")
+    plots.start()  # not before: what it loads would wait for those libraries, and hold the interpreter's lock
     try:
-        _load_libraries()
-        plots.start()  # not before: what it loads would wait for these libraries, and hold the interpreter's lock
         yield
     finally:
-        if plots.ident:
-            plots.join()
+        plots.join()
         gc.freeze()
         atexit.register(gc.unfreeze)  # at the end all of it is to go: libraries report what stays as leaked
         if collects:

@@ -1,0 +1,34 @@
+"""Loading the core beside a window in use."""
+
+import gc
+import sys
+import threading
+
+from app import loading
+
+
+def test_nothing_is_imported_while_libraries_load(monkeypatch):
+    """The loader takes one at a time; an import that waits for it would keep the window waiting, too."""
+    order = []
+    monkeypatch.setattr(loading, "_load_libraries", lambda: order.append("libraries"))
+    monkeypatch.setattr(loading, "_load_plots", lambda: order.append("plots"))
+    with loading.beside_a_window():
+        assert order[0] == "libraries"
+    assert order == ["libraries", "plots"]
+
+
+def test_afterwards_all_is_as_before(monkeypatch):
+    """Also when an import fails: the collector of garbage is on again and no thread is left."""
+    monkeypatch.setattr(loading, "_load_libraries", lambda: None)
+    monkeypatch.setattr(loading, "_load_plots", lambda: None)
+    interval, threads = sys.getswitchinterval(), threading.active_count()
+    try:
+        with loading.beside_a_window():
+            assert not gc.isenabled()
+            raise ImportError
+    except ImportError:
+        pass
+    finally:
+        sys.setswitchinterval(interval)
+    assert gc.isenabled()
+    assert threading.active_count() == threads
