@@ -113,7 +113,6 @@ class Worker(QThread):
 
     def run(self) -> None:
         """Work until closed."""
-        loading.behind_the_window()
         try:
             core = self._load_core()
         except FlairError as error:
@@ -123,6 +122,7 @@ class Worker(QThread):
             self._refuse(words.format(error))
         else:
             self.ready.emit(core.offer())
+            loading.behind_the_window()  # an import that stands back would hold the interpreter's lock longer
             self._work(core)
 
     def _refuse(self, message: str) -> None:
