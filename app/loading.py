@@ -40,6 +40,7 @@ def beside_a_window() -> Iterator[None]:
     The hundred thousands of objects that this makes stay for good. Looking through them for garbage stops all
     threads for a tenth of a second each time, so that is neither done meanwhile nor ever after.
     """
+    _leave_sources_unread()
     _load_libraries()
     sys.setswitchinterval(SWITCH)
     collects = gc.isenabled()
@@ -54,6 +55,17 @@ def beside_a_window() -> Iterator[None]:
         atexit.register(gc.unfreeze)  # at the end all of it is to go: libraries report what stays as leaked
         if collects:
             gc.enable()
+
+
+def _leave_sources_unread() -> None:
+    """Keep PySide from reading the source of every module that is imported.
+
+    It looks there for its own name, for the sake of `from __feature__ import …`, which nothing here uses; what it
+    reads stays in memory.
+    """
+    feature = sys.modules.get("shibokensupport.feature")
+    if hasattr(feature, "_mod_uses_pyside"):
+        feature._mod_uses_pyside = lambda _: False  # there is no other switch
 
 
 def _load_plots() -> None:

@@ -1,6 +1,8 @@
 """Loading the core beside a window in use."""
 
 import gc
+import importlib
+import linecache
 import sys
 import threading
 
@@ -32,3 +34,18 @@ def test_afterwards_all_is_as_before(monkeypatch):
         sys.setswitchinterval(interval)
     assert gc.isenabled()
     assert threading.active_count() == threads
+
+
+def test_the_source_of_what_is_imported_is_not_read(monkeypatch, tmp_path):
+    """PySide would read it all, hold the interpreter's lock meanwhile, and keep it in memory."""
+    monkeypatch.setattr(loading, "_load_libraries", lambda: None)
+    monkeypatch.setattr(loading, "_load_plots", lambda: None)
+    monkeypatch.syspath_prepend(tmp_path)
+    interval = sys.getswitchinterval()
+    source = tmp_path / "module_without_a_reader.py"
+    source.write_text("VALUE = 1\n")
+    with loading.beside_a_window():
+        assert importlib.import_module(source.stem).VALUE == 1
+        exec(f"import {source.stem}")  # PySide watches the statement
+    sys.setswitchinterval(interval)
+    assert str(source) not in linecache.cache
