@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app import preflight
 from app.preferences import DEVICES
-from flair_core import allocator
+from flair_core import allocator, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.smoke:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    # Threads of the network that wait must sleep: where they spin, a step takes fifty times as long as soon as
-    # another program is busy.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    waiting.choose()
     allocator.keep()
     problem = preflight.missing()
     if problem is None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import tempfile
 import time
@@ -27,6 +28,10 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
+
+from flair_core import waiting
+
+os.environ.update(waiting.SOON_ASLEEP)
 
 import av
 import cv2

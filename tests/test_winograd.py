@@ -6,6 +6,7 @@ from PySide6.QtCore import QThread
 from torch.nn import functional
 from torch.testing import assert_close
 
+from flair_core import threads
 from flair_core.denoisers import winograd
 from flair_core.denoisers.winograd import NormedConvolution, pays
 
@@ -49,6 +50,36 @@ def test_large_frames_are_done_in_strips_to_the_same_bits(layers, monkeypatch):
         monkeypatch.setattr(winograd, "STRIP", strip)
         monkeypatch.setattr(winograd, "_rooms", winograd._Rooms())
         assert quick(x, norm.weight, norm.bias, x).equal(whole)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 16), (8, 9), (3, 3), (1, 1)])
+def test_several_threads_give_the_bits_of_one(layers, monkeypatch, size):
+    monkeypatch.setattr(winograd, "SHARED", 1)
+    conv, norm, x = layers(64, *size)
+    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    before = torch.get_num_threads()
+    made = []
+    try:
+        for count in (1, 2, 3, 5):
+            torch.set_num_threads(count)
+            with threads.narrow():
+                made += [quick(x, norm.weight, norm.bias, added) for added in (None, x)]
+    finally:
+        torch.set_num_threads(before)
+    assert all(one.equal(made[at % 2]) for at, one in enumerate(made))
+
+
+def test_without_a_team_of_threads_passes_run_in_one(layers, monkeypatch):
+    conv, norm, x = layers(64, 64, 64)
+    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    alone = quick(x, norm.weight, norm.bias, x)
+    monkeypatch.setattr(winograd._passes(), "_team", None)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert quick(x, norm.weight, norm.bias, x).equal(alone)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_thread_of_the_window_ends_in_peace(layers):

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from flair_core import allocator
+from flair_core import allocator, waiting
 from flair_core.cli import (
     autopsy,
     compare,
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 on bad input, 130 when interrupted."""
     arguments = parser().parse_args(argv)
+    waiting.choose()
     allocator.keep()
     try:
         return int(arguments.run(arguments) or 0)

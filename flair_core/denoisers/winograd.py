@@ -5,6 +5,9 @@ Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, with d the 4×4 inputs that they see and g
 matrix products, which PyTorch does. What comes before (norm, SiLU, Bᵀ d B) and after (AᵀMA, bias, residual) would
 go through memory many times as PyTorch's operations; here each is one pass, compiled by LLVM for the processor at hand
 when it is first needed. That takes a fraction of a second, and no compiler on the computer.
+
+Each pass is cut into shares of rows, which PyTorch's own threads take one after the other. No sum crosses rows before
+all are done, so the bits do not depend on how many threads there are.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import ctypes
 import threading
 import weakref
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -36,6 +39,8 @@ GROUPS, EPS = 8, 1e-5
 """Of the group norms."""
 STRIP = 1 << 20
 """Numbers in V for which rows of tiles are done together: large frames take no more memory than small ones."""
+SHARED = 1 << 16
+"""Numbers in x from which passes are shared: below, waking a thread takes longer."""
 
 I16, I32, I64, F32, POINTER = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 SHORTS, INTS, FLOATS = (ir.VectorType(kind, LANES) for kind in (I16, I32, F32))
@@ -52,13 +57,37 @@ BFLOATS = ir.VectorType(_BFloat(), LANES)
 
 
 class _Code:
-    """Writes one function of pointers and whole numbers."""
+    """Writes one function of pointers and whole numbers, which it finds in a row of 64 bits each.
+
+    After them come the number of shares that the work is cut into, and of those begun: see `shares`.
+    """
 
     def __init__(self, module: ir.Module, name: str, pointers: int, numbers: int) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [I64] * numbers)
-        function = ir.Function(module, kind, name)
-        self.pointers, self.numbers = function.args[:pointers], function.args[pointers:]
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name)
         self.b = ir.IRBuilder(function.append_basic_block())
+        self._told, self._count = function.args[0], pointers + numbers
+        values = [self.b.load(self.at(self._told, I64, place), typ=I64) for place in range(self._count + 1)]
+        self.pointers = [self.b.inttoptr(value, POINTER) for value in values[:pointers]]
+        self.numbers, self.parts = values[pointers:-1], values[-1]
+
+    @contextmanager
+    def shares(self, start: Any, stop: Any) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
+        """What is written inside runs for shares of a range that no other thread has: number, first and last."""
+        b, begun = self.b, self.at(self._told, I64, self._count + 1)
+        head, body, after = (b.append_basic_block() for _ in range(3))
+        size = b.sub(_number(stop), _number(start))
+        b.branch(head)
+        b.position_at_end(head)
+        share = b.atomic_rmw("add", begun, I64(1), "monotonic")
+        b.cbranch(b.icmp_signed("<", share, self.parts), body, after)
+        b.position_at_end(body)
+        first, last = (
+            b.add(_number(start), b.sdiv(b.mul(size, number), self.parts))
+            for number in (share, b.add(share, I64(1)))
+        )
+        yield share, first, last
+        b.branch(head)
+        b.position_at_end(after)
 
     @contextmanager
     def each(self, start: Any, stop: Any, step: int = 1) -> Iterator[ir.Value]:
@@ -139,23 +168,40 @@ def _all(kind: ir.VectorType, value: float) -> ir.Constant:
     return ir.Constant(kind, [value] * LANES)
 
 
-def _write_affine(module: ir.Module) -> None:
-    """affine(x, weight, bias, a, b, sums; H, W, C): the group norm of x as a x + b for each channel."""
-    code = _Code(module, "affine", 6, 3)
-    b, (x, weight, bias, scale, shift, sums), (height, width, channels) = code.b, code.pointers, code.numbers
-    with code.each(0, b.mul(channels, I64(2)), LANES) as c:
-        code.put(_all(FLOATS, 0.0), sums, c)
+def _write_sums(module: ir.Module) -> None:
+    """sums(x, sums; H, W, C): Σ x and Σ x² over each row of x, (H, 2, C)."""
+    code = _Code(module, "sums", 2, 3)
+    b, (x, sums), (height, width, channels) = code.b, code.pointers, code.numbers
     total, square = code.variable(FLOATS), code.variable(FLOATS)
-    with code.each(0, height) as row, code.each(0, channels, LANES) as c:
-        b.store(_all(FLOATS, 0.0), total)
-        b.store(_all(FLOATS, 0.0), square)
+    with (
+        code.shares(0, height) as (_, begin, end),
+        code.each(begin, end) as row,
+        code.each(0, channels, LANES) as c,
+    ):
+        for variable in (total, square):
+            b.store(_all(FLOATS, 0.0), variable)
         first = b.mul(row, width)
         with code.each(first, b.add(first, width)) as at:
             value = code.halves(x, b.add(b.mul(at, channels), c))
             b.store(b.fadd(b.load(total, typ=FLOATS), value), total)
             b.store(code.fma(value, value, b.load(square, typ=FLOATS)), square)
-        for variable, place in ((total, c), (square, b.add(c, channels))):
-            code.put(b.fadd(code.floats(sums, place), b.load(variable, typ=FLOATS)), sums, place)
+        place = b.add(b.mul(b.mul(row, I64(2)), channels), c)
+        for variable, at in ((total, place), (square, b.add(place, channels))):
+            code.put(b.load(variable, typ=FLOATS), sums, at)
+    b.ret_void()
+
+
+def _write_affine(module: ir.Module) -> None:
+    """affine(sums, weight, bias, a, b; H, W, C): from sums over rows, the group norm of x as a x + b for each channel.
+
+    The first row of `sums` becomes that of all rows.
+    """
+    code = _Code(module, "affine", 5, 3)
+    b, (sums, weight, bias, scale, shift), (height, width, channels) = code.b, code.pointers, code.numbers
+    line = b.mul(channels, I64(2))
+    with code.each(1, height) as row, code.each(0, line, LANES) as c:
+        value = code.floats(sums, b.add(b.mul(row, line), c))
+        code.put(b.fadd(code.floats(sums, c), value), sums, c)
     size = b.sdiv(channels, I64(GROUPS))
     count = b.sitofp(b.mul(b.mul(height, width), size), F32)
     mean, power = code.variable(F32), code.variable(F32)
@@ -181,7 +227,7 @@ def _write_spread(module: ir.Module) -> None:
     """spread(x, a, b, V, rows; H, W, C, first, last): V = Bᵀ d B of silu(a x + b), zero beyond the border.
 
     x: (H, W, C).  V: (16, tiles, C), those of the rows of tiles [first, last).
-    rows: room for four rows of W + 3 pixels in single precision.
+    rows: room for four rows of W + 3 pixels in single precision for each share.
     """
     code = _Code(module, "spread", 5, 5)
     b, (x, scale, shift, V, rows) = code.b, code.pointers
@@ -189,39 +235,42 @@ def _write_spread(module: ir.Module) -> None:
     across = b.sdiv(b.add(width, I64(1)), I64(2))
     line = b.mul(b.add(width, I64(3)), channels)
     plane = b.mul(b.mul(across, b.sub(end, begin)), channels)
-    with code.each(0, b.mul(line, I64(4)), LANES) as at:
-        code.put(_all(FLOATS, 0.0), rows, at)
 
-    def slot(row: ir.Value) -> ir.Value:
-        return b.mul(b.and_(b.add(row, I64(1)), I64(3)), line)
+    def slot(own: ir.Value, row: ir.Value) -> ir.Value:
+        return b.add(own, b.mul(b.and_(b.add(row, I64(1)), I64(3)), line))
 
-    with code.each(begin, end) as tile_row:
-        top = b.sub(b.mul(tile_row, I64(2)), I64(1))
-        new = b.select(b.icmp_signed("==", tile_row, begin), top, b.add(top, I64(2)))
-        with code.each(new, b.add(top, I64(4))) as row:
-            inside = b.and_(b.icmp_signed(">=", row, I64(0)), b.icmp_signed("<", row, height))
-            base = slot(row)
-            with b.if_else(inside) as (here, beyond):
-                with here, code.each(0, channels, LANES) as c:
-                    factor, offset = code.floats(scale, c), code.floats(shift, c)
-                    with code.each(0, width) as at:
-                        value = code.halves(x, b.add(b.mul(b.add(b.mul(row, width), at), channels), c))
-                        place = b.add(b.add(base, b.mul(b.add(at, I64(1)), channels)), c)
-                        code.put(code.silu(code.fma(factor, value, offset)), rows, place)
-                with beyond, code.each(channels, b.mul(b.add(width, I64(1)), channels), LANES) as at:
-                    code.put(_all(FLOATS, 0.0), rows, b.add(base, at))
-        lines = [slot(b.add(top, I64(step))) for step in range(4)]
-        with code.each(0, across) as tile, code.each(0, channels, LANES) as c:
-            first = b.add(b.mul(b.mul(tile, I64(2)), channels), c)
-            columns = [b.add(first, b.mul(I64(step), channels)) for step in range(4)]
-            d = [[code.floats(rows, b.add(line, column)) for column in columns] for line in lines]
-            place = b.add(b.mul(b.add(b.mul(b.sub(tile_row, begin), across), tile), channels), c)
-            d = [
-                list(row) for row in zip(*(_input(b, column) for column in zip(*d, strict=True)), strict=True)
-            ]
-            for value in (value for row in d for value in _input(b, row)):
-                code.put_halves(value, V, place)
-                place = b.add(place, plane)
+    with code.shares(begin, end) as (share, from_row, to_row):
+        own = b.mul(share, b.mul(line, I64(4)))
+        with code.each(own, b.add(own, b.mul(line, I64(4))), LANES) as at:
+            code.put(_all(FLOATS, 0.0), rows, at)
+        with code.each(from_row, to_row) as tile_row:
+            top = b.sub(b.mul(tile_row, I64(2)), I64(1))
+            new = b.select(b.icmp_signed("==", tile_row, from_row), top, b.add(top, I64(2)))
+            with code.each(new, b.add(top, I64(4))) as row:
+                inside = b.and_(b.icmp_signed(">=", row, I64(0)), b.icmp_signed("<", row, height))
+                base = slot(own, row)
+                with b.if_else(inside) as (here, beyond):
+                    with here, code.each(0, channels, LANES) as c:
+                        factor, offset = code.floats(scale, c), code.floats(shift, c)
+                        with code.each(0, width) as at:
+                            value = code.halves(x, b.add(b.mul(b.add(b.mul(row, width), at), channels), c))
+                            place = b.add(b.add(base, b.mul(b.add(at, I64(1)), channels)), c)
+                            code.put(code.silu(code.fma(factor, value, offset)), rows, place)
+                    with beyond, code.each(channels, b.mul(b.add(width, I64(1)), channels), LANES) as at:
+                        code.put(_all(FLOATS, 0.0), rows, b.add(base, at))
+            lines = [slot(own, b.add(top, I64(step))) for step in range(4)]
+            with code.each(0, across) as tile, code.each(0, channels, LANES) as c:
+                first = b.add(b.mul(b.mul(tile, I64(2)), channels), c)
+                columns = [b.add(first, b.mul(I64(step), channels)) for step in range(4)]
+                d = [[code.floats(rows, b.add(line, column)) for column in columns] for line in lines]
+                place = b.add(b.mul(b.add(b.mul(b.sub(tile_row, begin), across), tile), channels), c)
+                d = [
+                    list(row)
+                    for row in zip(*(_input(b, column) for column in zip(*d, strict=True)), strict=True)
+                ]
+                for value in (value for row in d for value in _input(b, row)):
+                    code.put_halves(value, V, place)
+                    place = b.add(place, plane)
     b.ret_void()
 
 
@@ -245,7 +294,12 @@ def _write_gather(module: ir.Module, *, added: bool) -> None:
     height, width, channels, begin, end = code.numbers
     across = b.sdiv(b.add(width, I64(1)), I64(2))
     plane = b.mul(b.mul(across, b.sub(end, begin)), channels)
-    with code.each(begin, end) as tile_row, code.each(0, across) as tile, code.each(0, channels, LANES) as c:
+    with (
+        code.shares(begin, end) as (_, from_row, to_row),
+        code.each(from_row, to_row) as tile_row,
+        code.each(0, across) as tile,
+        code.each(0, channels, LANES) as c,
+    ):
         place = b.add(b.mul(b.add(b.mul(b.sub(tile_row, begin), across), tile), channels), c)
         values = []
         for _ in range(16):
@@ -277,6 +331,7 @@ class _Passes:
         llvm.initialize_native_asmprinter()
         module = ir.Module("winograd")
         module.triple = llvm.get_process_triple()
+        _write_sums(module)
         _write_affine(module)
         _write_spread(module)
         for added in (False, True):
@@ -291,12 +346,30 @@ class _Passes:
         self._engine = llvm.create_mcjit_compiler(compiled, machine)
         self._engine.finalize_object()
 
-        self.affine, self.spread = self._function("affine", 6, 3), self._function("spread", 5, 5)
-        self.gather, self.gather_added = (self._function(name, 4, 5) for name in ("gather", "gather_added"))
+        names = ("sums", "affine", "spread", "gather", "gather_added")
+        self._functions = {name: _PASS(self._engine.get_function_address(name)) for name in names}
+        self._team = _team()
 
-    def _function(self, name: str, pointers: int, numbers: int) -> Callable[..., None]:
-        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * numbers)
-        return kind(self._engine.get_function_address(name))
+    def run(self, name: str, *values: int, places: int = 1) -> None:
+        """One pass over its pointers and numbers, by so many threads."""
+        function, told = self._functions[name], (ctypes.c_int64 * (len(values) + 2))(*values, places, 0)
+        if places == 1 or self._team is None:
+            function(told)
+        else:
+            self._team(function, told, places, 0)
+
+
+_PASS = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def _team() -> Any:
+    """What starts a function in PyTorch's own threads, where they are OpenMP's; elsewhere passes have one thread."""
+    try:
+        start = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, TypeError):
+        return None
+    start.argtypes, start.restype = (_PASS, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
+    return start
 
 
 _passes = cache(_Passes)
@@ -305,11 +378,12 @@ _passes = cache(_Passes)
 class _Room:
     """Memory for features of one size, used again and again: to get it anew costs as much as a convolution."""
 
-    def __init__(self, channels: int, height: int, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, channels: int, height: int, width: int, dtype: torch.dtype, places: int) -> None:
         down, across = (height + 1) // 2, (width + 1) // 2
         most = min(down, max(1, STRIP // (16 * across * channels)))
         V, M = (torch.empty(16 * most * across * channels, dtype=dtype) for _ in range(2))
-        rows, sums = torch.empty(4 * (width + 3) * channels), torch.empty(4 * channels)
+        rows = torch.empty(places * 4 * (width + 3) * channels)
+        sums = torch.empty(2 * (height + 1) * channels)
         self.strips: list[tuple[int, int, Tensor, Tensor]] = []
         """First and last row of tiles, and their V and M, (16, tiles, C)."""
         for first in range(0, down, most):
@@ -317,7 +391,7 @@ class _Room:
             v, m = (one[: 16 * (last - first) * across * channels].view(16, -1, channels) for one in (V, M))
             self.strips.append((first, last, v, m))
         self.V, self.M, self.rows, self.sums = (one.data_ptr() for one in (V, M, rows, sums))
-        self.scale, self.shift = (sums[at * channels :].data_ptr() for at in (2, 3))
+        self.scale, self.shift = (sums[at * channels :].data_ptr() for at in (2 * height, 2 * height + 1))
         self._kept = rows, sums
 
 
@@ -332,12 +406,12 @@ class _Rooms:
         self._of: weakref.WeakKeyDictionary[threading.Thread, Callable[..., _Room]]
         self._of = weakref.WeakKeyDictionary()
 
-    def get(self, channels: int, height: int, width: int, dtype: torch.dtype) -> _Room:
-        """For features of this size in the current thread; the last few sizes are kept."""
+    def get(self, channels: int, height: int, width: int, dtype: torch.dtype, places: int) -> _Room:
+        """For features of this size, in the current thread and those that help it; the last few sizes are kept."""
         thread = threading.current_thread()
         if (mine := self._of.get(thread)) is None:
             mine = self._of[thread] = lru_cache(maxsize=8)(_Room)
-        return mine(channels, height, width, dtype)
+        return mine(channels, height, width, dtype, places)
 
 
 _rooms = _Rooms()
@@ -370,15 +444,20 @@ class NormedConvolution:
         return out
 
     def _frame(self, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, out: Tensor) -> None:
-        passes, (channels, height, width) = _passes(), x.shape
-        room = _rooms.get(channels, height, width, self.dtype)
-        size, seen, made = (height, width, channels), x.data_ptr(), out.data_ptr()
-        passes.affine(seen, weight.data_ptr(), bias.data_ptr(), room.scale, room.shift, room.sums, *size)
-        for first, last, V, M in room.strips:
-            passes.spread(seen, room.scale, room.shift, room.V, room.rows, *size, first, last)
-            with threads.wide():
+        (channels, height, width), size = x.shape, (*x.shape[1:], x.shape[0])
+        with threads.wide():
+            places = torch.get_num_threads()
+            room = _rooms.get(channels, height, width, self.dtype, places)
+            run = partial(_passes().run, places=places if x.numel() >= SHARED else 1)
+            seen, made, offset = x.data_ptr(), out.data_ptr(), self._bias.data_ptr()
+            run("sums", seen, room.sums, *size)
+            affine = room.sums, weight.data_ptr(), bias.data_ptr(), room.scale, room.shift
+            _passes().run("affine", *affine, *size)
+            for first, last, V, M in room.strips:
+                strip = *size, first, last
+                run("spread", seen, room.scale, room.shift, room.V, room.rows, *strip)
                 torch.bmm(V, self._U, out=M)
-            if added is None:
-                passes.gather(room.M, self._bias.data_ptr(), None, made, *size, first, last)
-            else:
-                passes.gather_added(room.M, self._bias.data_ptr(), added.data_ptr(), made, *size, first, last)
+                if added is None:
+                    run("gather", room.M, offset, 0, made, *strip)
+                else:
+                    run("gather_added", room.M, offset, added.data_ptr(), made, *strip)
