@@ -15,10 +15,9 @@ from flair_core.degradations import degrade
 from flair_core.degrade import read_sidecar
 from flair_core.errors import MediaError
 from flair_core.estimation import estimate_degradation, estimate_shots
-from flair_core.estimation.blocks import UNEVEN, BlockLikelihood, coded_power
-from flair_core.estimation.blur import find_blur
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
 from flair_core.estimation.noise import noise_level
+from flair_core.estimation.reader import SCALES, read_blur, read_enlargement, usual_scale
 from flair_core.estimation.resampling import enlargement_traces
 from flair_core.estimation.spectrum import BANDS, EDGES, SECTORS, Kernel, grid, log_power, prior, response
 from flair_core.faces.track import Track
@@ -150,41 +149,58 @@ def test_the_spectrum_of_degraded_noise_is_predicted(kernel, settings, scale):
     x = torch.from_numpy(rng.normal(0, 0.3, (6, 3, 256, 256)))
     y = degrade(x, DegradationSettings(scale=scale, **settings), torch.Generator()).numpy()
     power, count = log_power([frame[0] for frame in y])
-    points = grid(256 // scale, 256 // scale, scale, "cubic")
+    points = grid(256 // scale, scale)
     predicted = points.mean(0.09 * response(kernel, points).sum(1) / scale**2)
     clear = (count > 60) & (predicted > 1e-2 * np.nanmax(predicted))  # below, neighbours leak in
     np.testing.assert_allclose(np.exp(power)[clear] / predicted[clear], 1, atol=0.45)
     assert np.mean(np.exp(power)[clear] / predicted[clear]) == pytest.approx(1, abs=0.06)
 
 
-def test_quantisation_leaves_the_power_it_should():
-    """A face whose variance differs from block to block, noise whose variance doesn't."""
+# What the networks read
+
+
+def portrait() -> np.ndarray:
+    return cv2.resize(astronaut()[20:212, 128:320], (256, 256), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("quality", [70, 90])
+def test_compressed_blocks_tell_a_sharp_face_from_a_soft_one_and_a_movement(quality):
+    kinds = {}
+    for name, blur in {
+        "sharp": {},
+        "soft": {"kernel": "gaussian", "blur_sigma": 2.5},
+        "moved": {"kernel": "motion", "motion_length": 13.0, "angle": 30.0},
+        "moved the other way": {"kernel": "motion", "motion_length": 13.0, "angle": -30.0},
+    }.items():
+        lumas = [rgb @ LUMA for rgb in pixels(degraded(portrait()[None], scale=1, jpeg=quality, **blur))]
+        kinds[name] = read_blur(lumas, [(0, 0)], 0.0, quality).kernel
+    assert [kernel.kind for kernel in kinds.values()] == ["bicubic", "gaussian", "motion", "motion"]
+    assert kinds["soft"].length == pytest.approx(2.5, rel=0.2)
+    assert kinds["moved"].angle == pytest.approx(30, abs=12)
+    assert kinds["moved the other way"].angle == pytest.approx(-30, abs=12)  # blocks' powers are the same
+
+
+def test_the_less_is_left_of_a_blur_the_less_sure_it_is():
+    def sure(noise: float, quality: int) -> float:
+        y = degraded(portrait()[None], scale=2, kernel="gaussian", blur_sigma=2.0, noise=noise, jpeg=quality)
+        return read_blur([rgb @ LUMA for rgb in pixels(y)], [(0, 0)], 255 * noise, quality).exact
+
+    assert sure(0.0, 90) > sure(0.03, 60) > sure(0.09, 40)
+
+
+def test_enlargement_is_read_off_the_spectrum():
     rng = np.random.default_rng(0)
-    uneven = np.exp(UNEVEN * rng.normal(size=400_000) - UNEVEN**2 / 2)
-    for face_power, noise_power in ((2.0, 0.0), (0.1, 0.0), (0.05, 0.1), (0.0, 0.3), (40.0, 4.0)):
-        values = rng.normal(0, np.sqrt(face_power * uneven + noise_power))
-        left = (np.rint(values) ** 2).mean()
-        assert coded_power(np.array(face_power), np.array(noise_power)) == pytest.approx(left, rel=0.07)
+    small = cv2.resize(portrait(), (128, 128), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small, (256, 256), interpolation=cv2.INTER_CUBIC)
+    for picture, factor in ((portrait(), 1), (small, 1), (large, 2)):
+        chances = read_enlargement([picture @ LUMA + rng.normal(0, 0.3, picture.shape[:2])])
+        assert sum(chances.values()) == pytest.approx(1)
+        assert max(chances, key=lambda one: chances[one]) == factor
 
 
-def test_coefficients_that_were_lost_everywhere_tell_of_blur():
-    sharp, soft = (
-        BlockLikelihood([luma], [(0, 0)], 1, noise=0.0, quality=75)
-        for luma in (face()[..., 0] - 128.0, cv2.GaussianBlur(face()[..., 0], (0, 0), 2.0) - 128.0)
-    )
-    blurred, plain = Kernel("gaussian", 2.0), Kernel("gaussian", 0.5)
-    assert soft(blurred) > soft(plain) + 20
-    assert sharp(plain) > sharp(blurred) + 20
-
-
-def test_doubt_changes_how_sure_a_blur_is_and_not_which_one():
-    def likelihood(kernel):
-        return {"bicubic": 0.0, "gaussian": 5.5 - abs(kernel.length - 2), "motion": -9.0}[kernel.kind]
-
-    sure, unsure = find_blur(likelihood, 2), find_blur(likelihood, 2, doubt=2.0)
-    assert sure.kernel == unsure.kernel
-    assert sure.sure == pytest.approx(1 / (1 + np.exp(-4)), abs=0.02)  # 5.5 less the cost of a length
-    assert unsure.sure < sure.sure - 0.05
+def test_faces_are_read_at_the_size_nearest_to_the_usual_one():
+    assert [usual_scale(side) for side in (16, 64, 100, 128, 256, 400)] == [16, 4, 2, 2, 1, 1]
+    assert usual_scale(1000) == min(SCALES)
 
 
 # All together
@@ -192,9 +208,8 @@ def test_doubt_changes_how_sure_a_blur_is_and_not_which_one():
 
 @pytest.mark.parametrize(("scale", "sigma", "quality"), [(1, 2.6, 63), (2, 1.6, 77), (2, 3.5, 85)])
 def test_the_blur_of_a_compressed_photograph_is_estimated(scale, sigma, quality):
-    portrait = cv2.resize(astronaut()[20:212, 128:320], (256, 256), interpolation=cv2.INTER_CUBIC)
     settings = {"scale": scale, "kernel": "gaussian", "blur_sigma": sigma, "jpeg": quality}
-    found = estimate_degradation(degraded(moving(portrait), **settings)).settings
+    found = estimate_degradation(degraded(moving(portrait()), **settings)).settings
     assert (found.kernel, found.jpeg) == ("gaussian", quality)
     assert found.blur_sigma == pytest.approx(sigma, rel=0.2)
 
@@ -272,6 +287,15 @@ def test_a_known_scale_is_kept_and_is_the_unit_of_the_blur():
     found = estimate_degradation(frames, scale=4).settings
     assert found.scale == 4
     assert found.blur_sigma == pytest.approx(6.0, rel=0.2)
+
+
+@pytest.mark.parametrize("quality", [None, 90])
+def test_blur_of_a_large_face_is_in_pixels_of_the_whole_frame(quality):
+    large = cv2.resize(portrait(), (512, 512), interpolation=cv2.INTER_CUBIC)
+    frames = degraded(moving(large), scale=1, kernel="gaussian", blur_sigma=5.0, jpeg=quality)
+    found = estimate_degradation(frames).settings
+    assert (found.scale, found.kernel) == (1, "gaussian")
+    assert found.blur_sigma == pytest.approx(5.0, rel=0.25)
 
 
 def test_every_shot_has_its_own_estimate():

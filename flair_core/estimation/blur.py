@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,19 +30,18 @@ class Blur:
     """The best kernel of each kind, and how sure it is."""
 
     kernel: Kernel
-    evidence: float
-    """Log-likelihood less the cost of the parameters."""
     sure: float
     """Chance that the kind is right, in [0, 1]."""
     exact: float
     """Chance that the length is right within TOLERANCE, if the kind is."""
 
+    def longer(self, times: float) -> Blur:
+        """The same in other units of length."""
+        return replace(self, kernel=replace(self.kernel, length=self.kernel.length * times))
 
-def find_blur(likelihood: Likelihood, scale: int, *, doubt: float = 1.0) -> Blur:
-    """The most likely blur for a scale: bicubic, a round or stretched Gaussian, or a motion.
 
-    doubt: nats of the likelihood that are worth one when it is told how sure the kind is.
-    """
+def find_blur(likelihood: Likelihood, scale: int) -> Blur:
+    """The most likely blur for a scale: bicubic, a round or stretched Gaussian, or a motion."""
     round_one = _round(likelihood, scale)
     found = {
         Kernel("bicubic"): likelihood(Kernel("bicubic")),
@@ -52,10 +51,10 @@ def find_blur(likelihood: Likelihood, scale: int, *, doubt: float = 1.0) -> Blur
     found[stretched] = likelihood(stretched) - COST["stretched"]
     found[motion] = likelihood(motion) - COST["motion"]
     best = max(found, key=lambda kernel: found[kernel])
-    weight = {kernel: math.exp((value - found[best]) / doubt) for kernel, value in found.items()}
+    weight = {kernel: math.exp(value - found[best]) for kernel, value in found.items()}
     same = sum(value for kernel, value in weight.items() if kernel.kind == best.kind)
     sure = same / sum(weight.values())
-    return Blur(best, found[best], sure, _exactness(likelihood, best))
+    return Blur(best, sure, _exactness(likelihood, best))
 
 
 def lengths(scale: int) -> tuple[float, float]:

@@ -11,12 +11,12 @@ import numpy as np
 
 from flair_core.degradations.jpeg import BLOCK, TO_YCBCR
 from flair_core.errors import MediaError
-from flair_core.estimation.blocks import BlockLikelihood
 from flair_core.estimation.blur import find_blur
-from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
+from flair_core.estimation.compression import jpeg_quality
 from flair_core.estimation.noise import noise_level
+from flair_core.estimation.reader import read_blur, read_enlargement, usual_scale
 from flair_core.estimation.resampling import ALIGNMENT, FACTORS, enlargement_traces
-from flair_core.estimation.spectrum import BANDS, ROUNDING, SECTORS, SIDE, Likelihood, log_power
+from flair_core.estimation.spectrum import SIDE, Likelihood
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.settings import EIGHT_BIT, Choice, DegradationSettings, Range, changed, fields
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flair_core.estimation.blur import Blur
     from flair_core.estimation.compression import Compression
     from flair_core.estimation.spectrum import Kernel
     from flair_core.faces.track import Track
@@ -43,10 +44,10 @@ LEAST_NATIVE = 24
 """The same for the native size of an enlarged one."""
 TRACES_SURE = 0.95
 """How often traces of interpolation that settle the factor are right."""
-CODED_DOUBT = 2.0
-"""Under JPEG: coefficients err together more than their likelihood knows. So kinds are right as often as is said."""
-ENLARGEMENT_COST = 8.0
-"""Nats by which an enlargement must explain a spectrum better than a blur does."""
+LARGEST = 1.41
+"""Sides of a compressed face, in SIDE, from which only its middle is looked at."""
+DOUBT = 0.01
+"""Least chance of a factor for which the network has no word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def estimate_degradation(
     windows, corners = _windows(shot, tracks)
     compression = jpeg_quality(pictures)
     # Blocks that stand on the pixel grid were made there: such footage was not enlarged since.
-    enlarged, certain = (1, 1.0) if compression.quality else _enlargement(windows, corners, side)
+    enlarged, certain = (1, 1.0) if compression.quality else _enlargement(windows, corners)
     if enlarged > 1:
         pictures, windows = (
             [_reduced(picture, enlarged) for picture in some] for some in (pictures, windows)
@@ -87,8 +88,7 @@ def estimate_degradation(
     observed = windows[0].shape[0]
     noise = noise_level(pictures, compression)
     s = scale or nearest_scale(side / observed)
-    likelihood = _likelihood(windows, corners, compression, s, noise.std)
-    blur = find_blur(likelihood, s, doubt=CODED_DOUBT if compression.quality else 1.0)
+    blur = _blur(windows, corners, compression, s, noise.std)
     # Tracked faces are cut out at exactly `side` pixels, whole frames become s times as large.
     unit = side / (s * observed) if tracks and scale is None else 1.0
     averaged = min(1.0, unit)  # cutting out at a smaller size averages noise away
@@ -175,37 +175,41 @@ def _path(shot: Sequence[Frame], track: Track) -> tuple[int, dict[int, tuple[flo
     return round(float(np.median(sides[1:] or sides))), centres
 
 
-def _likelihood(
+def _blur(
     windows: Sequence[Picture],
     corners: Sequence[tuple[int, int]],
     compression: Compression,
     scale: int,
     noise: float,
-) -> Likelihood | BlockLikelihood:
-    """What blurs are judged by: the spectrum of the face, or its coefficients when it was compressed."""
+) -> Blur:
+    """The blur of the face, in pixels of a face `scale` times the observed one."""
     chosen = np.linspace(0, len(windows) - 1, min(SPECTRA, len(windows))).astype(int)
     lumas = [windows[i] @ TO_YCBCR[0].numpy() for i in chosen]
+    observed = lumas[0].shape[0]
     if compression.quality is not None:
+        # The network has seen faces of up to SIDE pixels and a half; of larger ones it sees the middle.
+        cut = max(0, observed - SIDE) // 2 if observed > LARGEST * SIDE else 0
         offsets = [
-            ((compression.offset[0] - corners[i][0]) % BLOCK, (compression.offset[1] - corners[i][1]) % BLOCK)
+            tuple(
+                (at - corner - cut) % BLOCK for at, corner in zip(compression.offset, corners[i], strict=True)
+            )
             for i in chosen
         ]
-        centred = [luma - 128 for luma in lumas]
-        return BlockLikelihood(centred, offsets, scale, noise=noise, quality=compression.quality)
-    if lumas[0].shape[0] > SIDE:  # the prior knows nothing beyond
-        noise *= SIDE / lumas[0].shape[0]
+        lumas = [luma[cut : observed - cut, cut : observed - cut] for luma in lumas]
+        found = read_blur(lumas, offsets, noise, compression.quality)
+        return found.longer(scale / usual_scale(lumas[0].shape[0]))
+    if observed > SIDE:  # the prior knows nothing beyond
+        noise *= SIDE / observed
         lumas = [cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for luma in lumas]
-    return Likelihood(lumas, scale, noise=noise)
+    found = find_blur(Likelihood(lumas, scale, noise=noise), scale)
+    return found.longer(max(1.0, observed / SIDE))
 
 
-def _enlargement(
-    windows: Sequence[Picture], corners: Sequence[tuple[int, int]], side: int
-) -> tuple[int, float]:
+def _enlargement(windows: Sequence[Picture], corners: Sequence[tuple[int, int]]) -> tuple[int, float]:
     """How many times the footage was enlarged, and how sure that is.
 
-    Traces of interpolation settle it where there are any. Otherwise each factor is a hypothesis about the spectrum:
-    nothing beyond the native resolution but what interpolation leaves there. White noise is taken to be as strong as
-    the weakest band.
+    The spectrum holds nothing beyond the native resolution but what interpolation leaves there, and a network weighs
+    that; traces of interpolation settle it where there are any.
     """
     whole = windows[0].shape[0]
     lumas = [window @ TO_YCBCR[0].numpy() for window in windows[:SPECTRA]]
@@ -215,30 +219,20 @@ def _enlargement(
         for luma, (row, column) in zip(lumas, corners[:SPECTRA], strict=True)
     ]
     traced = enlargement_traces(aligned) if extent > 0 else None
-    if traced is not None and round(whole / traced) >= LEAST_SIDE:
-        return traced, TRACES_SURE
-    power, _ = log_power(lumas)
-    bands = power.reshape(BANDS, SECTORS)
-    bands = bands[np.isfinite(bands).all(1)]
-    floor = max(ROUNDING, float(np.exp(bands.mean(1).min())) if len(bands) else 0.0)
-    evidence = {}
-    for factor in FACTORS:
-        native = round(whole / factor)
-        s = nearest_scale(side / native)
-        if factor == 1:
-            likelihood = Likelihood(lumas, s, floor=floor)
-            evidence[factor] = find_blur(likelihood, s).evidence
-        elif native >= LEAST_NATIVE:
-            noise = noise_level([_reduced(window, factor) for window in windows], UNCOMPRESSED).std
-            evidence[factor] = -ENLARGEMENT_COST + max(
-                find_blur(
-                    Likelihood(lumas, s, native=native, interpolation=how, noise=noise, floor=floor), s
-                ).evidence
-                for how in ("cubic", "linear")
-            )
-    best = max(evidence, key=lambda factor: evidence[factor])
-    weight = {factor: math.exp((value - evidence[best]) / 4) for factor, value in evidence.items()}
-    return best, 1 / sum(weight.values())
+    # The network knows faces of SIDE pixels: what a larger one was enlarged by beyond that, it does not see.
+    beyond = max((factor for factor in FACTORS if whole / factor > SIDE / math.sqrt(2)), default=1)
+    size = (round(whole / beyond),) * 2
+    small = [cv2.resize(luma, size, interpolation=cv2.INTER_AREA) if beyond > 1 else luma for luma in lumas]
+    chance = {factor * beyond if factor > 1 else 1: one for factor, one in read_enlargement(small).items()}
+    weight = {
+        factor: chance.get(factor, DOUBT) * (TRACES_SURE if factor == traced else 1 - TRACES_SURE)
+        for factor in {1, *chance, traced or 1}
+        if factor == 1 or round(whole / factor) >= (LEAST_SIDE if factor == traced else LEAST_NATIVE)
+    }
+    if traced is None:
+        weight = {factor: chance.get(factor, 0.0) for factor in weight}
+    best = max(weight, key=lambda factor: weight[factor])
+    return best, weight[best] / sum(weight.values())
 
 
 def _reduced(picture: Picture, factor: int) -> Picture:

@@ -2,8 +2,8 @@
 
 Faces that fill a picture have much the same spectrum: over clean ones the power in a direction and band varies by
 about 2 dB, and mostly in all bands together. What a degradation does to it is known: the blur's response squared,
-aliases folded onto each other by the sampling, noise added, small coefficients lost to JPEG. So every kernel has a
-likelihood, and the best one is found by search.
+aliases folded onto each other by the sampling, noise added. So every kernel has a likelihood, and the best one is found
+by search.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ MODEL_ERROR, STEEPNESS_ERROR = 0.15, 0.04
 """Std of log power by which predictions fail though all is known: a constant, and a share of what the blur took."""
 FLOOR_ERROR = 0.3
 """Std of the log of the noise's power: it is estimated, and rounding is not quite white."""
-BEYOND_ERROR = 1.0
-"""The same beyond the resolution of enlarged footage: that depends on how it was enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,6 @@ class Grid:
     images: tuple[tuple[Array, Array, Array], ...]
     """What a movement, shared out bilinearly to pixels, responds to: (across, down, weight), for each frequency
     itself and its nearest images beyond half a cycle per pixel."""
-    enlarging: Array
-    """(points,): response squared of the interpolation that made the picture larger, 1 if none did."""
     cell: NDArray[np.int64]
     """(points,)"""
 
@@ -137,11 +133,8 @@ class Grid:
 
 
 @cache
-def grid(side: int, native: int, scale: int, interpolation: str) -> Grid:
-    """For pictures of `side` pixels, enlarged from `native`, of a face to be restored at scale · native pixels.
-
-    interpolation: "cubic" or "linear", how they were enlarged.
-    """
+def grid(side: int, scale: int) -> Grid:
+    """For pictures of `side` pixels, of a face to be restored at scale · side pixels."""
     cells = _cells(side)
     k = np.rint(np.fft.fftfreq(side) * side)
     down, across = (plane.ravel() for plane in np.meshgrid(k, k, indexing="ij"))
@@ -153,26 +146,12 @@ def grid(side: int, native: int, scale: int, interpolation: str) -> Grid:
             rows.append(found[np.unique(np.linspace(0, len(found) - 1, POINTS).astype(int))])
     points = np.concatenate(rows)
     across, down = across[points], down[points]
-    enlarging = np.ones(len(points))
-    if native < side:
-        enlarging = np.sinc(across / native) ** 4 * np.sinc(down / native) ** 4
-        if interpolation == "cubic":
-            taps = cubic(8).numpy()  # finely sampled, whatever the enlargement
-            enlarging = _transform(taps, across / native / 8) * _transform(taps, down / native / 8)
-    return folded(across, down, side, native, scale, enlarging, cells.ravel()[points])
-
-
-def folded(
-    across: Array, down: Array, side: int, native: int, scale: int, enlarging: Array, cell: NDArray[np.int64]
-) -> Grid:
-    """The grid of given frequencies, (points,) in cycles over the side of the picture."""
     shifts = np.arange(scale) - scale // 2
-    shifts = native * shifts[np.abs(shifts) <= ALIASES]
-    base_across, base_down = ((at + native / 2) % native - native / 2 for at in (across, down))
-    alias_across = (base_across[:, None, None] + shifts[:, None] + 0 * shifts).reshape(len(across), -1)
-    alias_down = (base_down[:, None, None] + shifts + 0 * shifts[:, None]).reshape(len(across), -1)
+    shifts = side * shifts[np.abs(shifts) <= ALIASES]
+    alias_across = (across[:, None, None] + shifts[:, None] + 0 * shifts).reshape(len(across), -1)
+    alias_down = (down[:, None, None] + shifts + 0 * shifts[:, None]).reshape(len(across), -1)
     clean = _clean_power(alias_across, alias_down) * (side / SIDE) ** 2
-    alias_across, alias_down = alias_across / (scale * native), alias_down / (scale * native)
+    alias_across, alias_down = alias_across / (scale * side), alias_down / (scale * side)
     taps = cubic(scale).numpy()
     bicubic = _transform(taps, alias_across) * _transform(taps, alias_down)
     # Taps of a kernel for an even scale lie half a pixel off its middle: there images change their sign.
@@ -182,7 +161,7 @@ def folded(
         for i, x in enumerate((alias_across, alias_across - np.sign(alias_across)))
         for j, y in enumerate((alias_down, alias_down - np.sign(alias_down)))
     )
-    return Grid(clean, alias_across, alias_down, bicubic, images, enlarging, cell)
+    return Grid(clean, alias_across, alias_down, bicubic, images, cells.ravel()[points])
 
 
 def _transform(taps: Array, frequency: Array) -> Array:
@@ -231,23 +210,10 @@ def response(kernel: Kernel, grid: Grid) -> Array:
 class Likelihood:
     """How well kernels explain the spectrum of an observed face."""
 
-    def __init__(
-        self,
-        lumas: Sequence[Array],
-        scale: int,
-        *,
-        native: int | None = None,
-        interpolation: str = "cubic",
-        noise: float = 0.0,
-        floor: float = ROUNDING,
-    ) -> None:
-        """lumas: the face in some frames, (m, m), 8-bit levels.  scale: s.  noise: std per channel, in levels.
-
-        native, interpolation: the side it was enlarged from, if it was, and how; `noise` was there before then.
-        floor: variance of what was added last.
-        """
+    def __init__(self, lumas: Sequence[Array], scale: int, *, noise: float = 0.0) -> None:
+        """lumas: the face in some frames, (m, m), 8-bit levels.  scale: s.  noise: std per channel, in levels."""
         side = lumas[0].shape[0]
-        self._grid = grid(side, native or side, scale, interpolation)
+        self._grid = grid(side, scale)
         power, count = log_power(lumas)
         predicted = np.isfinite(self._grid.mean(np.ones(len(self._grid.cell))))
         self._use = predicted & np.isfinite(power) & (count > 3)
@@ -255,27 +221,20 @@ class Likelihood:
         self._clean = self._grid.mean(self._grid.clean.sum(1))[self._use]
         self._covariance = prior().covariance[np.ix_(self._use, self._use)]
         self._chance = 4 / (count[self._use] * len(lumas))
-        self._noise = LUMA_GAIN * noise**2 * (side / (native or side)) ** 2
-        self._floor = floor
-        self._beyond = np.zeros(int(self._use.sum()))
-        if native is not None and native < side:
-            centre = np.sqrt(EDGES[1:] * EDGES[:-1]).repeat(SECTORS)[self._use]
-            self._beyond[centre > native / 2] = BEYOND_ERROR**2
+        self._noise = LUMA_GAIN * noise**2 + ROUNDING
 
     def __call__(self, kernel: Kernel) -> float:
         """Log-likelihood of a kernel, up to a constant."""
-        face = (self._grid.clean * response(kernel, self._grid)).sum(1) * self._grid.enlarging
-        whole = face + self._noise * self._grid.enlarging
-        predicted = self._grid.mean(whole + self._floor)[self._use]
-        share = np.clip(self._grid.mean(face)[self._use] / predicted, 0, 1)
+        face = self._grid.mean((self._grid.clean * response(kernel, self._grid)).sum(1))[self._use]
+        predicted = face + self._noise
+        share = face / predicted
         # Faces differ from the mean face; where noise drowns them, their differences don't show.
         variance = share[:, None] * self._covariance * share
-        taken = np.log(self._clean / np.maximum(self._grid.mean(face)[self._use], 1e-12))
+        taken = np.log(self._clean / np.maximum(face, 1e-12))
         variance[np.diag_indices_from(variance)] += (
             MODEL_ERROR**2
             + (STEEPNESS_ERROR * taken * share) ** 2
             + (FLOOR_ERROR**2 + self._chance) * (1 - share) ** 2
-            + self._beyond
         )
         return log_density(self._power - np.log(predicted), variance)
 
