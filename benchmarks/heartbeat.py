@@ -2,8 +2,9 @@
 
     python -m benchmarks.heartbeat
 
-`longest_ms` is by the clock, with all that other threads and programs take; `busy_ms` is what the window's thread
-itself computed between two beats at most.
+`longest_ms` is by the clock, with all that other threads and programs take. `held_ms` leaves out the time in which
+the window's thread could have run but had no processor (Linux tells), as when other programs are busy. `busy_ms` is
+what it computed itself between two beats at most.
 """
 
 from __future__ import annotations
@@ -27,31 +28,41 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self.late: list[float] = []
+        self.held: list[float] = []
         self.busy: list[float] = []
-        self._last, self._computed = time.perf_counter(), time.thread_time()
+        self._last, self._computed, self._queued = time.perf_counter(), time.thread_time(), queued_ms()
         self._timer = QTimer(interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
         self._timer.start()
 
     def _beat(self) -> None:
-        now, computed = time.perf_counter(), time.thread_time()
+        now, computed, queued = time.perf_counter(), time.thread_time(), queued_ms()
         self.late.append(1000 * (now - self._last) - BEAT_MS)
+        self.held.append(self.late[-1] - (queued - self._queued))
         self.busy.append(1000 * (computed - self._computed))
-        self._last, self._computed = now, computed
+        self._last, self._computed, self._queued = now, computed, queued
 
     def report(self, part: str, **more: float) -> None:
         """Print what was measured since the last report."""
         late = sorted(self.late)
         worst = {"longest_ms": round(late[-1], 1), "p99_ms": round(late[int(0.99 * (len(late) - 1))], 1)}
         over = sum(each > 50 for each in late)
-        counts = {"over_50_ms": over, "beats": len(late), "busy_ms": round(max(self.busy), 1)}
+        own = {"held_ms": round(max(self.held), 1), "busy_ms": round(max(self.busy), 1)}
+        counts = {"over_50_ms": over, "beats": len(late), **own}
         print(json.dumps({"part": part, **worst, **counts, **more}), flush=True)
         self.clear()
 
     def clear(self) -> None:
         """Forget what was measured."""
         self.late.clear()
+        self.held.clear()
         self.busy.clear()
+
+
+def queued_ms() -> float:
+    """For how long, so far, this thread has waited for a processor; 0 where the system does not tell."""
+    told = Path("/proc/thread-self/schedstat")
+    return int(told.read_text().split()[1]) / 1e6 if told.exists() else 0.0
 
 
 def wait(done) -> float:
