@@ -33,6 +33,8 @@ class Looks(QObject):
 
     said = Signal(str, object)
     """A sentence, and choices by their words."""
+    settled = Signal(str)
+    """A sentence that was said need not stand any longer."""
 
     def __init__(self, session: Session, previews: PreviewController, window: QWidget) -> None:
         super().__init__(window)
@@ -151,8 +153,11 @@ class Looks(QObject):
 
     def on_swap_settings(self) -> None:
         """Compare two settings: the first time B is the same as A, and may then be changed."""
+        hint = self.tr("These settings are kept as A. Change them, then press B to go to and fro.")
         if self._session.project.other is None:
-            self._say(self.tr("These settings are kept as A. Change them, then press B to go to and fro."))
+            self._say(hint)
+        else:
+            self.settled.emit(hint)
         self._session.swap_looks()
 
     def on_against_other(self, on: bool) -> None:

@@ -193,6 +193,7 @@ class MainWindow(QMainWindow):
         self.player.silenced.connect(self._say_silent)
         for source in (self.files, self.looks, self.background, self.queue):
             source.said.connect(self.banner.say)
+        self.looks.settled.connect(self.banner.unsay)
         self._connect_background()
         self._connect_panels()
 

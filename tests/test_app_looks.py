@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
+from app.widgets import timeline_rows
 from flair_core.look import CLIP, Key, Layer, Look, Scope, Shot
 from flair_core.project import read
 
@@ -204,6 +205,33 @@ def test_keys_are_added_dragged_typed_held_and_deleted_on_the_timeline(qtbot, op
     qtbot.keyClick(line, Qt.Key.Key_Delete)
     assert lane(opened) is None
     assert value(opened) == 0.85, "the last key leaves its value behind"
+
+
+def test_with_shift_a_key_moves_finely_and_stays_on_its_frame(opened, line, row, monkeypatch):
+    held = Qt.KeyboardModifier.ShiftModifier
+    monkeypatch.setattr(timeline_rows.QGuiApplication, "keyboardModifiers", lambda: held)
+    opened.session.edit_look("key", lambda look: look.with_key(CLIP, "w_tau", Key(6, 0.5)))
+    place = row.place(Key(6, 0.5))
+    drag = row.press(place)
+    drag(place + QPointF(line.x_of(9) - line.x_of(6), -8))
+    (key,) = lane(opened).keys
+    assert key.frame == 6
+    assert 0.5 < key.value < 0.6, "eight pixels go as far as one"
+    held = Qt.KeyboardModifier.NoModifier
+    drag(place + QPointF(0, -12))
+    assert lane(opened).keys[0].value > key.value + 0.15
+
+
+def test_the_hint_about_a_goes_once_b_is_pressed_again(opened):
+    opened.looks.on_swap_settings()
+    assert "kept as A" in opened.banner.text
+    opened.looks.on_swap_settings()
+    assert opened.banner.text == ""
+    opened.session.edit(opened.tr("none"), other=None)
+    opened.looks.on_swap_settings()
+    opened.banner.say("The disk is full.")
+    opened.looks.on_swap_settings()
+    assert opened.banner.text == "The disk is full.", "another sentence stays"
 
 
 def test_escape_leaves_a_value_as_it_was(qtbot, opened, line, row):

@@ -1721,6 +1721,10 @@ Apache-2.0</translation>
         <translation>Löschen</translation>
     </message>
     <message>
+        <source>{0}: drag it, with Shift finely; double-click to type</source>
+        <translation>{0}: ziehen, mit Umschalt fein; Doppelklick zum Eintippen</translation>
+    </message>
+    <message>
         <source>{0}: double-click to set a keyframe</source>
         <translation>{0}: Doppelklick setzt einen Keyframe</translation>
     </message>

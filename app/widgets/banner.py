@@ -47,3 +47,8 @@ class Banner(QFrame):
             self._row.insertWidget(self._row.count() - 1, button)
             self._buttons.append(button)
         self.show()
+
+    def unsay(self, text: str) -> None:
+        """Take a sentence back, if nothing else was said since."""
+        if self.text == text:
+            self.hide()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QGuiApplication, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QMenu
 
 from app import theme
@@ -29,6 +29,8 @@ MOST_LANES = 3
 TICKS = (1, 2, 5, 10, 20, 50)
 TICK_DISTANCE = 92
 """Least pixels from one number of the ruler to the next."""
+FINE = 0.125
+"""How far a keyframe goes for each pixel of the mouse while Shift is held: a row is only a few pixels high."""
 REACH = 6
 """Pixels around a keyframe in which it is taken."""
 SAMPLES = 80
@@ -491,12 +493,17 @@ class Keys(Row):
             (other.frame - 1 for other in others if other.frame > key.frame), default=self.line.length - 1
         )
         subject = f"drag {self.setting} {key.frame} {at.x()}"
+        before, height = at, self.place(key).y()
 
         def drag(to: QPointF) -> None:
-            frame = min(max(self.line.index_at(to.x()), low), high)
+            nonlocal before, height
+            fine = bool(QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier)
+            height += (to.y() - before.y()) * (FINE if fine else 1)
+            before = to
             if (to - at).manhattanLength() < 3:
                 return
-            moved = Key(frame, self.value_of(to.y() + self.place(key).y() - at.y()), key.held)
+            frame = held[0].frame if fine else min(max(self.line.index_at(to.x()), low), high)
+            moved = Key(frame, self.value_of(height), key.held)
             if moved != held[0]:
                 self.replace(held[0], moved, translate("Timeline", "Move a keyframe"), subject)
                 held[0] = moved
@@ -573,7 +580,10 @@ class Keys(Row):
         """See Row."""
         label, key = label_of(self.setting), self.key_at(at)
         if key is not None:
-            return f"{label}  {self.shown(key.value):.2f}"
+            value = f"{label}  {self.shown(key.value):.2f}"
+            return translate("Timeline", "{0}: drag it, with Shift finely; double-click to type").format(
+                value
+            )
         return translate("Timeline", "{0}: double-click to set a keyframe").format(label)
 
 
