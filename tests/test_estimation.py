@@ -289,6 +289,16 @@ def test_a_known_scale_is_kept_and_is_the_unit_of_the_blur():
     assert found.blur_sigma == pytest.approx(6.0, rel=0.2)
 
 
+def test_a_codecs_error_is_not_taken_for_detail():
+    """It stands still from frame to frame, so that no noise is found, and lies where a blur left nothing."""
+    y = degraded(moving(portrait()), scale=4, kernel="gaussian", blur_sigma=3.6)
+    error = np.random.default_rng(0).normal(0, 1.0, y[0].rgb.shape)
+    coded = [Frame(np.clip(np.rint(f.rgb + error), 0, 255).astype(np.uint8), f.index, f.pts) for f in y]
+    found = estimate_degradation(coded).settings
+    assert (found.kernel, found.blur_ratio) == ("gaussian", pytest.approx(1, abs=0.1))
+    assert found.blur_sigma == pytest.approx(3.6, rel=0.1)
+
+
 @pytest.mark.parametrize("quality", [None, 90])
 def test_blur_of_a_large_face_is_in_pixels_of_the_whole_frame(quality):
     large = cv2.resize(portrait(), (512, 512), interpolation=cv2.INTER_CUBIC)

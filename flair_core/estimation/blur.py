@@ -34,6 +34,8 @@ class Blur:
     """Chance that the kind is right, in [0, 1]."""
     exact: float
     """Chance that the length is right within TOLERANCE, if the kind is."""
+    evidence: float = 0.0
+    """Log-likelihood less the cost of the parameters, where kernels were searched for."""
 
     def longer(self, times: float) -> Blur:
         """The same in other units of length."""
@@ -54,7 +56,7 @@ def find_blur(likelihood: Likelihood, scale: int) -> Blur:
     weight = {kernel: math.exp(value - found[best]) for kernel, value in found.items()}
     same = sum(value for kernel, value in weight.items() if kernel.kind == best.kind)
     sure = same / sum(weight.values())
-    return Blur(best, sure, _exactness(likelihood, best))
+    return Blur(best, sure, _exactness(likelihood, best), found[best])
 
 
 def lengths(scale: int) -> tuple[float, float]:

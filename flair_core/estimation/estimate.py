@@ -46,6 +46,8 @@ TRACES_SURE = 0.95
 """How often traces of interpolation that settle the factor are right."""
 LARGEST = 1.41
 """Sides of a compressed face, in SIDE, from which only its middle is looked at."""
+STANDING_COST = 8.0
+"""Nats by which an error of a codec must explain a spectrum better than none."""
 DOUBT = 0.01
 """Least chance of a factor for which the network has no word."""
 
@@ -98,8 +100,8 @@ def estimate_degradation(
     )
     confidence = {
         "scale": 1.0 if scale else certain,
-        "kernel": blur.sure,
-        "blur": blur.sure * blur.exact,
+        "kernel": blur.sure * certain,  # at another size it is another blur
+        "blur": blur.sure * blur.exact * certain,
         "noise": noise.confidence,
         "jpeg": compression.confidence,
     }
@@ -202,6 +204,9 @@ def _blur(
         noise *= SIDE / observed
         lumas = [cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for luma in lumas]
     found = find_blur(Likelihood(lumas, scale, noise=noise), scale)
+    other = find_blur(Likelihood(lumas, scale, noise=noise, standing=True), scale)
+    if other.evidence - STANDING_COST > found.evidence:
+        found = other
     return found.longer(max(1.0, observed / SIDE))
 
 

@@ -210,8 +210,14 @@ def response(kernel: Kernel, grid: Grid) -> Array:
 class Likelihood:
     """How well kernels explain the spectrum of an observed face."""
 
-    def __init__(self, lumas: Sequence[Array], scale: int, *, noise: float = 0.0) -> None:
-        """lumas: the face in some frames, (m, m), 8-bit levels.  scale: s.  noise: std per channel, in levels."""
+    def __init__(
+        self, lumas: Sequence[Array], scale: int, *, noise: float = 0.0, standing: bool = False
+    ) -> None:
+        """lumas: the face in some frames, (m, m), 8-bit levels.  scale: s.  noise: std per channel, in levels.
+
+        standing: beside it there is an error that doesn't change from frame to frame, as a codec leaves it: as
+        strong as the weakest band.
+        """
         side = lumas[0].shape[0]
         self._grid = grid(side, scale)
         power, count = log_power(lumas)
@@ -222,6 +228,10 @@ class Likelihood:
         self._covariance = prior().covariance[np.ix_(self._use, self._use)]
         self._chance = 4 / (count[self._use] * len(lumas))
         self._noise = LUMA_GAIN * noise**2 + ROUNDING
+        if standing:
+            bands = np.where(self._use, power, np.nan).reshape(BANDS, SECTORS)
+            bands = bands[np.isfinite(bands).all(1)]
+            self._noise = max(self._noise, float(np.exp(bands.mean(1).min())) if len(bands) else 0.0)
 
     def __call__(self, kernel: Kernel) -> float:
         """Log-likelihood of a kernel, up to a constant."""
