@@ -191,7 +191,8 @@ class FaceRestorer:
         models = self._load(face.settings)
         if not isinstance(models.denoiser, Heavy):
             return len(face.y)
-        return max(1, memory.free(models.device) // models.denoiser.bytes_per_frame(face.size))
+        free, needed = memory.free(models.device), models.denoiser.bytes_for
+        return next((count for count in range(len(face.y), 1, -1) if needed(count, face.size) <= free), 1)
 
     def together(self, faces: Sequence[Face]) -> list[Restored]:
         """Faces of single frames, as many in one batch as their networks take; each as it comes out alone.

@@ -315,8 +315,8 @@ def test_a_window_is_no_longer_than_memory_has_room_for(film, tmp_path, kept, mo
     class Large(Counting):
         window = 8
 
-        def bytes_per_frame(self, size):
-            return 100
+        def bytes_for(self, frames, size):
+            return 50 + 100 * frames
 
     plain = run(film, tmp_path / "a.mp4", None, faces(aligned=True), tracks=[])
     monkeypatch.setattr("flair_core.memory.free", lambda device: 399)

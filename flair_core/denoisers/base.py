@@ -73,8 +73,8 @@ class Conditioned(Protocol):
 class Heavy(Protocol):
     """A denoiser with so many features that a window of frames may not fit into memory."""
 
-    def bytes_per_frame(self, size: tuple[int, int]) -> int:
-        """What one frame of (H, W) = size adds to a window, beside the weights."""
+    def bytes_for(self, frames: int, size: tuple[int, int]) -> int:
+        """What a window of frames of (H, W) = size takes, beside the weights."""
         ...
 
 

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from flair_core.settings import DegradationSettings
 
 
-BYTES_PER_PIXEL = 7000
-"""Of features in single precision that are alive at once, for each frame of a window; measured on the processor."""
+SINGLE, HALF = (6000, 5500), (6500, 2450)
+"""Bytes of features alive at once for each pixel of a window's size, and for each of every frame, by precision.
+
+On the processor, which has single precision: peaks that were measured. In half precision, as graphics cards have it:
+what `benchmarks/footprint.py` counts, and a quarter more for what libraries and the allocator take.
+"""
 
 
 class Released(ABC):
@@ -82,10 +86,10 @@ class Released(ABC):
             out: Tensor = self.network(x_t[None], condition.c[None], step, flows, weight)
         return out[0, :, :3].float()
 
-    def bytes_per_frame(self, size: Size) -> int:
+    def bytes_for(self, frames: int, size: Size) -> int:
         """See Heavy."""
-        half = next(self.network.parameters()).device.type == "cuda"
-        return BYTES_PER_PIXEL * size[0] * size[1] // (2 if half else 1)
+        window, frame = HALF if next(self.network.parameters()).device.type == "cuda" else SINGLE
+        return (window + frames * frame) * size[0] * size[1]
 
     @abstractmethod
     def _told(self, t: int) -> float:
