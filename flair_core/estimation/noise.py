@@ -97,6 +97,8 @@ TOP = 3
 FIRST = 3
 """Row plus column of a block's coefficients from which they tell of noise; those below tell of calm."""
 CALM_BLOCKS = 0.4
+HIDDEN, HIDDEN_SURE = 0.35, 0.6
+"""Std of luma's noise, in steps, below which rounding hides much of it; and how often it is within 15 % there."""
 STDS = np.geomspace(0.3, 40, 200)
 RATIOS = np.geomspace(0.03, 6, 150)
 """Noise std over quantisation step."""
@@ -136,7 +138,9 @@ def _quantised(frames: Sequence[Frame], compression: Compression) -> Noise:
     weight = np.exp(
         (likelihood - likelihood[at]) / 4
     )  # neighbouring coefficients and frames are not independent
-    return Noise(std, float(weight[near].sum() / weight.sum()))
+    sure = float(weight[near].sum() / weight.sum())
+    hidden = STDS[at] < HIDDEN * steps[order >= FIRST].min()
+    return Noise(std, sure * HIDDEN_SURE if hidden else sure)
 
 
 @cache
