@@ -281,7 +281,9 @@ def test_sound_subtitles_and_chapters_of_a_restored_clip_survive_more_frames(
     assert len(shown[3]) == 3 * (count - 1) + 1
     even = [at + k * (then - at) / 3 for at, then in itertools.pairwise(shown[1]) for k in range(3)]
     assert max(abs(a - b) for a, b in zip(shown[3], [*even, shown[1][-1]], strict=True)) <= whole
-    assert abs(ends[3] - ends[1]) <= whole
+    # Which frame MP4 stores last is x264's choice, and one of the new frames may end a third of an interval apart.
+    longest = max(then - at for at, then in itertools.pairwise(shown[1]))
+    assert abs(ends[3] - ends[1]) <= (whole if suffix == ".mkv" else longest / 3)
 
 
 def chapters_of(path):
