@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from flair_core import policies
-from flair_core.degradations import Degradation, blur_kernel, build, linear, released, upscale
+from flair_core.degradations import Degradation, blur_kernel, build, enlarged, linear, released
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Conditioned, Denoiser
 from flair_core.enhancers.base import BATCH
@@ -156,7 +156,7 @@ def condition_for(
     denoiser, parser = models.denoiser, models.released_parser
     if isinstance(denoiser, Conditioned):
         return denoiser.condition(y, size, settings.degradation, None if parser is None else parser.labels)
-    return Condition(upscale(y, size), settings.degradation, y)
+    return Condition(enlarged(y, size, settings.degradation), settings.degradation, y)
 
 
 def _monochrome(y: Tensor, sampler: SamplerSettings) -> MonochromeLock | None:

@@ -14,11 +14,11 @@ from flair_core.denoisers.compact import (
     Compact,
     CompactConfig,
     CompactNetwork,
-    combine,
     describe,
     load,
     metadata,
     read,
+    share,
 )
 from flair_core.errors import WeightsError
 from flair_core.settings import DegradationSettings
@@ -37,11 +37,11 @@ def test_the_combination_is_the_best_linear_estimate_of_x0():
     """Two observations with known error variances: no other weighting of them has a smaller error."""
     x0, variance, sigma = noise(200_000, seed=1), torch.tensor(0.04), torch.tensor(0.3)
     c, observed = x0 + 0.2 * noise(200_000, seed=2), x0 + 0.3 * noise(200_000, seed=3)
-    mean, std, excess = combine(c, observed, variance, sigma)
-    assert_close((mean - x0).std(), std, rtol=0.01, atol=0)
-    assert_close(excess.std(), torch.tensor(1.0), rtol=0.01, atol=0)
-    for share in (0.1, 0.5, 0.9):
-        assert ((1 - share) * c + share * observed - x0).std() > (mean - x0).std()
+    best = share(variance, sigma)
+    mean = c + (observed - c) * best
+    assert_close((mean - x0).std(), sigma * best.sqrt(), rtol=0.01, atol=0)
+    for other in (0.1, 0.5, 0.9):
+        assert ((1 - other) * c + other * observed - x0).std() > (mean - x0).std()
 
 
 def test_an_untrained_network_gives_the_best_combination():
@@ -50,8 +50,22 @@ def test_an_untrained_network_gives_the_best_combination():
     eps = model.predict_noise(x_t, t, Condition(c, DegradationSettings()))
     alpha_bar = model.schedule.alpha_bar[t].float()
     variance = model.network.condition_variance(describe(DegradationSettings())).exp()
-    mean, _, _ = combine(c, x_t / alpha_bar.sqrt(), variance, ((1 - alpha_bar) / alpha_bar).sqrt())
+    mean = c + (x_t / alpha_bar.sqrt() - c) * share(variance, ((1 - alpha_bar) / alpha_bar).sqrt())
     assert_close(model.schedule.predict_x0(x_t, eps, t), mean, rtol=0, atol=2e-4)
+
+
+def test_where_c_is_sure_the_noise_of_x_t_does_not_pass():
+    """The network says at each pixel by how much c errs; where that is nothing, x0 is c whatever x_t is."""
+    network = CompactNetwork(SMALL)
+    sure = torch.zeros(4, 16)
+    sure[3] = -30  # log s_c², the last of what each pixel of a patch has
+    network.last.bias.data = sure.flatten()
+    model = Compact(network, CPU)
+    c = noise(1, 3, 32, 64)
+    for seed in (1, 2):
+        x_t = noise(1, 3, 32, 64, seed=seed)
+        eps = model.predict_noise(x_t, 40, Condition(c))
+        assert_close(model.schedule.predict_x0(x_t, eps, 40), c, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(45, 33), (32, 32), (96, 64)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from flair_core.degradations import (
     blur_kernel,
     build,
     degrade,
+    enlarged,
     linear,
     repeat,
     upscale,
@@ -299,3 +301,15 @@ def test_upscaling_to_the_same_size_copies():
 
 def test_upscaled_conditions_stay_in_range():
     assert upscale(normal(1, 3, 8, 8).sign(), (64, 64)).abs().max() == 1
+    assert enlarged(normal(1, 3, 8, 8).sign(), (64, 64), DegradationSettings(scale=8)).abs().max() == 1
+
+
+def test_footage_that_was_only_made_smaller_is_enlarged_by_its_pseudo_inverse():
+    """A c = y there, and what noise or compression would make worse is enlarged by a smooth kernel."""
+    clean, size = DegradationSettings(scale=4), (64, 32)
+    x = 0.2 * normal(1, 3, *size)
+    A = build(clean, size)
+    y = A.forward(x)
+    assert_close(A.forward(enlarged(y, size, clean)), y)
+    for other in (None, replace(clean, noise=0.01), replace(clean, jpeg=80), replace(clean, kernel="motion")):
+        assert torch.equal(enlarged(y, size, other), upscale(y, size))

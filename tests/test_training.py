@@ -26,8 +26,9 @@ from flair_core.schedule import NoiseSchedule
 from flair_core.training import enhancer, temporal
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, local_detail
-from flair_core.training.image import ImageTraining, loss_of, missed, train
+from flair_core.training.image import ImageTraining, few_steps, loss_of, missed, train
 from flair_core.training.movement import moving
+from flair_core.training.muon import Muon, orthogonal
 from flair_core.training.synthesis import draw, draw_batch, draw_windows
 from flair_core.training.temporal import TemporalTraining, related
 
@@ -109,7 +110,7 @@ def test_it_learns(faces, tmp_path):
     list(train(run(faces, tmp_path / "a", steps=80, learning_rate=2e-3), SMALL))
     trained = compact.load(tmp_path / "a" / "weights.safetensors", torch.device("cpu")).network
     pictures, schedule = load_faces(faces), NoiseSchedule.log_spaced(50, SMALL.sigma_min, SMALL.sigma_max)
-    batch = draw_batch(pictures, 32, 2, 32, np.random.default_rng(99))
+    batch = draw_batch(pictures, [], 32, 2, 32, np.random.default_rng(99))
     noise, t = torch.randn(32, 3, 32, 32), torch.arange(32) + 9
     fresh = compact.CompactNetwork(SMALL)
     with torch.no_grad():
@@ -178,10 +179,40 @@ def test_sources_select_faces(faces):
 
 def test_batches_depend_on_their_seed_only(faces):
     pictures = load_faces(faces)
-    a, b, c = (draw_batch(pictures, 4, 2, 32, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    a, b, c = (draw_batch(pictures, [], 4, 2, 32, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
     assert not torch.equal(a[0], c[0])
     assert a[0].shape == a[1].shape == (4, 3, 32, 32)
+
+
+def test_frames_of_clips_are_drawn_beside_faces(faces):
+    """A quarter of the crops; a clip of one colour tells them apart."""
+    pictures, clip = load_faces(faces), np.full((3, 64, 64, 3), 200, np.uint8)
+    x0, _, _ = draw_batch(pictures, [clip], 200, 2, 32, np.random.default_rng(0))
+    assert 0.15 < (x0.std((1, 2, 3)) == 0).float().mean() < 0.35
+
+
+def test_half_of_the_steps_trained_on_are_those_that_few_reverse_steps_walk():
+    t = few_steps(1000, 4000, torch.Generator().manual_seed(0))
+    assert (t.min() < 50) & (t.max() == 999)
+    assert 0.6 < (t >= 700).float().mean() < 0.7
+
+
+def test_muon_takes_steps_along_orthogonal_kernels():
+    """Its step on a kernel has singular values near 1, scaled, wherever the gradient's are; and it lowers a loss."""
+    torch.manual_seed(0)
+    gradient = torch.randn(24, 5, 3, 3) * torch.logspace(-2, 1, 24)[:, None, None, None]
+    values = torch.linalg.svdvals(orthogonal(gradient.flatten(1)))
+    assert (0.4 < values).all() & (values < 1.4).all()
+    kernel, wanted = torch.nn.Parameter(torch.zeros(8, 4, 3, 3)), torch.randn(8, 4, 3, 3)
+    optimizer, errors = Muon([kernel], lr=0.05), []
+    for _ in range(60):
+        error = (kernel - wanted).square().mean()
+        errors.append(float(error.detach()))
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    assert errors[-1] < 0.1 * errors[0]
 
 
 def test_every_family_of_degradations_is_drawn_within_the_papers_ranges():
@@ -236,7 +267,8 @@ def test_the_temporal_stage_learns_from_neighbours(faces, clips, theta, tmp_path
     sigma = torch.full((len(x0),), 0.3)
     with torch.no_grad():
         losses = [
-            missed(trained(c, x0 + 0.3 * noise, sigma, description, told), x0) for told in (motion, None)
+            missed(trained(c, x0 + 0.3 * noise, sigma, description, told), x0).mean()
+            for told in (motion, None)
         ]
     assert losses[0] < losses[1]
 

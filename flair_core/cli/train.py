@@ -21,6 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     image = stages.add_parser("image", help="the image stage: single faces, eq. (6)")
     _common(image)
+    image.add_argument("--clips", type=Path, help="folder of .mp4 clips of faces to learn from, too")
     image.add_argument("--batch", type=int, default=16)
     image.add_argument("--group", type=int, default=4, help="crops that share one degradation")
     image.set_defaults(run=run_image)

@@ -6,7 +6,7 @@ from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
 from flair_core.degradations.kernels import blur_kernel
 from flair_core.degradations.levels import Levels
-from flair_core.degradations.model import build, degrade, linear
+from flair_core.degradations.model import build, degrade, enlarged, linear
 from flair_core.degradations.released import ReleasedBlur
 from flair_core.degradations.resize import repeat, upscale
 
@@ -23,6 +23,7 @@ __all__ = [
     "blur_kernel",
     "build",
     "degrade",
+    "enlarged",
     "linear",
     "repeat",
     "upscale",

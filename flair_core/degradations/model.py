@@ -13,6 +13,7 @@ from flair_core.degradations.cosine import SeparableDownsample
 from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
 from flair_core.degradations.kernels import blur_kernel
+from flair_core.degradations.resize import upscale
 from flair_core.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> T
     if settings.noise > 0:
         y = y + settings.sigma_e * torch.randn(y.shape, generator=generator).to(y)
     return y if settings.jpeg is None else Jpeg(settings.jpeg).recode(y)
+
+
+def enlarged(y: Tensor, size: tuple[int, int], settings: DegradationSettings | None) -> Tensor:
+    """The condition c of the compact network: (N, 3, h, w) in [-1, 1] → (N, 3, *size), clamped to [-1, 1].
+
+    Footage that was only made smaller is enlarged by A⁺, which errs less than any kernel that fits all footage.
+    With noise or compression A⁺ would amplify them, so there, or without `settings`, it is `upscale`.
+    """
+    if settings is None or settings.kernel != "bicubic" or settings.noise > 0 or settings.jpeg is not None:
+        return upscale(y, size)
+    return linear(settings, size, y.device).pinv(y).clamp(-1, 1)
 
 
 @lru_cache(maxsize=16)

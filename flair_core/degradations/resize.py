@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def upscale(y: Tensor, size: tuple[int, int]) -> Tensor:
     """Bicubic upsampling (a = −0.75, no antialiasing) of (N, 3, h, w) to (N, 3, *size), clamped to [-1, 1].
 
-    It is the condition c of the compact network and of the released bicubic ones, and what the released blur
+    It is the condition c of the released bicubic networks, and what the released blur
     networks estimate motion from.
     """
     return interpolate(y, size, mode="bicubic", align_corners=False).clamp(-1, 1)

@@ -2,7 +2,9 @@
 
 The condition c and the noisy image x_t are two observations of x_0: c with error variance s_c², x_t/√ᾱ with variance
 σ² = (1 − ᾱ)/ᾱ. Their optimal linear combination m has error variance w = 1/(1/s_c² + 1/σ²), and the network F predicts
-only what m misses, in units of its own uncertainty: x0 = m + √w · F. So it need not learn to copy c first.
+only what m misses, in units of its own uncertainty: x0 = m + √w · F. So it need not learn to copy c first. Nor need it
+learn to carry the noise of x_t through its features only to take it away where c says enough: it predicts by how much
+s_c² differs at each pixel, and m follows that.
 
 θ sees every frame on its own. Where the file has temporal layers φ (`flair_core.denoisers.compact_temporal`), frames
 of a window look at each other; a single frame passes as without them.
@@ -204,9 +206,9 @@ class Guess(NamedTuple):
     f: Tensor
     """F, (N, 3, H, W)."""
     mean: Tensor
-    """m, (N, 3, H, W)."""
+    """m, (N, 3, H, W), with s_c² of each pixel."""
     std: Tensor
-    """√w, (N, 1, 1, 1)."""
+    """√w, (N, 1, 1, 1), with s_c² of the degradation."""
     log_variance: Tensor
     """log s_c², (N, 1, 1, 1), as the network expects it of the degradation."""
 
@@ -247,7 +249,7 @@ class CompactNetwork(nn.Module):
         self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
         self.grow = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
-        self.last = Convolution(ch[0], 3 * PATCH**2, 3, padding=1)
+        self.last = Convolution(ch[0], 4 * PATCH**2, 3, padding=1)  # F, and log s_c² beside that of the degradation
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
@@ -279,7 +281,8 @@ class CompactNetwork(nn.Module):
                 return x
             return self.temporal.mix(level, x, emb, frames, motion.off)
 
-        mean, std, excess = combine(c, observed, log_variance.detach().exp(), sigma[:, None, None, None])
+        variance, level = log_variance.detach().exp(), sigma[:, None, None, None]
+        excess = (observed - c) / (variance + level**2).sqrt()
         seen = patches(torch.cat((c, excess), 1), self.first.weight.dtype)
         x = self.first(seen)
         skips: list[Tensor] = []
@@ -293,8 +296,10 @@ class CompactNetwork(nn.Module):
             x = across(at, self.up[at](x, told.up[at]))
         if self.temporal is not None and motion is not None and frames > 1:
             x = self.temporal.refine(x, seen, motion)
-        f = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
-        return Guess(f, mean, std, log_variance)
+        drawn = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
+        f, local = drawn.split((3, 1), 1)
+        mean = c + (observed - c) * share(variance * local.exp(), level)
+        return Guess(f, mean, level * share(variance, level).sqrt(), log_variance)
 
     def tell(self, sigma: Tensor, description: Tensor) -> Told:
         """What `forward` makes of these before it looks at images."""
@@ -332,15 +337,9 @@ def patches(images: Tensor, dtype: torch.dtype) -> Tensor:
     return rows.view(dtype).view(n, height // PATCH, width // PATCH, -1).permute(0, 3, 1, 2)
 
 
-def combine(c: Tensor, observed: Tensor, variance: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The best linear guess m of x0, its std √w, and the whitened excess of x_t over c.
-
-    observed: x_t/√ᾱ.  variance: s_c², and sigma: σ, both broadcast against the images.
-    """
-    power = sigma**2
-    mean = c + (observed - c) * (variance / (variance + power))
-    std = (variance * power / (variance + power)).sqrt()
-    return mean, std, (observed - c) / (variance + power).sqrt()
+def share(variance: Tensor, sigma: Tensor) -> Tensor:
+    """What x_t/√ᾱ weighs in the best linear guess m of x0, where c errs with `variance` s_c², and x_t by σ."""
+    return variance / (variance + sigma**2)
 
 
 class Compact:

@@ -129,6 +129,7 @@ class EnhancerStage:
     """Crops of faces as the sampler restores them, and as they are."""
 
     settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
+    kernels = ()
 
     def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
         self._run, self.network = run, Rivals(enhancer, Critic() if run.adversarial else None)

@@ -13,13 +13,13 @@ from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork,
 from flair_core.enhancers.base import Unchanged
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
-from flair_core.training.data import load_faces
+from flair_core.training.data import load_clips, load_faces
 from flair_core.training.loop import Logged, Run, fit, write
 from flair_core.training.synthesis import draw_batch
 from flair_core.training.validation import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 VALIDATED = 8
 """Faces."""
+SOFTENED = 0.4
+"""How near to 0 the error of an image may come, in units of what is expected, and still count more for it."""
+WALKED = 0.7
+"""Share of the chain that comes after the last of a few reverse steps on clean footage: σ below 0.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class ImageTraining(Run):
 
     data: Path
     """Folder with shards and index.csv."""
+    clips: Path | None = None
+    """Folder of clips whose frames are learned from, too."""
     sources: tuple[str, ...] | None = None
     batch: int = 16
     group: int = 4
@@ -50,14 +56,22 @@ def noise_level(schedule: NoiseSchedule, t: Tensor) -> Tensor:
 
 
 def missed(guess: Guess, x0: Tensor) -> Tensor:
-    """Eq. (6): ‖F − F*‖² where x0 = m + √w·F*, see flair_core.denoisers.compact."""
-    return (guess.f - (x0 - guess.mean) / guess.std).square().mean()
+    """Eq. (6) for each image, (N,): ‖F − F*‖² where x0 = m + √w·F*, see flair_core.denoisers.compact."""
+    return (guess.f - (x0 - guess.mean) / guess.std).square().mean((1, 2, 3))
+
+
+def even(errors: Tensor, expected: Tensor) -> Tensor:
+    """Weights for images of which c misses `errors`, (N,), where its degradation lets expect `expected`.
+
+    A decibel is a share of the error: without them the few images with most edges outweigh the others.
+    """
+    return expected / (errors + SOFTENED * expected)
 
 
 def loss_of(
     network: torch.nn.Module, schedule: NoiseSchedule, batch: tuple[Tensor, ...], noise: Tensor, t: Tensor
 ) -> Tensor:
-    """Eq. (6), plus the likelihood that fits s_c².
+    """Eq. (6), with weights that make images count evenly, plus the likelihood that fits s_c².
 
     batch: x0, c (N, 3, H, W) and descriptions (N, FEATURES); noise like x0; t: (N,) steps of the chain.
     """
@@ -66,13 +80,22 @@ def loss_of(
     guess: Guess = network(c, x0 + sigma[:, None, None, None] * noise, sigma, description)
     error = (c - x0).square().mean((1, 2, 3), keepdim=True)
     fit_of_variance = 0.5 * (error * (-guess.log_variance).exp() + guess.log_variance).mean()
-    return missed(guess, x0) + 0.05 * fit_of_variance
+    weights = even(error.flatten(), guess.log_variance.detach().exp().flatten())
+    return (weights * missed(guess, x0)).mean() + 0.05 * fit_of_variance
+
+
+def few_steps(chain: int, count: int, generator: torch.Generator) -> Tensor:
+    """Steps of the chain to train on, (count,): half of them where few reverse steps walk, half of them anywhere."""
+    anywhere = torch.randint(chain, (count,), generator=generator)
+    walked = torch.randint(int(WALKED * chain), chain, (count,), generator=generator)
+    return walked.where(torch.rand(count, generator=generator) < 0.5, anywhere)
 
 
 class CompactStage:
     """What the stages have in common that train the compact network, or a part of it."""
 
     settings = SETTINGS
+    kernels: Sequence[torch.nn.Parameter] = ()
 
     def __init__(self, network: CompactNetwork) -> None:
         config = network.config
@@ -96,10 +119,13 @@ class ImageStage(CompactStage):
     def __init__(self, run: ImageTraining, network: CompactNetwork) -> None:
         super().__init__(network)
         self._run = run
+        outer = {id(network.first.weight), id(network.last.weight)}
+        self.kernels = [one for one in network.parameters() if one.ndim == 4 and id(one) not in outer]
 
     def load(self) -> None:
         """See Stage."""
         self._faces = load_faces(self._run.data, self._run.sources)
+        self._clips = load_clips(self._run.clips) if self._run.clips else []
 
     def validation(self) -> list[NDArray[np.uint8]]:
         """See Stage."""
@@ -109,10 +135,10 @@ class ImageStage(CompactStage):
     def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
         """See Stage."""
         run = self._run
-        batch = draw_batch(self._faces, run.batch, run.group, run.crop, rng)
+        batch = draw_batch(self._faces, self._clips, run.batch, run.group, run.crop, rng)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         noise = torch.randn(batch[0].shape, generator=generator)
-        t = torch.randint(len(self._schedule), (run.batch,), generator=generator)
+        t = few_steps(len(self._schedule), run.batch, generator)
         return loss_of(
             model, self._schedule, tuple(part.to(device) for part in batch), noise.to(device), t.to(device)
         )

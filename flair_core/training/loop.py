@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from flair_core.denoisers.compact import channels_last, fast_dtype
 from flair_core.errors import WeightsError
+from flair_core.training.muon import Muon
 from flair_core.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
     from flair_core.recipe import Models
     from flair_core.settings import RestorationSettings
+
+
+MUON = 2.5
+"""Learning rate of Muon in units of AdamW's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,10 @@ class Stage(Protocol):
     @property
     def network(self) -> torch.nn.Module:
         """With the weights to start from; those parameters are trained that require a gradient."""
+
+    @property
+    def kernels(self) -> Sequence[torch.nn.Parameter]:
+        """Those of the parameters that Muon trains, kernels of convolutions; AdamW trains the others."""
 
     @property
     def shape(self) -> Mapping[str, Any]:
@@ -114,16 +123,11 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
     begun = saved = time.monotonic()
     accelerator = Accelerator()
     network = stage.network
-    optimizer = torch.optim.AdamW(
-        [parameter for parameter in network.parameters() if parameter.requires_grad],
-        lr=run.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=0.01,
-    )
+    optimizers = _optimizers(run, stage)
     average = {name: value.detach().clone() for name, value in _trained(network)}
-    step = _resume(run, stage, optimizer, average)
+    step = _resume(run, stage, optimizers, average)
     channels_last(network)
-    model, optimizer = accelerator.prepare(network, optimizer)
+    model, *optimizers = accelerator.prepare(network, *optimizers)
     average = {name: value.to(accelerator.device) for name, value in average.items()}
     dtype = fast_dtype(accelerator.device)
     stage.load()
@@ -131,27 +135,44 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
     model.train()
     while step < run.steps:
         rng = np.random.default_rng((run.seed, step, accelerator.process_index))
-        for group in optimizer.param_groups:
-            group["lr"] = run.learning_rate * run.rate_factor(step)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * run.rate_factor(step)
         with torch.autocast(accelerator.device.type, dtype, enabled=dtype != torch.float32):
             loss = stage.loss(model, rng, accelerator.device)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         step += 1
         _follow(average, network, min(run.ema, step / (step + 10)))
         now = time.monotonic()
         stop = _agreed(accelerator, run.max_minutes is not None and now - begun > 60 * run.max_minutes)
         due = now - saved > 60 * run.save_minutes or step % run.save_steps == 0
         if accelerator.is_main_process and (stop or due or step == run.steps):
-            _save(run, step, stage, optimizer, average)
+            _save(run, step, stage, optimizers, average)
             if validation:
                 validation.measure(stage.models(average, accelerator.device), step)
             saved = time.monotonic()
         yield Logged(step, float(loss.detach()), now - begun)
         if stop:
             return
+
+
+def _optimizers(run: Run, stage: Stage) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the stage's `kernels`; the highest rate of each is `peak` of its group."""
+    kernels = list(stage.kernels)
+    taken = {id(kernel) for kernel in kernels}
+    others = [value for _, value in _trained(stage.network) if id(value) not in taken]
+    adam = torch.optim.AdamW(
+        others, lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    optimizers = [adam, Muon(kernels, MUON * run.learning_rate)] if kernels else [adam]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers
 
 
 def is_main() -> bool:
@@ -168,7 +189,7 @@ def _agreed(accelerator: Accelerator, stop: bool) -> bool:
     return told[0]
 
 
-def _trained(network: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _trained(network: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
     return ((name, value) for name, value in network.named_parameters() if value.requires_grad)
 
 
@@ -178,7 +199,9 @@ def _follow(average: dict[str, Tensor], network: torch.nn.Module, decay: float) 
     torch._foreach_lerp_(list(average.values()), [state[name] for name in average], 1 - decay)
 
 
-def _resume(run: Run, stage: Stage, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]) -> int:
+def _resume(
+    run: Run, stage: Stage, optimizers: Sequence[torch.optim.Optimizer], average: dict[str, Tensor]
+) -> int:
     path = run.out / "checkpoint.pt"
     if not path.exists():
         return 0
@@ -188,19 +211,23 @@ def _resume(run: Run, stage: Stage, optimizer: torch.optim.Optimizer, average: d
             f"{path} belongs to a network of another shape. Choose another folder for this run."
         )
     stage.network.load_state_dict(saved["network"])
-    optimizer.load_state_dict(saved["optimizer"])
+    for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
+        peaks = [group["peak"] for group in optimizer.param_groups]
+        optimizer.load_state_dict(state)
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["peak"] = peak  # a run goes on with what it is told now
     average.update(saved["average"])
     return int(saved["step"])
 
 
-def _save(run: Run, step: int, stage: Stage, optimizer: Any, average: dict[str, Tensor]) -> None:
+def _save(run: Run, step: int, stage: Stage, optimizers: Sequence[Any], average: dict[str, Tensor]) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
     network = stage.network.state_dict()
     state = {
         "step": step,
         "shape": stage.shape,
         "network": network,
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "average": average,
     }
     partial = run.out / "checkpoint.partial"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import torch
 
-from flair_core.degradations import degrade, upscale
+from flair_core.degradations import degrade, enlarged
 from flair_core.denoisers.compact import describe
 from flair_core.denoisers.compact_temporal import Motion, estimated_flows, face
 from flair_core.denoisers.flow import Flows
-from flair_core.frames import to_float
+from flair_core.frames import to_float, to_uint8
 from flair_core.settings import EIGHT_BIT, DegradationSettings
 from flair_core.training.movement import moving
 
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-TASKS = {"bicubic": 0.45, "blur": 0.2, "jpeg": 0.15, "blind": 0.2}
+TASKS = {"bicubic": 0.55, "blur": 0.15, "jpeg": 0.15, "blind": 0.15}
 """How often each family of degradations is drawn."""
+FROM_CLIPS = 0.25
+"""How often a crop is cut from a clip, where there are clips."""
+ENLARGED = 0.4
+"""How often a crop is enlarged."""
 UNTOLD = 0.1
 """How often the network is not told what was done (always so for the blind family)."""
 
@@ -53,20 +58,25 @@ def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
 
 
 def draw_batch(
-    faces: NDArray[np.uint8], batch: int, group: int, side: int, rng: Generator
+    faces: NDArray[np.uint8],
+    clips: list[NDArray[np.uint8]],
+    batch: int,
+    group: int,
+    side: int,
+    rng: Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Crops x0, conditions c (both (batch, 3, side, side)) and descriptions (batch, FEATURES).
 
-    Crops are taken at random and mirrored half of the time; each `group` of them shares one degradation.
+    Crops are taken at random from faces and, where there are any, frames of clips; enlarged and mirrored at times;
+    each `group` of them shares one degradation.
     """
     x0, conditions, descriptions = [], [], []
     for _ in range(batch // group):
-        x = to_float(np.stack([_crop(faces[rng.integers(len(faces))], side, rng) for _ in range(group)]))
-        settings, told = draw(rng)
-        y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        x = to_float(np.stack([_crop(_picture(faces, clips, rng), side, rng) for _ in range(group)]))
+        c, description = observe(x, rng)
         x0.append(x)
-        conditions.append(upscale(y, (side, side)))
-        descriptions.append(describe(settings if told else None).expand(group, -1))
+        conditions.append(c)
+        descriptions.append(description.expand(group, -1))
     return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions)
 
 
@@ -96,11 +106,10 @@ def draw_windows(
         x = to_float(np.ascontiguousarray(cut))
         if rng.random() < 0.5:
             x, mask = x.flip(-1), mask.flip(-1)
-        settings, told = draw(rng)
-        y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        c, description = observe(x, rng)
         x0.append(x)
-        conditions.append(upscale(y, (side, side)))
-        descriptions.append(describe(settings if told else None).expand(frames, -1))
+        conditions.append(c)
+        descriptions.append(description.expand(frames, -1))
         flows.append(estimated_flows(conditions[-1]))
         masks.append(mask)
     forward, backward = (torch.cat(way) for way in zip(*flows, strict=True))
@@ -108,7 +117,26 @@ def draw_windows(
     return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions), motion
 
 
+def observe(x: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
+    """Images x, (N, 3, H, W), degraded at random: the conditions c, and the description (FEATURES,) of it."""
+    settings, told = draw(rng)
+    y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
+    known = settings if told else None
+    return enlarged(to_float(to_uint8(y)), (x.shape[-2], x.shape[-1]), known), describe(known)
+
+
+def _picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Generator) -> NDArray[np.uint8]:
+    if clips and rng.random() < FROM_CLIPS:
+        clip = clips[rng.integers(len(clips))]
+        return clip[rng.integers(len(clip))]
+    return faces[rng.integers(len(faces))]
+
+
 def _crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
-    top, left = (int(rng.integers(extent - side + 1)) for extent in face.shape[:2])
-    crop = face[top : top + side, left : left + side]
+    """Some of it, up to twice as large as it was: in films that are no larger than a face they are soft, too."""
+    cut = round(side / rng.uniform(1, 2)) if rng.random() < ENLARGED else side
+    top, left = (int(rng.integers(extent - cut + 1)) for extent in face.shape[:2])
+    crop = face[top : top + cut, left : left + cut]
+    if cut < side:
+        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
     return crop[:, ::-1] if rng.random() < 0.5 else crop

@@ -18,7 +18,7 @@ from flair_core.denoisers.compact_temporal import Motion
 from flair_core.denoisers.flow import Flows
 from flair_core.errors import WeightsError
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.image import CompactStage, missed, noise_level
+from flair_core.training.image import CompactStage, few_steps, missed, noise_level
 from flair_core.training.loop import Logged, Run, fit
 from flair_core.training.synthesis import draw_windows
 from flair_core.weights import sha256_of
@@ -85,12 +85,12 @@ class TemporalStage(CompactStage):
         )
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         noise = related(run.windows, x0.shape, generator)
-        t = torch.randint(len(self._schedule), (run.windows,), generator=generator)
+        t = few_steps(len(self._schedule), run.windows, generator)
         x0, c, description, noise, t = (part.to(device) for part in (x0, c, description, noise, t))
         motion = Motion(Flows(*(flow.to(device) for flow in motion.flows)), motion.mask.to(device))
         sigma = noise_level(self._schedule, t).repeat_interleave(run.frames)
         guess: Guess = model(c, x0 + sigma[:, None, None, None] * noise, sigma, description, motion)
-        return missed(guess, x0)
+        return missed(guess, x0).mean()
 
 
 def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
