@@ -12,7 +12,7 @@ import torch
 from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, enlarged, linear, released
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
-from flair_core.denoisers.base import Condition, Conditioned, Denoiser
+from flair_core.denoisers.base import Condition, Conditioned, Denoiser, Ending
 from flair_core.enhancers.base import BATCH
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
@@ -189,8 +189,8 @@ def operator(settings: RestorationSettings, size: tuple[int, int], device: torch
 def schedule_for(settings: RestorationSettings, denoiser: Denoiser) -> NoiseSchedule:
     """The K steps to take. With noise in y they go down to the end of the chain, for γ_t to fall on the way."""
     whole = settings.sampler.policy == "released" or settings.degradation.noise > 0
-    chain = denoiser.schedule
-    return chain.respaced(settings.sampler.steps, t_end=0 if whole else chain.end)
+    t_end = denoiser.end(settings.degradation) if isinstance(denoiser, Ending) and not whole else 0
+    return denoiser.schedule.respaced(settings.sampler.steps, t_end=t_end)
 
 
 def plan_for(

@@ -23,8 +23,6 @@ class NoiseSchedule:
     """(T,) float64, falling."""
     timesteps: Tensor
     """(T,) int64: the step of the base schedule that each index stands for; what a network is told."""
-    end: int = 0
-    """Where a walk on clean footage ends: in noise below this index the network leaves more grain than detail."""
 
     @classmethod
     def linear(cls, steps: int, beta_start: float, beta_end: float) -> NoiseSchedule:

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from flair_core import weights
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import (
+    END,
     Compact,
     CompactConfig,
     CompactNetwork,
@@ -52,6 +53,20 @@ def test_an_untrained_network_gives_the_best_combination():
     variance = model.network.condition_variance(describe(DegradationSettings())).exp()
     mean = c + (x_t / alpha_bar.sqrt() - c) * share(variance, ((1 - alpha_bar) / alpha_bar).sqrt())
     assert_close(model.schedule.predict_x0(x_t, eps, t), mean, rtol=0, atol=2e-4)
+
+
+def test_the_walk_ends_in_the_more_noise_the_less_the_footage_shows():
+    """In as much as c errs by, times END: coarser footage leaves more open, and what is left open is not invented."""
+    model = load(weights.path(weights.SHIPPED), CPU)
+    ends = []
+    for scale in (4, 8, 16):
+        degradation = DegradationSettings(scale=scale)
+        at = model.end(degradation)
+        variance = model.network.condition_variance(describe(degradation)).exp()
+        power = (1 - model.schedule.alpha_bar) / model.schedule.alpha_bar
+        assert at == len(power) - 1 or power[at - 1] < END**2 * variance <= power[at]
+        ends.append(at)
+    assert ends[0] < ends[1] < ends[2]
 
 
 def test_where_c_is_sure_the_noise_of_x_t_does_not_pass():

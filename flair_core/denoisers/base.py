@@ -70,6 +70,15 @@ class Conditioned(Protocol):
 
 
 @runtime_checkable
+class Ending(Protocol):
+    """A denoiser that knows from where on it would leave more grain than detail on clean footage."""
+
+    def end(self, degradation: DegradationSettings) -> int:
+        """The step of its schedule at which the walk ends."""
+        ...
+
+
+@runtime_checkable
 class Heavy(Protocol):
     """A denoiser with so many features that a window of frames may not fit into memory."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -44,8 +44,8 @@ PATCH = 4
 """Pixels per side that one position of the finest features stands for."""
 MULTIPLE = 32
 """Sides that the network takes, for four levels of patches."""
-SIGMA_END = 0.3
-"""Noise level of the last step on clean footage. Chosen by measurement, see docs/performance.md."""
+END = 2.0
+"""Noise level σ of the last step on clean footage, in units of s_c. Chosen by measurement, see docs/performance.md."""
 LOG_VARIANCES = (math.log(1e-4), math.log(1.0))
 """Limits of log s_c²."""
 FEATURES = 11
@@ -350,9 +350,7 @@ class Compact:
 
     def __init__(self, network: CompactNetwork, device: torch.device) -> None:
         config = network.config
-        chain = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
-        variance = (1 - chain.alpha_bar) / chain.alpha_bar
-        self.schedule = replace(chain, end=int((variance < SIGMA_END**2).sum()))
+        self.schedule = NoiseSchedule.log_spaced(config.chain, config.sigma_min, config.sigma_max)
         self.window = config.window
         self.temporal: tuple[str, ...] = KINDS if config.window > 1 else ()
         """Kinds of its temporal layers."""
@@ -382,6 +380,13 @@ class Compact:
             guess: Guess = self.network(c, observed, sigma, description, motion, told)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
+
+    def end(self, degradation: DegradationSettings) -> int:
+        """See Ending: in as much noise as c errs by, times END, as the network expects it of the degradation."""
+        log_variance = self.network.condition_variance(describe(degradation).to(self.device))
+        power = END**2 * float(log_variance.clamp(*LOG_VARIANCES).exp())
+        weaker = (1 - self.schedule.alpha_bar) / self.schedule.alpha_bar < power
+        return min(int(weaker.sum()), len(self.schedule) - 1)
 
     def _tell(self, alpha_bar: float, degradation: DegradationSettings | None) -> tuple[Tensor, Tensor, Told]:
         """σ, the description of the degradation and what both mean to the network: as every frame has them."""

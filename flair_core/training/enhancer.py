@@ -27,7 +27,7 @@ from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettin
 from flair_core.training import validation
 from flair_core.training.data import load_faces
 from flair_core.training.image import VALIDATED
-from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
 from flair_core.training.synthesis import draw
 
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ class EnhancerStage:
     """Crops of faces as the sampler restores them, and as they are."""
 
     settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
-    kernels = ()
 
     def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
         self._run, self.network = run, Rivals(enhancer, Critic() if run.adversarial else None)
         self.shape: Mapping[str, Any] = asdict(enhancer.config)
+        self.kernels = inner_kernels(enhancer, enhancer.first, enhancer.last)
 
     def load(self) -> None:
         """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""

@@ -14,7 +14,7 @@ from flair_core.enhancers.base import Unchanged
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
 from flair_core.training.synthesis import draw_batch
 from flair_core.training.validation import SETTINGS
 
@@ -119,8 +119,7 @@ class ImageStage(CompactStage):
     def __init__(self, run: ImageTraining, network: CompactNetwork) -> None:
         super().__init__(network)
         self._run = run
-        outer = {id(network.first.weight), id(network.last.weight)}
-        self.kernels = [one for one in network.parameters() if one.ndim == 4 and id(one) not in outer]
+        self.kernels = inner_kernels(network, network.first, network.last)
 
     def load(self) -> None:
         """See Stage."""

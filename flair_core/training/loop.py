@@ -34,6 +34,12 @@ MUON = 2.5
 """Learning rate of Muon in units of AdamW's."""
 
 
+def inner_kernels(network: torch.nn.Module, *outer: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """For Muon: kernels of all convolutions but the `outer` ones, which see or draw pixels."""
+    left_out = {id(parameter) for module in outer for parameter in module.parameters()}
+    return [one for one in network.parameters() if one.ndim == 4 and id(one) not in left_out]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What a run of any stage is told; everything that its numbers depend on."""
