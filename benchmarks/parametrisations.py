@@ -121,7 +121,10 @@ def main() -> None:
                     faces=FaceSettings(aligned=True),
                 )
                 found = measure(list(unseen), settings, models)
-                row = {"gain": found["psnr"] - found["psnr_base"], **{k: found[k] for k in ("detail", "flat")}}
+                row = {
+                    "gain": found["psnr"] - found["psnr_base"],
+                    **{k: found[k] for k in ("detail", "flat")},
+                }
                 row = {key: round(value, 3) for key, value in row.items()}
                 print(json.dumps({"predicts": name, "task": task, "steps": steps, **row}), flush=True)
 

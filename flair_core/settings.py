@@ -252,7 +252,7 @@ class SamplerSettings(Checked):
     ] = ""
     enhancer: Annotated[
         str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
-    ] = "detail"
+    ] = "starter-detail"
     fidelity: Annotated[
         float,
         Range(0, 1, 0.05),

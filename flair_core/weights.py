@@ -82,9 +82,10 @@ def _released(name: str, url: str, size: int, sha256: str, *, purpose: str, lice
 
 
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
-SHIPPED, SHIPPED_VIDEO = "starter", "starter-video"
-"""Come with the application: θ, and θ with the temporal layers φ."""
+SHIPPED, SHIPPED_VIDEO, SHIPPED_ENHANCER = "starter", "starter-video", "starter-detail"
+"""Come with the application: θ, θ with the temporal layers φ, and an enhancer G."""
 COMPACT = (SHIPPED, SHIPPED_VIDEO)
+_BUILT_IN = (*COMPACT, SHIPPED_ENHANCER)
 RELEASED = ("flair-x8", "flair-x16", "flair-gaussian", "flair-jpeg")
 """The authors' networks."""
 RELEASED_PARSER = "parsenet"
@@ -102,6 +103,13 @@ _ALL = (
         purpose="the same with temporal layers: 7 frames look at each other; steadier in movement, slower",
         licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter_video.safetensors",
+        source="install the application again",
+    ),
+    Checkpoint(
+        name=SHIPPED_ENHANCER,
+        purpose="enhancer that draws finer detail, trained on what the starter leaves soft",
+        licence="CC BY-NC-SA 4.0, non-commercial use only",
+        file="starter_detail.safetensors",
         source="install the application again",
     ),
     _flair("flair-x8", "flair_x8_bicubic.pt", "×8 bicubic super-resolution"),
@@ -208,7 +216,7 @@ def path(name: str) -> Path:
     if file.is_file():
         return file
     entry = CHECKPOINTS[name]
-    if name in COMPACT:
+    if name in _BUILT_IN:
         raise WeightsError(
             f"The model {name} comes with the application, but {file} is missing: {entry.source}."
         )
@@ -221,7 +229,7 @@ def path(name: str) -> Path:
 def _place(name: str) -> Path:
     if name not in CHECKPOINTS:
         raise WeightsError(f"There is no model {name!r}; there are {', '.join(CHECKPOINTS)}.")
-    if name in COMPACT:
+    if name in _BUILT_IN:
         return Path(str(resources.files("resources") / CHECKPOINTS[name].file))
     return folder() / f"{name}{ONNX if CHECKPOINTS[name].file.endswith(ONNX) else '.safetensors'}"
 
@@ -313,7 +321,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
 
     name = name or _by_file_name(file)
     target = _place(name)
-    if name in COMPACT:
+    if name in _BUILT_IN:
         raise WeightsError(f"The model {name} comes with the application and can't be replaced.")
     tensors = {key: value.contiguous() for key, value in _fitting(name, file).items()}
     try:
@@ -337,7 +345,7 @@ def _by_file_name(file: Path) -> str:
     for entry in CHECKPOINTS.values():
         if file.name.lower() == entry.file.lower():
             return entry.name
-    known = ", ".join(name for name in CHECKPOINTS if name not in COMPACT)
+    known = ", ".join(name for name in CHECKPOINTS if name not in _BUILT_IN)
     raise WeightsError(f"No model is published as {file.name}. Say with --name which one it is: {known}.")
 
 
@@ -427,7 +435,7 @@ def verify(name: str) -> Status:
         _fitting(name, file)
         return _status(name)
     tensors = read(file)
-    if name not in COMPACT and _digest(tensors) != _metadata(file).get("digest"):
+    if name not in _BUILT_IN and _digest(tensors) != _metadata(file).get("digest"):
         original = CHECKPOINTS[name].file
         raise WeightsError(
             f"{file} has changed since it was imported: delete it and import {original} again."

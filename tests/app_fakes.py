@@ -111,7 +111,11 @@ class FakeCore:
     def offer(self):
         return Offer(
             f"{self.device} · test",
-            {"model": self.models, "enhancer": ("none", "detail", "gfpgan"), "detector": ("embedded",)},
+            {
+                "model": self.models,
+                "enhancer": ("none", "detail", "starter-detail", "gfpgan"),
+                "detector": ("embedded",),
+            },
             frozenset({"gfpgan"}),
         )
 

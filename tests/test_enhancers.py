@@ -31,6 +31,7 @@ from flair_core.restore import load_models
 from flair_core.settings import RestorationSettings, SamplerSettings
 
 CPU = torch.device("cpu")
+BUILT_IN = ("none", "detail", weights.SHIPPED_ENHANCER)
 
 
 def normal(shape, seed=0):
@@ -172,6 +173,17 @@ class TestLearned:
         grey = torch.full((1, 3, height, width), 0.2)
         assert (load_enhancer(file, CPU)(grey) - grey).mean((2, 3)).abs().max() < 2 / 127.5
 
+    def test_the_built_in_one_draws_detail_where_there_is_some_and_none_on_plain_skin(self):
+        shipped = load_enhancer(weights.SHIPPED_ENHANCER, CPU)
+        smooth = gaussian_blur(faces(1, 128), 9, 2.0)
+        plain = torch.linspace(-0.2, 0.2, 128).expand(1, 3, 128, 128)
+
+        def detail(images):
+            return (images - avg_pool2d(images, 5, 1, 2)).square().mean()
+
+        assert detail(shipped(smooth)) > 1.05 * detail(smooth)
+        assert (shipped(plain) - plain).abs().max() < 2 / 127.5
+
     def test_every_face_is_on_its_own_in_any_number_of_threads(self, file):
         enhance, three, threads = load_enhancer(file, CPU), faces(3), torch.get_num_threads()
         together = enhance(three)
@@ -211,7 +223,7 @@ def test_an_unknown_name_lists_the_known():
         load_enhancer("sharper", CPU)
 
 
-@pytest.mark.parametrize("name", [name for name in factory.NAMES if name not in ("none", "detail")])
+@pytest.mark.parametrize("name", [name for name in factory.NAMES if name not in BUILT_IN])
 def test_a_missing_file_says_what_to_fetch_and_the_way_out(name, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     with pytest.raises(WeightsError) as caught:

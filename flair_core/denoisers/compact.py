@@ -249,7 +249,9 @@ class CompactNetwork(nn.Module):
         self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
         self.grow = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
-        self.last = Convolution(ch[0], 4 * PATCH**2, 3, padding=1)  # F, and log s_c² beside that of the degradation
+        self.last = Convolution(
+            ch[0], 4 * PATCH**2, 3, padding=1
+        )  # F, and log s_c² beside that of the degradation
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
@@ -297,7 +299,7 @@ class CompactNetwork(nn.Module):
         if self.temporal is not None and motion is not None and frames > 1:
             x = self.temporal.refine(x, seen, motion)
         drawn = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
-        f, local = drawn.split((3, 1), 1)
+        f, local = drawn[:, :3], drawn[:, 3:]
         mean = c + (observed - c) * share(variance * local.exp(), level)
         return Guess(f, mean, level * share(variance, level).sqrt(), log_variance)
 

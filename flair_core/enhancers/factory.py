@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-NAMES = ("none", "detail", "gfpgan", "restoreformer", "restoreformer-pp", "codeformer", "vqfr")
+NAMES = (
+    "none",
+    "detail",
+    weights.SHIPPED_ENHANCER,
+    "gfpgan",
+    "restoreformer",
+    "restoreformer-pp",
+    "codeformer",
+    "vqfr",
+)
 SIZE = 512
 """Side of the faces that all of the networks were trained on."""
 
@@ -38,10 +47,10 @@ def load_enhancer(
             return Unchanged()
         case "detail":
             return Detail()
-        case _ if name.endswith(".safetensors"):
+        case _ if name == weights.SHIPPED_ENHANCER or name.endswith(".safetensors"):
             from flair_core.enhancers import learned  # noqa: PLC0415 - loads the compact network's module
 
-            return learned.load(Path(name), device)
+            return learned.load(_file(name) if name in NAMES else Path(name), device)
         case _ if name in NAMES:
             network = _network(name, path or _file(name), device)
             if name in WITH_FIDELITY:

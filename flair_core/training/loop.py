@@ -171,10 +171,10 @@ def _optimizers(run: Run, stage: Stage) -> list[torch.optim.Optimizer]:
     kernels = list(stage.kernels)
     taken = {id(kernel) for kernel in kernels}
     others = [value for _, value in _trained(stage.network) if id(value) not in taken]
-    adam = torch.optim.AdamW(
-        others, lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-    )
-    optimizers = [adam, Muon(kernels, MUON * run.learning_rate)] if kernels else [adam]
+    adam = torch.optim.AdamW(others, lr=run.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimizers: list[torch.optim.Optimizer] = [adam]
+    if kernels:
+        optimizers.append(Muon(kernels, MUON * run.learning_rate))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]

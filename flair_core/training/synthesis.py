@@ -126,10 +126,9 @@ def observe(x: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
 
 
 def _picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Generator) -> NDArray[np.uint8]:
-    if clips and rng.random() < FROM_CLIPS:
-        clip = clips[rng.integers(len(clips))]
-        return clip[rng.integers(len(clip))]
-    return faces[rng.integers(len(faces))]
+    pictures = clips[rng.integers(len(clips))] if clips and rng.random() < FROM_CLIPS else faces
+    picture: NDArray[np.uint8] = pictures[rng.integers(len(pictures))]
+    return picture
 
 
 def _crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
