@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
 from flair_core import weights
-from flair_core.degradations import build
+from flair_core.degradations import linear
 from flair_core.enhancers import adapters, factory, learned
 from flair_core.enhancers.base import BATCH, Resized, Unchanged
 from flair_core.enhancers.checkpoint import build, unwrap
@@ -176,7 +176,7 @@ class TestLearned:
 
     def test_the_built_in_one_draws_detail_where_there_is_some_and_none_on_plain_skin(self):
         shipped = load_enhancer(weights.SHIPPED_ENHANCER, CPU)
-        A = build(DegradationSettings(scale=4), (192, 192))
+        A = linear(DegradationSettings(scale=4), (192, 192))
         soft = A.pinv(A.forward(portrait()))
         plain = torch.linspace(-0.2, 0.2, 128).expand(1, 3, 128, 128)
 
