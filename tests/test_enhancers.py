@@ -184,7 +184,8 @@ class TestLearned:
             return (images - avg_pool2d(images, 5, 1, 2)).square().mean()
 
         assert detail(shipped(soft)) > 1.1 * detail(soft)
-        assert (shipped(plain) - plain).abs().max() < 2 / 127.5
+        drawn = (shipped(plain) - plain)[..., 16:-16, 16:-16]  # at the border it can't know
+        assert drawn.abs().max() < 1 / 127.5
 
     def test_every_face_is_on_its_own_in_any_number_of_threads(self, file):
         enhance, three, threads = load_enhancer(file, CPU), faces(3), torch.get_num_threads()
