@@ -161,6 +161,10 @@ class EnhancerStage:
         run = self._run
         seen, real = self._batch(rng)
         seen, real = seen.to(device), real.to(device)
+        # At every step of a chain but the first, G gets what it has enhanced before, and has to know when it is enough.
+        mixed = torch.from_numpy((2 * rng.random(len(seen)) - 1).clip(0)).to(seen)[:, None, None, None]
+        with torch.no_grad():
+            seen = seen + mixed * (self.network.enhancer(seen) - seen)
         enhanced: Tensor
         opinions: Opinions | None
         enhanced, opinions = model(seen, real)
