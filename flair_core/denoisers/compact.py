@@ -249,9 +249,8 @@ class CompactNetwork(nn.Module):
         self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
         self.grow = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
-        self.last = Convolution(
-            ch[0], 4 * PATCH**2, 3, padding=1
-        )  # F, and log s_c² beside that of the degradation
+        # F in three colours, and by how much log s_c² differs from that of the degradation.
+        self.last = Convolution(ch[0], 4 * PATCH**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)

@@ -35,7 +35,10 @@ class Muon(torch.optim.Optimizer):
             for kernel in group["params"]:
                 if kernel.grad is None:
                     continue
-                momentum: Tensor = self.state[kernel].setdefault("momentum", torch.zeros_like(kernel))
+                state = self.state[kernel]
+                if not state:
+                    state["momentum"] = torch.zeros_like(kernel)
+                momentum: Tensor = state["momentum"]
                 momentum.lerp_(kernel.grad, 1 - MOMENTUM)
                 ahead = kernel.grad.lerp(momentum, MOMENTUM).flatten(1)
                 step = orthogonal(ahead).mul_(RMS * max(ahead.shape) ** 0.5).reshape(kernel.shape)
