@@ -363,9 +363,9 @@ class RestorationCore:
 
         denoiser = self._models(settings).denoiser
         schedule, size = recipe.schedule_for(settings, denoiser), (denoiser.size, denoiser.size)
-        plan = recipe.plan_for(settings, schedule, size, self._device)
+        plan = recipe.plan_for(settings, schedule, denoiser, size, self._device)
         plain = replace(settings, sampler=replace(settings.sampler, gamma_curve=""))
-        whole = plan if plain == settings else recipe.plan_for(plain, schedule, size, self._device)
+        whole = plan if plain == settings else recipe.plan_for(plain, schedule, denoiser, size, self._device)
         gamma, w, most = (tuple(one.flip(0).tolist()) for one in (plan.mean_gamma, plan.w, whole.mean_gamma))
         return Schedules(gamma, w, most)
 

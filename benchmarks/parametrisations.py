@@ -24,7 +24,7 @@ from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training.data import load_faces
-from flair_core.training.image import few_steps, loss_of
+from flair_core.training.image import ends, few_steps, loss_of
 from flair_core.training.synthesis import draw_batch
 
 CPU = torch.device("cpu")
@@ -91,7 +91,8 @@ def trained(way: Parametrisation | None, faces: np.ndarray, steps: int) -> Compa
         batch = draw_batch(faces, [], BATCH, GROUP, CROP, np.random.default_rng((0, step)))
         generator = torch.Generator().manual_seed(step)
         noise = torch.randn(batch[0].shape, generator=generator)
-        loss = loss_of(network, schedule, batch, noise, few_steps(SMALL.chain, BATCH, generator))
+        t = few_steps(ends(network, schedule, batch[2]), SMALL.chain, generator)
+        loss = loss_of(network, schedule, batch, noise, t)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

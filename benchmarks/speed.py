@@ -296,7 +296,7 @@ class Bench:
         matrix = align.similarity(landmarks, SIDE)
         c, soft = upscale(y, (SIDE, SIDE)), mask.elliptical(SIDE, 18)
         schedule = schedule_for(settings, self.models.denoiser)
-        plan = plan_for(settings, schedule, (SIDE, SIDE), self.device)
+        plan = plan_for(settings, schedule, self.models.denoiser, (SIDE, SIDE), self.device)
         noise, network = SeededNoise(0, self.device), self._plain_network()
         dense, G = self._dense(SIDE, scale), load_models(_enhanced(settings), self.device).enhancer
         x_t, canvas = start(c, schedule, noise), rgb

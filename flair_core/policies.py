@@ -53,7 +53,12 @@ class Plan:
 
 
 def paper(
-    schedule: NoiseSchedule, sampler: SamplerSettings, sigma: float = 0.0, A: Linear | None = None
+    schedule: NoiseSchedule,
+    sampler: SamplerSettings,
+    sigma: float = 0.0,
+    A: Linear | None = None,
+    *,
+    anew: bool = False,
 ) -> Plan:
     """The paper's policy: the noise in x_{t−1} conforms to q(x_{t−1} | x_0), below eq. (9).
 
@@ -67,10 +72,12 @@ def paper(
     as a copy's pixels are for ↓s, and stronger where A blurs. White noise of the same variance does not hide it from
     the network, which keeps it for detail. So all this holds for each direction of A with its own σ.
 
-    Clean footage is walked by a solver of second order. A x0 = y holds for every x0, hence for where it is carried.
+    Clean footage is walked by a solver of second order, as far as ρ leaves an equation to solve: with fresh noise,
+    where two estimates lead is where their noise does. A x0 = y holds for every x0, hence for where it is carried.
 
     sigma: std of e on images in [-1, 1]; 0 for clean footage. Else γ_0 is 0.
     A: what y came from; None when it is the image itself.
+    anew: whether the noise is all fresh after the first step: x_T then is no noisy x0, and its ε̃ is the blur of y.
     """
     levels = None if A is None or sigma == 0 else Levels.of(A, sigma)
     std = torch.tensor(sigma, dtype=torch.float64) if levels is None else levels.sigma
@@ -85,7 +92,8 @@ def paper(
         gamma_t = sampler.gamma * float(kept[t]) * allowed.minimum(spread / (spread + std**2))
         brought = math.sqrt(before) * gamma_t
         left = (total - (brought * std) ** 2).clamp(min=0)
-        fresh = (left - (1 - sampler.rho) * total).clamp(min=0)
+        rho = 1.0 if anew and t == len(schedule) - 1 else sampler.rho
+        fresh = (left - (1 - rho) * total).clamp(min=0)
         # The same parts of ε̃; its factor solves (brought + eps tied_eps)² σ² + eps² free_eps + fresh = total.
         tied_eps = (tied - math.sqrt(alpha_bar) * gamma_t) / math.sqrt(1 - alpha_bar)
         free_eps = free / (1 - alpha_bar)
@@ -93,7 +101,7 @@ def paper(
         eps = (((mixed**2 + square * (left - fresh)).sqrt() - mixed) / square).where(fresh < left, 0)
         tied, free = brought + eps * tied_eps, eps**2 * free_eps + fresh
         gamma[t], eps_scale[t], noise_scale[t] = gamma_t, eps, fresh.sqrt()
-    momentum = torch.zeros(len(schedule), dtype=torch.float64) if sigma > 0 else second_order(schedule)
+    momentum = (1 - sampler.rho if sigma == 0 else 0) * second_order(schedule)
     w = enhancement(len(schedule), sampler.w_tau, sampler.tau, sampler.w_curve)
     return Plan(gamma, w, eps_scale, noise_scale, momentum, levels)
 

@@ -104,7 +104,7 @@ def estimate(
     A = operator(settings, size, models.device)
     condition = condition_for(y, size, settings, models)
     schedule = schedule_for(settings, models.denoiser)
-    plan = plan_for(settings, schedule, size, models.device)
+    plan = plan_for(settings, schedule, models.denoiser, size, models.device)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma, plan.levels),
@@ -194,7 +194,11 @@ def schedule_for(settings: RestorationSettings, denoiser: Denoiser) -> NoiseSche
 
 
 def plan_for(
-    settings: RestorationSettings, schedule: NoiseSchedule, size: tuple[int, int], device: torch.device
+    settings: RestorationSettings,
+    schedule: NoiseSchedule,
+    denoiser: Denoiser,
+    size: tuple[int, int],
+    device: torch.device,
 ) -> policies.Plan:
     """The weights of every step under the chosen policy, for x of (H, W) = size."""
     degradation = settings.degradation
@@ -204,4 +208,4 @@ def plan_for(
     # What compression took away is noise in y, too: A⁺ amplifies it like e, and x̂ should not follow it.
     coding = 0.0 if degradation.jpeg is None else 2 * coding_noise(degradation.jpeg)
     sigma, A = math.hypot(degradation.sigma_e, coding), linear(degradation, size, device)
-    return policies.paper(schedule, settings.sampler, sigma, A)
+    return policies.paper(schedule, settings.sampler, sigma, A, anew=isinstance(denoiser, Ending))

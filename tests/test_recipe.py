@@ -185,7 +185,9 @@ def test_what_jpeg_took_away_counts_as_noise():
     """Coarse steps are trusted less; without compression and noise y is followed to the last step."""
     schedule = MODELS.denoiser.schedule.respaced(4)
     gammas = [
-        plan_for(settings(degradation={"jpeg": q}), schedule, (48, 64), torch.device("cpu")).mean_gamma
+        plan_for(
+            settings(degradation={"jpeg": q}), schedule, MODELS.denoiser, (48, 64), MODELS.device
+        ).mean_gamma
         for q in (None, 95, 60, 20)
     ]
     assert (gammas[0] == 1).all()

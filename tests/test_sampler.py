@@ -122,6 +122,24 @@ def test_each_step_starts_from_the_refined_estimate():
     assert_close(second.x_t, schedule.alpha_bar[1].sqrt() * first.x0 + 0.4 * eps + 0.1 * draw)
 
 
+def test_the_second_order_solver_steps_back_as_noise_is_fresh():
+    schedule = NoiseSchedule.log_spaced(6, 0.05, 3.0)
+    whole, half, none = (paper(schedule, SamplerSettings(rho=rho)).momentum for rho in (0.0, 0.5, 1.0))
+    assert (whole[1:-1] > 0.1).all()
+    assert_close(half, whole / 2)
+    assert not none.any()
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.3])
+def test_after_a_first_step_that_saw_no_x0_all_noise_is_fresh_and_then_as_rho_says(sigma):
+    schedule = NoiseSchedule.log_spaced(6, 0.05, 3.0)
+    plan, usual = (paper(schedule, SamplerSettings(rho=0.2), sigma, anew=anew) for anew in (True, False))
+    assert (plan.eps_scale[-1] == 0) & (usual.eps_scale[-1] > 0)
+    brought = schedule.alpha_bar_before(5) * (plan.gamma[-1] * sigma) ** 2
+    assert_close(plan.noise_scale[-1] ** 2 + brought, 1 - schedule.alpha_bar[-2])
+    assert (plan.eps_scale[1:-1] > 0).all()
+
+
 def test_the_second_order_solver_comes_nearer_in_as_many_steps():
     """Without noise the walk follows an ordinary differential equation, whose end is known for a Gaussian prior."""
     schedule, errors = NoiseSchedule.log_spaced(1000, 0.05, 3.0), {}

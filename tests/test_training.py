@@ -9,6 +9,7 @@ import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -23,10 +24,20 @@ from flair_core.enhancers import learned
 from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
 from flair_core.errors import MediaError, WeightsError
 from flair_core.schedule import NoiseSchedule
-from flair_core.training import enhancer, temporal
+from flair_core.settings import DegradationSettings
+from flair_core.training import enhancer, loop, temporal
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, local_detail
-from flair_core.training.image import ImageTraining, few_steps, loss_of, missed, train
+from flair_core.training.image import (
+    ImageStage,
+    ImageTraining,
+    ends,
+    few_steps,
+    loss_of,
+    missed,
+    observed,
+    train,
+)
 from flair_core.training.movement import moving
 from flair_core.training.muon import Muon, orthogonal
 from flair_core.training.synthesis import draw, draw_batch, draw_windows
@@ -185,6 +196,20 @@ def test_batches_depend_on_their_seed_only(faces):
     assert a[0].shape == a[1].shape == (4, 3, 32, 32)
 
 
+@pytest.mark.filterwarnings("ignore:'pin_memory'")
+def test_other_processes_draw_the_same_batches_beside_a_graphics_card(faces, tmp_path):
+    training = run(faces, tmp_path, steps=5)
+    stage = ImageStage(training, compact.CompactNetwork(SMALL))
+    stage.load()
+    accelerator = SimpleNamespace(device=torch.device("cuda"), num_processes=1, process_index=0)
+    found = loop._batches(training, stage, 2, accelerator)
+    assert found.num_workers > 0
+    for step, batch in enumerate(found, 2):
+        expected = stage.draw(np.random.default_rng((training.seed, step, 0)))
+        assert all(torch.equal(a, b) for a, b in zip(batch, expected, strict=True))
+    assert step == 4
+
+
 def test_frames_of_clips_are_drawn_beside_faces(faces):
     """A quarter of the crops; a clip of one colour tells them apart."""
     pictures, clip = load_faces(faces), np.full((3, 64, 64, 3), 200, np.uint8)
@@ -192,17 +217,43 @@ def test_frames_of_clips_are_drawn_beside_faces(faces):
     assert 0.15 < (x0.std((1, 2, 3)) == 0).float().mean() < 0.35
 
 
-def test_half_of_the_steps_trained_on_are_those_that_few_reverse_steps_walk():
-    t = few_steps(1000, 4000, torch.Generator().manual_seed(0))
-    assert (t.min() < 50) & (t.max() == 999)
-    assert 0.6 < (t >= 700).float().mean() < 0.7
+def test_the_steps_trained_on_are_those_that_few_reverse_steps_walk():
+    """Among them the first; half of the others are the noisiest three tenths, none is beyond the end of the walk."""
+    ends = torch.tensor([0, 800]).repeat(2000)
+    t = few_steps(ends, 1000, torch.Generator().manual_seed(0)).view(-1, 2)
+    assert 0.22 < (t == 999).float().mean() < 0.28
+    whole, clean = t.T
+    assert (whole.min() < 50) & (clean.min() >= 800)
+    assert 0.6 < (whole[whole < 999] >= 700).float().mean() < 0.7
+
+
+def test_the_network_learns_the_walk_down_to_the_noise_that_clean_footage_leaves():
+    network = compact.CompactNetwork(CompactConfig())
+    schedule = NoiseSchedule.log_spaced(1000, 0.015, 0.6)
+    noisy, jpeg = DegradationSettings(scale=8, noise=0.02), DegradationSettings(scale=8, jpeg=80)
+    told = [DegradationSettings(scale=8), noisy, jpeg, None]
+    clean, *others = ends(network, schedule, torch.stack([compact.describe(one) for one in told])).tolist()
+    assert schedule.alpha_bar[clean] == pytest.approx(1 / (1 + (0.7 * compact.END) ** 2 * 0.0126), rel=0.01)
+    assert others == [0, 0, 0]
+
+
+def test_at_the_noisiest_step_the_network_is_shown_c_alone_as_in_sampling():
+    schedule = NoiseSchedule.log_spaced(10, 0.1, 0.5)
+    x0, c, noise = torch.randn(3, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    seen, sigma = observed(schedule, x0, c, noise, torch.tensor([9, 4]))
+    assert torch.equal(seen[0], c[0])
+    x_t = schedule.diffuse(x0, noise, 4)
+    for at, t in enumerate((9, 4)):
+        shown, level = compact.observation(schedule, t, x_t, c)
+        assert torch.allclose(seen[at], shown[at], atol=1e-6)
+        assert float(sigma[at]) == pytest.approx(level, rel=1e-6)
 
 
 def test_muon_takes_steps_along_orthogonal_kernels():
     """Its step on a kernel has singular values near 1, scaled, wherever the gradient's are; and it lowers a loss."""
     torch.manual_seed(0)
     gradient = torch.randn(24, 5, 3, 3) * torch.logspace(-1, 1, 24)[:, None, None, None]
-    values = torch.linalg.svdvals(orthogonal(gradient.flatten(1)))
+    values = torch.linalg.svdvals(orthogonal(gradient.flatten(1)[None]))
     assert (values > 0.4).all() & (values < 1.4).all()
     kernel, wanted = torch.nn.Parameter(torch.zeros(8, 4, 3, 3)), torch.randn(8, 4, 3, 3)
     optimizer, errors = Muon([kernel], lr=0.1), []

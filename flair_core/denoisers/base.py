@@ -71,7 +71,10 @@ class Conditioned(Protocol):
 
 @runtime_checkable
 class Ending(Protocol):
-    """A denoiser that knows from where on it would leave more grain than detail on clean footage."""
+    """A denoiser that knows from where on it would leave more grain than detail on clean footage.
+
+    At its noisiest step it sees the condition alone, whatever x_T is, and gives the mean of x0.
+    """
 
     def end(self, degradation: DegradationSettings) -> int:
         """The step of its schedule at which the walk ends."""

@@ -6,6 +6,9 @@ only what m misses, in units of its own uncertainty: x0 = m + √w · F. So it n
 learn to carry the noise of x_t through its features only to take it away where c says enough: it predicts by how much
 s_c² differs at each pixel, and m follows that.
 
+Sampling starts from c, diffused. At that step x_t says nothing of x0 that c does not, so the network is shown c in its
+place and gives the mean of x0 for this c; taken for an observation, c would pass for the sharp image itself.
+
 θ sees every frame on its own. Where the file has temporal layers φ (`flair_core.denoisers.compact_temporal`), frames
 of a window look at each other; a single frame passes as without them.
 """
@@ -48,6 +51,8 @@ END = 2.0
 """Noise level σ of the last step on clean footage, in units of s_c. Chosen by measurement, see docs/performance.md."""
 LOG_VARIANCES = (math.log(1e-4), math.log(1.0))
 """Limits of log s_c²."""
+START = 10.0
+"""Noise level σ that the network is told at the noisiest step, where it sees c alone: x_T holds nothing else."""
 FEATURES = 11
 """Length of the description of a degradation."""
 
@@ -93,11 +98,20 @@ def describe(degradation: DegradationSettings | None) -> Tensor:
     return out
 
 
+def clean(description: Tensor) -> Tensor:
+    """Which degradations, (…, FEATURES) of known ones, only made footage smaller: (…)."""
+    return (
+        description[..., 0] + description[..., 2] + description[..., 4] + description[..., 8:].sum(-1)
+    ) == 0
+
+
 class Convolution(nn.Conv2d):
-    """May have all threads: each of its outputs is summed up in one of them."""
+    """On a processor it may have all threads: each of its outputs is summed up in one of them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, h, w)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
         with threads.wide():
             out: Tensor = super().forward(x)
         return out
@@ -311,6 +325,11 @@ class CompactNetwork(nn.Module):
         down, up = ([cast("Stage", stage).told(emb) for stage in stages] for stages in (self.down, self.up))
         return Told(emb, down, up, log_variance)
 
+    def expected_variance(self, description: Tensor) -> Tensor:
+        """s_c² of degradations, (…, FEATURES) → (…, 1)."""
+        variance: Tensor = self.condition_variance(description).clamp(*LOG_VARIANCES).exp()
+        return variance
+
     def quickened(self, dtype: torch.dtype) -> CompactNetwork:
         """Itself, with residual blocks that take features in `dtype` the quick way of a processor."""
         for block in self.modules():
@@ -336,6 +355,14 @@ def patches(images: Tensor, dtype: torch.dtype) -> Tensor:
     rows = images.contiguous().view(torch.int64)  # a patch's row moves as one number: nine times as fast
     rows = rows.view(n, channels, height // PATCH, PATCH, -1).permute(0, 2, 4, 1, 3).contiguous()
     return rows.view(dtype).view(n, height // PATCH, width // PATCH, -1).permute(0, 3, 1, 2)
+
+
+def observation(schedule: NoiseSchedule, t: int, x_t: Tensor, c: Tensor) -> tuple[Tensor, float]:
+    """What the network sees of x_t at step t of its chain, and the noise level σ that it is told."""
+    if t == len(schedule) - 1:
+        return c, START
+    alpha_bar = float(schedule.alpha_bar[t])
+    return x_t / alpha_bar**0.5, (1 / alpha_bar - 1) ** 0.5
 
 
 def share(variance: Tensor, sigma: Tensor) -> Tensor:
@@ -369,31 +396,28 @@ class Compact:
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
         """See Denoiser; any H and W: the network sees them padded to multiples of 32."""
-        alpha_bar = float(self.schedule.alpha_bar[t])
+        observed, sigma = observation(self.schedule, t, x_t, condition.c)
         height, width = x_t.shape[-2:]
         padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
-        c, observed = (
-            functional.pad(image, padding, mode="replicate") for image in (condition.c, x_t / alpha_bar**0.5)
-        )
+        c, observed = (functional.pad(image, padding, mode="replicate") for image in (condition.c, observed))
         motion = self._seen(condition, c) if self.window > 1 and len(x_t) > 1 else None
         with threads.narrow():
-            sigma, description, told = self._tell(alpha_bar, condition.degradation)
-            guess: Guess = self.network(c, observed, sigma, description, motion, told)
+            level, description, told = self._tell(sigma, condition.degradation)
+            guess: Guess = self.network(c, observed, level, description, motion, told)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
 
     def end(self, degradation: DegradationSettings) -> int:
         """See Ending: in as much noise as c errs by, times END, as the network expects it of the degradation."""
-        log_variance = self.network.condition_variance(describe(degradation).to(self.device))
-        power = END**2 * float(log_variance.clamp(*LOG_VARIANCES).exp())
+        power = END**2 * float(self.network.expected_variance(describe(degradation).to(self.device)))
         weaker = (1 - self.schedule.alpha_bar) / self.schedule.alpha_bar < power
         return min(int(weaker.sum()), len(self.schedule) - 1)
 
-    def _tell(self, alpha_bar: float, degradation: DegradationSettings | None) -> tuple[Tensor, Tensor, Told]:
+    def _tell(self, sigma: float, degradation: DegradationSettings | None) -> tuple[Tensor, Tensor, Told]:
         """σ, the description of the degradation and what both mean to the network: as every frame has them."""
-        sigma = torch.full((1,), (1 / alpha_bar - 1) ** 0.5, device=self.device)
+        level = torch.full((1,), sigma, device=self.device)
         description = describe(degradation).to(self.device)[None]
-        return sigma, description, self.network.tell(sigma, description)
+        return level, description, self.network.tell(level, description)
 
     def _seen(self, condition: Condition, c: Tensor) -> Motion:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""

@@ -28,10 +28,10 @@ from flair_core.training import validation
 from flair_core.training.data import load_faces
 from flair_core.training.image import VALIDATED
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
-from flair_core.training.synthesis import draw
+from flair_core.training.synthesis import crop, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -142,8 +142,9 @@ class EnhancerStage:
         self._denoiser = Compact(deepcopy(network), device)
         self._features = Features(network).to(device)
         faces = load_faces(run.data, run.sources)
-        chosen = np.random.default_rng(run.seed).permutation(len(faces))[: run.faces]
-        self._real = faces[chosen]
+        rng = np.random.default_rng(run.seed)
+        chosen = rng.permutation(len(faces))[: run.faces]
+        self._real = np.stack([crop(faces[at], faces.shape[1], rng) for at in chosen])
         with PartialState().main_process_first():
             path = run.out / "seen.npy"
             if not path.exists():
@@ -156,13 +157,24 @@ class EnhancerStage:
         assert self._run.validate is not None
         return [load_faces(self._run.validate)[:VALIDATED]]
 
-    def loss(self, model: nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """See Stage. Crops of what was seen and of what it should be at the same places, mirrored half of the time."""
+        side, seen, real = self._run.crop, [], []
+        for at in rng.integers(len(self._seen), size=self._run.batch):
+            top, left = rng.integers(self._real.shape[1] - side + 1, size=2)
+            cut = np.s_[top : top + side, left : left + side]
+            turn = np.s_[:, ::-1] if rng.random() < 0.5 else np.s_[:, :]
+            seen.append(self._seen[at, rng.integers(self._seen.shape[1])][cut][turn])
+            real.append(self._real[at][cut][turn])
+        return to_float(np.stack(seen)), to_float(np.stack(real))
+
+    def loss(self, model: nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         """See Stage. Distance in pixels and in features of θ, and the hinge losses of the critic and for it."""
         run = self._run
-        seen, real = self._batch(rng)
-        seen, real = seen.to(device), real.to(device)
+        seen, real = batch
         # At every step of a chain but the first, G gets what it has enhanced before, and has to know when it is enough.
-        mixed = torch.from_numpy((2 * rng.random(len(seen)) - 1).clip(0)).to(seen)[:, None, None, None]
+        mixed = 2 * torch.rand(len(seen), 1, 1, 1, generator=generator, device=seen.device) - 1
+        mixed = mixed.clamp(min=0)
         with torch.no_grad():
             seen = seen + mixed * (self.network.enhancer(seen) - seen)
         enhanced: Tensor
@@ -171,7 +183,8 @@ class EnhancerStage:
         distance = functional.l1_loss(enhanced, real)
         detail = functional.l1_loss(local_detail(enhanced), local_detail(real))
         # Seen always in the same grid, a pattern as wide as θ's patches would pass for detail.
-        (top, left), side = rng.integers(GRID, size=2), seen.shape[-1] - GRID
+        top, left = torch.randint(GRID, (2,), generator=generator, device=seen.device).tolist()
+        side = seen.shape[-1] - GRID
         looks = (
             self._features(image[..., top : top + side, left : left + side]) for image in (enhanced, real)
         )
@@ -184,17 +197,6 @@ class EnhancerStage:
         critical = functional.relu(1 + opinions.of_enhanced_itself.float()).mean()
         critical = critical + functional.relu(1 - opinions.of_real.float()).mean()
         return distance - run.adversarial * opinions.of_enhanced.float().mean() + critical
-
-    def _batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Crops at the same places of both, mirrored half of the time."""
-        side, seen, real = self._run.crop, [], []
-        for at in rng.integers(len(self._seen), size=self._run.batch):
-            top, left = rng.integers(self._real.shape[1] - side + 1, size=2)
-            cut = np.s_[top : top + side, left : left + side]
-            turn = np.s_[:, ::-1] if rng.random() < 0.5 else np.s_[:, :]
-            seen.append(self._seen[at, rng.integers(self._seen.shape[1])][cut][turn])
-            real.append(self._real[at][cut][turn])
-        return to_float(np.stack(seen)), to_float(np.stack(real))
 
     def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
         """See Stage."""

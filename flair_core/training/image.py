@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, Guess
+from flair_core.denoisers.compact import START, Compact, CompactConfig, CompactNetwork, Guess
 from flair_core.enhancers.base import Unchanged
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
@@ -31,8 +31,12 @@ VALIDATED = 8
 """Faces."""
 SOFTENED = 0.4
 """How near to 0 the error of an image may come, in units of what is expected, and still count more for it."""
+STARTS = 0.25
+"""Share of crops that learn the first reverse step, at which the network sees c alone."""
 WALKED = 0.7
 """Share of the chain that comes after the last of a few reverse steps on clean footage: σ below 0.2."""
+REACH = 0.7
+"""How far below the noise level at which the walk ends on clean footage is learned, as a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +73,56 @@ def even(errors: Tensor, expected: Tensor) -> Tensor:
 
 
 def loss_of(
-    network: torch.nn.Module, schedule: NoiseSchedule, batch: tuple[Tensor, ...], noise: Tensor, t: Tensor
+    network: torch.nn.Module, schedule: NoiseSchedule, batch: Sequence[Tensor], noise: Tensor, t: Tensor
 ) -> Tensor:
     """Eq. (6), with weights that make images count evenly, plus the likelihood that fits s_c².
 
     batch: x0, c (N, 3, H, W) and descriptions (N, FEATURES); noise like x0; t: (N,) steps of the chain.
     """
     x0, c, description = batch
-    sigma = noise_level(schedule, t)
-    guess: Guess = network(c, x0 + sigma[:, None, None, None] * noise, sigma, description)
+    guess: Guess = network(c, *observed(schedule, x0, c, noise, t), description)
     error = (c - x0).square().mean((1, 2, 3), keepdim=True)
     fit_of_variance = 0.5 * (error * (-guess.log_variance).exp() + guess.log_variance).mean()
     weights = even(error.flatten(), guess.log_variance.detach().exp().flatten())
     return (weights * missed(guess, x0)).mean() + 0.05 * fit_of_variance
 
 
-def few_steps(chain: int, count: int, generator: torch.Generator) -> Tensor:
-    """Steps of the chain to train on, (count,): half of them where few reverse steps walk, half of them anywhere."""
-    anywhere = torch.randint(chain, (count,), generator=generator)
-    walked = torch.randint(int(WALKED * chain), chain, (count,), generator=generator)
-    return walked.where(torch.rand(count, generator=generator) < 0.5, anywhere)
+def observed(
+    schedule: NoiseSchedule, x0: Tensor, c: Tensor, noise: Tensor, t: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the network is shown at steps t, (N,), as flair_core.denoisers.compact.observation, and the σ it is told.
+
+    x0, c and noise: (N, 3, H, W).
+    """
+    sigma = noise_level(schedule, t)
+    first = t == len(schedule) - 1
+    seen = c.where(first[:, None, None, None], x0 + sigma[:, None, None, None] * noise)
+    return seen, sigma.masked_fill(first, START)
+
+
+def few_steps(ends: Tensor, chain: int, generator: torch.Generator) -> Tensor:
+    """Steps of the chain to train on, (N,): the first reverse one, those where few of them walk, and any others.
+
+    ends: (N,), the least noisy steps that are walked.
+    """
+    count, device = len(ends), ends.device
+    high = torch.rand(count, generator=generator, device=device) < 0.5
+    low = ends.maximum((WALKED * chain * high).long())
+    t = low + (torch.rand(count, generator=generator, device=device) * (chain - low)).long()
+    starts = torch.rand(count, generator=generator, device=device) < STARTS
+    return t.clamp(max=chain - 1).masked_fill(starts, chain - 1)
+
+
+def ends(network: CompactNetwork, schedule: NoiseSchedule, description: Tensor) -> Tensor:
+    """Where the walk ends on footage of these descriptions, (N, FEATURES) → (N,), and some steps beyond it.
+
+    Footage that was only made smaller is walked to the noise that c has of its own, all other to the last step.
+    """
+    with torch.no_grad(), torch.autocast(description.device.type, enabled=False):
+        variance = network.expected_variance(description)
+    levels = 1 / schedule.alpha_bar.to(description.device, torch.float32) - 1
+    walked = (levels < (REACH * compact.END) ** 2 * variance).sum(1)
+    return walked.where(compact.clean(description), 0)
 
 
 class CompactStage:
@@ -131,16 +165,17 @@ class ImageStage(CompactStage):
         assert self._run.validate is not None
         return [load_faces(self._run.validate)[:VALIDATED]]
 
-    def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """See Stage."""
         run = self._run
-        batch = draw_batch(self._faces, self._clips, run.batch, run.group, run.crop, rng)
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        noise = torch.randn(batch[0].shape, generator=generator)
-        t = few_steps(len(self._schedule), run.batch, generator)
-        return loss_of(
-            model, self._schedule, tuple(part.to(device) for part in batch), noise.to(device), t.to(device)
-        )
+        return draw_batch(self._faces, self._clips, run.batch, run.group, run.crop, rng)
+
+    def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+        """See Stage."""
+        x0, _, description = batch
+        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+        t = few_steps(ends(self.network, self._schedule, description), len(self._schedule), generator)
+        return loss_of(model, self._schedule, batch, noise, t)
 
 
 def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[Logged]:

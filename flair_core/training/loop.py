@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import os
 import time
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
+from torch.utils.data import DataLoader, Dataset
 
 from flair_core.denoisers.compact import channels_last, fast_dtype
 from flair_core.errors import WeightsError
@@ -96,8 +100,12 @@ class Stage(Protocol):
         """Windows (T, H, W, 3) from the folder `validate`."""
 
     @abstractmethod
-    def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
-        """The loss of `model`, which computes as `network` does, on a batch that depends on `rng` only."""
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """A batch that depends on `rng` only. Beside a graphics card, many processors draw at once."""
+
+    @abstractmethod
+    def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+        """The loss of `model`, which computes as `network` does; batch and generator are on its device."""
 
     @abstractmethod
     def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
@@ -138,14 +146,16 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
     dtype = fast_dtype(accelerator.device)
     stage.load()
     validation = Validation(stage.validation(), stage.settings, run.out) if run.validate else None
+    generator = torch.Generator(accelerator.device)
     model.train()
-    while step < run.steps:
-        rng = np.random.default_rng((run.seed, step, accelerator.process_index))
+    for batch in _batches(run, stage, step, accelerator):
+        generator.manual_seed(_seed(run, step, accelerator.process_index))
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * run.rate_factor(step)
         with torch.autocast(accelerator.device.type, dtype, enabled=dtype != torch.float32):
-            loss = stage.loss(model, rng, accelerator.device)
+            on_device = [part.to(accelerator.device, non_blocking=True) for part in batch]
+            loss = stage.loss(model, on_device, generator)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -164,6 +174,45 @@ def fit(run: Run, stage: Stage) -> Iterator[Logged]:
         yield Logged(step, float(loss.detach()), now - begun)
         if stop:
             return
+
+
+class _Draws(Dataset[tuple["Tensor", ...]]):
+    """The batches of a run, by step."""
+
+    def __init__(self, run: Run, stage: Stage, process: int) -> None:
+        self._run, self._stage, self._process = run, stage, process
+
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        return self._stage.draw(np.random.default_rng((self._run.seed, step, self._process)))
+
+
+def _batches(run: Run, stage: Stage, step: int, accelerator: Accelerator) -> DataLoader[tuple[Tensor, ...]]:
+    """From `step` on: drawn ahead by other processes where a graphics card computes, else in between.
+
+    They are forked, or they would need a copy of the data each.
+    """
+    cuda = accelerator.device.type == "cuda"
+    forks = cuda and "fork" in multiprocessing.get_all_start_methods()
+    workers = max(1, (os.cpu_count() or 1) // accelerator.num_processes - 1) if forks else 0
+    return DataLoader(
+        _Draws(run, stage, accelerator.process_index),
+        batch_size=None,
+        sampler=range(step, run.steps),
+        num_workers=workers,
+        pin_memory=cuda,
+        worker_init_fn=_alone,
+        multiprocessing_context="fork" if workers else None,
+    )
+
+
+def _alone(_worker: int) -> None:
+    """A process that draws keeps to one thread."""
+    cv2.setNumThreads(0)
+
+
+def _seed(run: Run, step: int, process: int) -> int:
+    """Of what a loss draws on its device."""
+    return int(np.random.SeedSequence((run.seed, step, process)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _optimizers(run: Run, stage: Stage) -> list[torch.optim.Optimizer]:

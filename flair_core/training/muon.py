@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from torch import Tensor
     from torch.nn import Parameter
 
 MOMENTUM = 0.95
@@ -32,26 +33,34 @@ class Muon(torch.optim.Optimizer):
         """One step along the gradients that are there."""
         assert closure is None
         for group in self.param_groups:
+            alike = defaultdict(list)
             for kernel in group["params"]:
-                if kernel.grad is None:
-                    continue
-                state = self.state[kernel]
-                if not state:
-                    state["momentum"] = torch.zeros_like(kernel)
-                momentum: Tensor = state["momentum"]
-                momentum.lerp_(kernel.grad, 1 - MOMENTUM)
-                ahead = kernel.grad.lerp(momentum, MOMENTUM).flatten(1)
-                step = orthogonal(ahead).mul_(RMS * max(ahead.shape) ** 0.5).reshape(kernel.shape)
-                kernel.mul_(1 - group["lr"] * DECAY).add_(step, alpha=-group["lr"])
+                if kernel.grad is not None:
+                    alike[kernel.shape].append(kernel)
+            for kernels in alike.values():
+                self._together(kernels, group["lr"])
+
+    def _together(self, kernels: list[Tensor], lr: float) -> None:
+        """One step of kernels of one shape: a graphics card would wait for so many small products."""
+        for kernel in kernels:
+            if not self.state[kernel]:
+                self.state[kernel]["momentum"] = torch.zeros_like(kernel)
+        gradients = [cast("Tensor", kernel.grad) for kernel in kernels]
+        momenta = [self.state[kernel]["momentum"] for kernel in kernels]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        ahead = torch.stack(torch._foreach_lerp(gradients, momenta, MOMENTUM)).flatten(2)
+        steps = orthogonal(ahead).mul_(-lr * RMS * max(ahead.shape[1:]) ** 0.5)
+        torch._foreach_mul_(kernels, 1 - lr * DECAY)
+        torch._foreach_add_(kernels, list(steps.reshape(-1, *kernels[0].shape)))
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """(m, n) → the matrix with the same singular vectors whose singular values are about 1, by Newton and Schulz."""
+def orthogonal(matrices: Tensor) -> Tensor:
+    """(B, m, n) → matrices with the same singular vectors, whose singular values are about 1, by Newton and Schulz."""
     a, b, c = QUINTIC
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return (x.T if tall else x).to(matrix.dtype)
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).to(matrices.dtype)

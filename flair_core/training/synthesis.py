@@ -72,7 +72,7 @@ def draw_batch(
     """
     x0, conditions, descriptions = [], [], []
     for _ in range(batch // group):
-        x = to_float(np.stack([_crop(_picture(faces, clips, rng), side, rng) for _ in range(group)]))
+        x = to_float(np.stack([crop(_picture(faces, clips, rng), side, rng) for _ in range(group)]))
         c, description = observe(x, rng)
         x0.append(x)
         conditions.append(c)
@@ -131,11 +131,11 @@ def _picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Gene
     return picture
 
 
-def _crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
-    """Some of it, up to twice as large as it was: in films that are no larger than a face they are soft, too."""
+def crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
+    """A square part of a face, up to twice as large as it was: in films no larger than a face they are soft, too."""
     cut = round(side / rng.uniform(1, 2)) if rng.random() < ENLARGED else side
     top, left = (int(rng.integers(extent - cut + 1)) for extent in face.shape[:2])
-    crop = face[top : top + cut, left : left + cut]
+    part = face[top : top + cut, left : left + cut]
     if cut < side:
-        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
-    return crop[:, ::-1] if rng.random() < 0.5 else crop
+        part = cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    return part[:, ::-1] if rng.random() < 0.5 else part

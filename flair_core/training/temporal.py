@@ -18,13 +18,13 @@ from flair_core.denoisers.compact_temporal import Motion
 from flair_core.denoisers.flow import Flows
 from flair_core.errors import WeightsError
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.image import CompactStage, few_steps, missed, noise_level
+from flair_core.training.image import CompactStage, ends, few_steps, missed, observed
 from flair_core.training.loop import Logged, Run, fit
 from flair_core.training.synthesis import draw_windows
 from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -77,19 +77,23 @@ class TemporalStage(CompactStage):
         spread = clips[:: -(-len(clips) // VALIDATED)]
         return [np.stack([_small(frame) for frame in clip[: run.frames]]) for clip in spread]
 
-    def loss(self, model: torch.nn.Module, rng: np.random.Generator, device: torch.device) -> Tensor:
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """See Stage."""
         run = self._run
-        x0, c, description, motion = draw_windows(
-            self._faces, self._clips, run.windows, run.frames, run.crop, rng
-        )
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        *images, motion = draw_windows(self._faces, self._clips, run.windows, run.frames, run.crop, rng)
+        return (*images, *motion.flows, motion.mask)
+
+    def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+        """See Stage."""
+        x0, c, description, forward, backward, mask = batch
+        run, schedule = self._run, self._schedule
         noise = related(run.windows, x0.shape, generator)
-        t = few_steps(len(self._schedule), run.windows, generator)
-        x0, c, description, noise, t = (part.to(device) for part in (x0, c, description, noise, t))
-        motion = Motion(Flows(*(flow.to(device) for flow in motion.flows)), motion.mask.to(device))
-        sigma = noise_level(self._schedule, t).repeat_interleave(run.frames)
-        guess: Guess = model(c, x0 + sigma[:, None, None, None] * noise, sigma, description, motion)
+        told = description[:: run.frames]
+        t = few_steps(ends(self.network, schedule, told), len(schedule), generator).repeat_interleave(
+            run.frames
+        )
+        motion = Motion(Flows(forward, backward), mask)
+        guess: Guess = model(c, *observed(schedule, x0, c, noise, t), description, motion)
         return missed(guess, x0).mean()
 
 
@@ -103,9 +107,10 @@ def related(windows: int, shape: torch.Size, generator: torch.Generator) -> Tens
     Sampling gives all frames the same noise, which flickers less. Trained with nothing else, the network would
     learn that differences between frames are free of noise, and keep those of the blurred observation.
     """
-    common = torch.randn(windows, 1, *shape[1:], generator=generator)
-    own = torch.randn(windows, shape[0] // windows, *shape[1:], generator=generator)
-    share = torch.rand(windows, 1, 1, 1, 1, generator=generator)
+    device = generator.device
+    common = torch.randn(windows, 1, *shape[1:], generator=generator, device=device)
+    own = torch.randn(windows, shape[0] // windows, *shape[1:], generator=generator, device=device)
+    share = torch.rand(windows, 1, 1, 1, 1, generator=generator, device=device)
     return (share.sqrt() * common + (1 - share).sqrt() * own).flatten(0, 1)
 
 
