@@ -46,7 +46,7 @@ LEVELS = 2
 """Resolutions of θ whose features are compared."""
 PERCEPTION = 0.2
 """Weight of that comparison."""
-DETAIL = 1.0
+DETAIL = 2.5
 """Weight of the difference in `local_detail`."""
 REACH = 4
 """Radius in pixels of the neighbourhood whose energy is compared."""
