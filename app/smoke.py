@@ -37,7 +37,8 @@ def walk(app: QApplication, window: MainWindow) -> int:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "smoke.mp4"
             window.queue.add(_request(window, output))
-            _step("export", output.exists, window)
+            # The job writes beside its output until it has ended, and the folder goes then.
+            _step("export", lambda: output.exists() and window.queue.running is None, window)
             print(f"smoke: wrote {FRAMES} frames, {output.stat().st_size} bytes")
     except RuntimeError as error:
         print(f"smoke: failed: {error}")
