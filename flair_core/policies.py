@@ -155,14 +155,19 @@ def course(steps: int, name: str, curve: str) -> Tensor:
 def enhancement(steps: int, w_tau: float, tau: int, curve: str = "") -> Tensor:
     """w_t of eq. (12) for K = `steps`: w_τ at t = τ, falling to 0 at the first step t = K − 1, and 0 below τ.
 
-    If τ is the first step, w is w_τ there; if τ ≥ K, the enhancer never runs. A curve stands in place of that fall.
+    If τ is the first step, w is w_τ there; if τ ≥ K, the enhancer never runs. A curve stands in place of that fall,
+    from the first step to τ.
     """
-    t, first = torch.arange(steps, dtype=torch.float64), steps - 1
+    w = torch.zeros(steps, dtype=torch.float64)
+    if tau >= steps:
+        return w
     if curve:
-        return (w_tau * course(steps, "w_curve", curve)).where(t >= tau, 0)
-    u = (t - tau) / max(first - tau, 1)
+        w[tau:] = w_tau * course(steps - tau, "w_curve", curve)
+        return w
+    u = torch.arange(steps - tau, dtype=torch.float64) / max(steps - 1 - tau, 1)
     end = math.exp(-1)
-    return (w_tau * ((-u).exp() - end) / (1 - end)).where(t >= tau, 0)
+    w[tau:] = w_tau * ((-u).exp() - end) / (1 - end)
+    return w
 
 
 def _before(schedule: NoiseSchedule) -> Tensor:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PRESET_VERSION = 1
+AT_LAST = "0, 0, 0, 0, 0, 0, 0, 0, 0, 1"
+"""A course with which the enhancer is called once, for up to ten steps: w_τ then means the same for any K."""
 EIGHT_BIT = 255.0
 WITH_FIDELITY = ("codeformer", "vqfr")
 """Enhancers that can be told how near to the input they shall stay."""
@@ -47,10 +49,12 @@ class Choice:
 class Curve:
     """Factors in [0, 1] from the first executed step to the last, as "1, 0.5, 0": evenly spaced, joined by lines.
 
-    An empty text leaves the shape to the policy. `linear` is the straight line that people try first.
+    An empty text leaves the shape to the policy. `linear` is the straight line that people try first; `last`, where
+    it makes sense, leaves all to the last step.
     """
 
     linear: str
+    last: str | None = None
 
     def factors(self, text: str) -> tuple[float, ...]:
         """The numbers in a text. Raises ValueError."""
@@ -266,16 +270,16 @@ class SamplerSettings(Checked):
             "w_τ",
             "How much of the enhancer's face is mixed in: more is crisper but less faithful.",
         ),
-    ] = 0.0
+    ] = 0.5
     w_curve: Annotated[
         str,
-        Curve("0, 1"),
+        Curve("0, 1", AT_LAST),
         Help(
             "Course of w_t",
             "w_t / w_τ",
-            "How the enhancement grows from step to step: drag the green points of the plot.",
+            "How the enhancement grows from the first step to step τ: drag the green points of the plot.",
         ),
-    ] = ""
+    ] = AT_LAST
     tau: Annotated[
         int,
         Range(0, 999),

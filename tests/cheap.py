@@ -25,7 +25,9 @@ from flair_core.settings import (
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
 SETTINGS = RestorationSettings(
-    degradation=DegradationSettings(scale=2), sampler=SamplerSettings(steps=2), faces=FaceSettings(feather=6)
+    degradation=DegradationSettings(scale=2),
+    sampler=SamplerSettings(steps=2, w_tau=0),
+    faces=FaceSettings(feather=6),
 )
 BOXES = ((10, 10, 40, 50), 0, FRAMES - 1), ((60, 10, 90, 60), 3, 5)
 """Faces: box, first and last frame."""

@@ -81,18 +81,18 @@ def test_the_first_frame_shows_faces_steps_and_numbers(opened):
     assert len(opened.session.tracks) == 1
     assert [stages.step for stages in opened.previews.result.stages] == [1, 2, 3, 4]
     assert "step 4/4" in opened.status.preview
-    assert opened.timeline.marks.residual == {0: 1.0}
+    assert opened.timeline.marks.residual == {0: 1.5}
 
 
 def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, opened, core):
     core.gate.clear()
     control = opened.parameters.controls["sampler", "w_tau"]
-    control._slider.setValue(control._slider.maximum() // 2)
+    control._slider.setValue(control._slider.maximum() // 4)
     qtbot.waitUntil(lambda: opened.previews.running)
     steps = []
     opened.previews.shown.connect(lambda result: steps.append(result.preview.step))
     core.gate.set()
-    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.5))
+    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.25))
     assert steps[-1] == 4
     assert steps == sorted(steps)
 

@@ -95,10 +95,10 @@ def test_a_shot_of_its_own_is_split_tuned_merged_and_undone(qtbot, opened):
     assert scopes.scopes["shot"].text() == "Shot 2"
     control = opened.parameters.controls["sampler", "w_tau"]
     control._choose(0.4)
-    assert [value(opened, index=frame) for frame in (7, 8, 23)] == [0.0, 0.4, 0.4]
+    assert [value(opened, index=frame) for frame in (7, 8, 23)] == [0.5, 0.4, 0.4]
     assert not control.reset.isHidden()
     control.reset.click()
-    assert value(opened) == 0.0
+    assert value(opened) == 0.5
     assert control.reset.isHidden()
     session.undo.undo()
     assert value(opened) == 0.4
@@ -159,7 +159,7 @@ def test_the_diamond_sets_and_removes_keys_and_sliders_then_move_the_key(qtbot, 
     panel, session = opened.parameters, opened.session
     panel.keys["w_tau"].click()
     session.seek(10)
-    panel.controls["sampler", "w_tau"]._choose(0.5)
+    panel.controls["sampler", "w_tau"]._choose(0.0)
     assert [key.frame for key in lane(opened).keys] == [0, 10]
     assert value(opened, index=5) == pytest.approx(0.25)
     session.seek(5)
@@ -170,7 +170,7 @@ def test_the_diamond_sets_and_removes_keys_and_sliders_then_move_the_key(qtbot, 
     session.seek(10)
     assert "Remove the keyframe" in panel.keys["w_tau"].toolTip()
     panel.keys["w_tau"].click()
-    assert lane(opened).keys == (Key(0, 0.0),)
+    assert lane(opened).keys == (Key(0, 0.5),)
 
 
 def test_keys_are_added_dragged_typed_held_and_deleted_on_the_timeline(qtbot, opened, line, row):
@@ -305,7 +305,7 @@ def test_settings_are_copied_from_one_shot_to_another(qtbot, opened):
     session.seek(20)
     opened.looks.on_paste_settings()
     assert session.look.own(session.scope).values == (("seed", 3), ("w_tau", 0.4))
-    assert value(opened, index=10) == 0.0
+    assert value(opened, index=10) == 0.5
     opened.looks.on_reset_settings()
     assert session.look.own(session.scope) == Layer()
     assert value(opened, index=0) == 0.4
@@ -334,16 +334,16 @@ def test_b_is_held_against_a_and_shown_beside_it(qtbot, opened):
     qtbot.waitUntil(lambda: done(opened))
     assert opened.previews.result.preview.residual == 2.0
     scopes.hold.pressed.emit()
-    qtbot.waitUntil(lambda: done(opened) and opened.previews.result.preview.residual == 1.0)
+    qtbot.waitUntil(lambda: done(opened) and opened.previews.result.preview.residual == 1.5)
     scopes.hold.released.emit()
     assert opened.previews.result.preview.residual == 2.0, "going back is instant"
     session.seek(3)
     opened.actions_["against_other"].setChecked(True)
     qtbot.waitUntil(lambda: opened.previews.beside() is not None)
-    assert opened.previews.beside().preview.residual == 1.0
+    assert opened.previews.beside().preview.residual == 1.5
     qtbot.waitUntil(lambda: opened.viewer._captions[0] == "Settings A")
     scopes.slots["A"].click()
-    assert value(opened) == 0.0
+    assert value(opened) == 0.5
     assert session.project.other.settings.sampler.w_tau == 1.0
 
 

@@ -502,4 +502,4 @@ def test_points_of_the_schedules_are_dragged(qtbot, session):
     assert session.settings.sampler.w_curve == "0, 1, 0.62, 1"
     session.edit_setting("sampler", "w_curve", "", "as the policy has it")
     box = panel.controls["sampler", "w_curve"]._box
-    assert [box.itemText(at) for at in range(box.count())] == ["of the policy", "linear"]
+    assert [box.itemText(at) for at in range(box.count())] == ["of the policy", "linear", "at the end"]

@@ -75,7 +75,7 @@ def clip(tmp_path):
 def chosen(*, aligned=False, scale=2, upscale=1, steps=2):
     return RestorationSettings(
         degradation=DegradationSettings(scale=scale),
-        sampler=SamplerSettings(steps=steps),
+        sampler=SamplerSettings(steps=steps, w_tau=0),
         faces=FaceSettings(aligned=aligned, upscale=upscale, feather=6),
     )
 
@@ -249,7 +249,7 @@ class Batching(Models):
 def test_faces_of_several_frames_are_enhanced_in_one_batch_as_one_by_one(clip, tmp_path):
     tracks = [Track.fixed((20, 10, 50, 50), 0, 5, id=0), Track.fixed((55, 5, 90, 50), 1, 5, id=1)]
     settings, steps = chosen(steps=4), 4
-    settings = replace(settings, sampler=replace(settings.sampler, w_tau=0.8, tau=1))
+    settings = replace(settings, sampler=replace(settings.sampler, w_tau=0.8, tau=1, w_curve=""))
     assert (enhancement(steps, 0.8, 1) > 0).sum() == 2
     frames, seen = {}, {}
     for together in (1, 4):

@@ -286,17 +286,24 @@ def test_consistency_helps_under_noise_however_a_blurs(sigma, steps):
 
 def test_a_curve_shapes_what_the_policy_gives():
     schedule = CHAIN.respaced(10)
-    sampler = SamplerSettings(w_tau=0.5, tau=2)
+    sampler = SamplerSettings(w_tau=0.5, tau=2, w_curve="")
     plain = paper(schedule, sampler, 0.1)
     shaped = paper(schedule, replace(sampler, gamma_curve="1, 0.5, 0", w_curve="0, 1"), 0.1)
     kept = torch.linspace(0, 1, len(schedule), dtype=torch.float64)
     assert_close(shaped.gamma, plain.gamma * kept)
-    assert_close(shaped.w, (0.5 * kept.flip(0)).where(torch.arange(len(schedule)) >= 2, 0))
+    assert_close(shaped.w, torch.cat([torch.zeros(2), torch.linspace(0.5, 0, 8)]).double())
     same = paper(schedule, replace(sampler, gamma_curve="1"), 0.1)
     for name in ("gamma", "eps_scale", "noise_scale"):
         assert torch.equal(getattr(same, name), getattr(plain, name))
     ours = released(schedule, replace(sampler, gamma_curve="1, 0"), 0.1, 1)
     assert_close(ours.gamma, released(schedule, sampler, 0.1, 1).gamma * kept)
+
+
+@pytest.mark.parametrize(("steps", "tau"), [(1, 0), (4, 0), (10, 0), (10, 3), (4, 3)])
+def test_by_default_the_enhancer_is_called_once_at_step_tau(steps, tau):
+    w = paper(CHAIN.respaced(steps), SamplerSettings(w_tau=0.3, tau=tau)).w
+    assert w.nonzero().flatten().tolist() == [tau]
+    assert w[tau] == 0.3
 
 
 @pytest.mark.parametrize("curve", ["1, 2", "a", "0.5,,1", "-0.1", "nan"])

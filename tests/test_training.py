@@ -17,6 +17,7 @@ import pytest
 import torch
 from clips import Clip, make
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig
@@ -27,7 +28,7 @@ from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings
 from flair_core.training import enhancer, loop, temporal
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, local_detail
+from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, gauged, local_detail
 from flair_core.training.image import (
     ImageStage,
     ImageTraining,
@@ -410,6 +411,26 @@ def test_the_enhancer_learns_without_a_critic_too(faces, theta, tmp_path):
     config = LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))
     list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", adversarial=0.0), config))
     assert learned.read(tmp_path / "a" / "weights.safetensors").last.weight.abs().max() > 0
+
+
+def test_the_gauge_learns_alone_how_strongly_the_enhancer_draws(faces, theta, tmp_path):
+    whole = enhancer_run(faces, theta, tmp_path / "a", adversarial=0.0)
+    list(enhancer.train(whole, LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))))
+    before = tmp_path / "a" / "weights.safetensors"
+    assert learned.read(before).gauge[-1].weight.abs().max() == 0
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", gauge=True, init=before)))
+    old, new = (learned.read(tmp_path / name / "weights.safetensors").state_dict() for name in "ab")
+    changed = {name for name, value in old.items() if not torch.equal(new[name], value)}
+    assert changed
+    assert all(name.startswith("gauge.") for name in changed)
+
+
+def test_more_is_drawn_where_more_detail_is_lacking():
+    real = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
+    less, enough, much = (gauged(soft + w * (real - soft), soft, real) for w in (0.3, 0.9, 2.5))
+    assert enough < less
+    assert enough < much
 
 
 def test_detail_is_compared_by_how_much_there_is_and_how_it_runs():

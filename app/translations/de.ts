@@ -500,6 +500,10 @@
         <translation>linear</translation>
     </message>
     <message>
+        <source>at the end</source>
+        <translation>am Ende</translation>
+    </message>
+    <message>
         <source>custom</source>
         <translation>eigener</translation>
     </message>
@@ -2042,8 +2046,8 @@ Apache-2.0</translation>
         <translation>Verlauf von w_t</translation>
     </message>
     <message>
-        <source>How the enhancement grows from step to step: drag the green points of the plot.</source>
-        <translation>Wie die Verfeinerung von Schritt zu Schritt wächst: Ziehen Sie die grünen Punkte der Kurve.</translation>
+        <source>How the enhancement grows from the first step to step τ: drag the green points of the plot.</source>
+        <translation>Wie die Verfeinerung vom ersten Schritt bis zum Schritt τ wächst: Ziehen Sie die grünen Punkte der Kurve.</translation>
     </message>
     <message>
         <source>Stop at step</source>

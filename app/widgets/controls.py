@@ -228,10 +228,10 @@ class ChoiceControl(Control):
 
 
 class CurveControl(ChoiceControl):
-    """The course that the policy gives to a weight, a straight line, or the one that was drawn in the plot."""
+    """The course that the policy gives to a weight, another common one, or the one that was drawn in the plot."""
 
-    def __init__(self, field: Field, linear: str, parent: QWidget | None = None) -> None:
-        self._presets = ("", linear)
+    def __init__(self, field: Field, limit: Curve, parent: QWidget | None = None) -> None:
+        self._presets = ("", limit.linear) if limit.last is None else ("", limit.linear, limit.last)
         super().__init__(field, parent)
         self.set_choices(self._presets)
 
@@ -242,7 +242,8 @@ class CurveControl(ChoiceControl):
         super().set_value(value)
 
     def _words(self, value: Any) -> str:
-        words = dict(zip(self._presets, (self.tr("of the policy"), self.tr("linear")), strict=True))
+        words = self.tr("of the policy"), self.tr("linear"), self.tr("at the end")
+        words = dict(zip(self._presets, words, strict=False))
         return words.get(value, self.tr("custom"))
 
 
@@ -271,7 +272,7 @@ def control_for(field: Field) -> Control:
     if field.type is bool:
         return SwitchControl(field)
     if isinstance(field.limit, Curve):
-        return CurveControl(field, field.limit.linear)
+        return CurveControl(field, field.limit)
     return NumberControl(field) if isinstance(field.limit, Range) else ChoiceControl(field)
 
 

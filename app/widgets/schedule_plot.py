@@ -72,7 +72,11 @@ class SchedulePlot(QWidget):
         if self._taken is not None:
             return
         gamma, w, most = map(np.array, (schedules.gamma, schedules.w, schedules.whole_gamma))
-        self._shown = {"gamma_curve": (gamma, most), "w_curve": (w, np.full(len(w), sampler.w_tau))}
+        enhanced = max(len(w) - sampler.tau, 0)  # the curve of w ends at step τ
+        self._shown = {
+            "gamma_curve": (gamma, most),
+            "w_curve": (w[:enhanced], np.full(enhanced, sampler.w_tau)),
+        }
         shown = self._plot or self._draw_axes()
         steps = range(1, len(schedules.gamma) + 1)
         self._gamma.setData(list(steps), list(schedules.gamma))

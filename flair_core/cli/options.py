@@ -76,7 +76,8 @@ def _limits(field: Field) -> str:
             default = default * shown if isinstance(default, float) else default
             return f" ({low * shown:g} to {high * shown:g}; default {'off' if default is None else default})"
         case Curve(linear=linear):
-            return f' (numbers such as "{linear}", or none to leave it to the policy; default none)'
+            default = f'"{default}"' if default else "none"
+            return f' (numbers such as "{linear}", or none to leave it to the policy; default {default})'
         case Choice(values=values):
             return f" ({', '.join(map(str, values))}; default {default})"
     return f" (default {default})" if field.type is not bool else ""

@@ -41,6 +41,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     enhancer.add_argument(
         "--adversarial", type=float, default=0.02, help="weight of the critic: more is crisper, less is truer"
     )
+    enhancer.add_argument(
+        "--gauge", action="store_true", help="learn only how strongly G of --init draws; after all the rest"
+    )
     enhancer.set_defaults(run=run_enhancer)
     locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
     locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 MULTIPLE = 8
 """Sides that the network takes."""
 BROAD = 8
-"""Radius in pixels of the mean that stays: broad colours and shades are the footage's, and data consistency's."""
+"""Side in pixels of the cells whose mean stays: broad colours and shades are the footage's, and data consistency's."""
 DRAWN = 16
 """Channels in which the network draws at full resolution."""
+GAUGED = 16
+"""Hidden units that tell how strongly."""
+WEAK = 1e-4
+"""Energy of features that is as good as none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +56,11 @@ class Block(nn.Module):
 
 
 class LearnedNetwork(nn.Module):
-    """G(x) = x + F(x) less its broad part: a U-Net. Before training it changes nothing.
+    """G(x) = x + gain(x) · (F(x) less its broad part): a U-Net. Before training it changes nothing.
 
     What it adds is drawn by convolutions at full resolution on features that grow smoothly, so it has no grid of
-    patches in which a pattern could repeat.
+    patches in which a pattern could repeat. The gain, one number for a picture, comes from the energy of all features:
+    coarse footage lacks more of its detail, and w_τ is to mean the same for any.
     """
 
     def __init__(self, config: LearnedConfig) -> None:
@@ -80,6 +85,11 @@ class LearnedNetwork(nn.Module):
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
+        self.gauge = nn.Sequential(
+            nn.Linear(half + quarter + eighth, GAUGED), nn.SiLU(), nn.Linear(GAUGED, 1)
+        )
+        for parameter in self.gauge[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, faces: Tensor) -> Tensor:
         """(N, 3, H, W) in about [-1, 1], H and W multiples of 8 → the same shape, in single precision."""
@@ -87,11 +97,16 @@ class LearnedNetwork(nn.Module):
         half = self.down[0](self.first(functional.pixel_unshuffle(image, 2)))
         quarter = self.down[1](self.shrink[0](half))
         eighth = self.middle(self.shrink[1](quarter))
+        energy = torch.cat(
+            [features.float().square().mean((2, 3)) for features in (half, quarter, eighth)], 1
+        )
+        gain = self.gauge((energy + WEAK).log().to(image.dtype)).float().exp()[..., None, None]
         quarter = self.up[1](_twice(self.grow[1](eighth)) + quarter)
         half = self.up[0](_twice(self.grow[0](quarter)) + half)
         drawn = self.draw(torch.cat((_twice(self.narrow(half)), image), 1))
         added: Tensor = self.last(functional.silu(drawn)).float()
-        return faces + added - _broad(added)
+        enhanced: Tensor = faces + gain * (added - _broad(added))
+        return enhanced
 
 
 def _twice(features: Tensor) -> Tensor:
@@ -101,10 +116,10 @@ def _twice(features: Tensor) -> Tensor:
 
 
 def _broad(image: Tensor) -> Tensor:
-    """Mean over (2 · BROAD + 1)² pixels, as far as they lie in the image."""
-    side = 2 * BROAD + 1
-    rows = functional.avg_pool2d(image, (side, 1), 1, (BROAD, 0), count_include_pad=False)
-    return functional.avg_pool2d(rows, (1, side), 1, (0, BROAD), count_include_pad=False)
+    """Mean over about (3 · BROAD)² pixels, as far as they lie in the image, without a grid."""
+    cells = functional.avg_pool2d(image, BROAD)
+    cells = functional.avg_pool2d(cells, 3, 1, 1, count_include_pad=False)
+    return functional.interpolate(cells, scale_factor=float(BROAD), mode="bilinear")
 
 
 class Learned:

@@ -51,7 +51,7 @@ class Experiment(NamedTuple):
     plan: Callable[[Sequence[str], RestorationSettings, Models], list[Trial]]
     """(tasks, settings, models) → trials. Raises SettingsError when the models don't allow it."""
     conclude: Callable[[Sequence[Outcome]], Found]
-    sampler: dict[str, float]
+    sampler: dict[str, float | str]
     """Settings of the sampler as the paper has them; the user's options override them."""
 
 
@@ -256,7 +256,7 @@ EXPERIMENTS = {
         ("psnr", "lpips", "gmsd", "sharpness"),
         _plan_7a,
         _conclude_7a,
-        {"steps": 25, "tau": 5},
+        {"steps": 25, "tau": 5, "w_curve": ""},
     ),
     "fig7b": Experiment(
         "Figure 7b: data consistency",

@@ -48,10 +48,16 @@ PERCEPTION = 0.2
 """Weight of that comparison."""
 DETAIL = 2.5
 """Weight of the difference in `local_detail`."""
+MIXED = SamplerSettings().w_tau
+"""How much of G is mixed in while its gauge learns."""
 REACH = 4
 """Radius in pixels of the neighbourhood whose energy is compared."""
 FAINT = 0.4 / 127.5
 """Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
+LACK = 0.2
+"""Weight of what the energy of detail lacks, where only the gauge learns: of its squared logarithm."""
+COST = 0.4
+"""Weight there of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Steps in pixels along which detail may run."""
 GRID = 8
@@ -74,6 +80,8 @@ class EnhancerTraining(Run):
     crop: int = 128
     adversarial: float = 0.02
     """Weight of the critic's opinion: 0 has none and learns faster, more gives crisper faces, too much patterns."""
+    gauge: bool = False
+    """Learn only how strongly G draws, mixed in as by default: after all the rest, from its weights in `init`."""
 
 
 class Critic(nn.Module):
@@ -131,9 +139,12 @@ class EnhancerStage:
     settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
 
     def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
-        self._run, self.network = run, Rivals(enhancer, Critic() if run.adversarial else None)
-        self.shape: Mapping[str, Any] = asdict(enhancer.config)
-        self.kernels = inner_kernels(enhancer, enhancer.first, enhancer.last)
+        critic = Critic() if run.adversarial and not run.gauge else None
+        self._run, self.network = run, Rivals(enhancer, critic)
+        self.shape: Mapping[str, Any] = asdict(enhancer.config) | {"gauge": run.gauge}
+        self.kernels = [] if run.gauge else inner_kernels(enhancer, enhancer.first, enhancer.last)
+        for name, parameter in enhancer.named_parameters():
+            parameter.requires_grad_(name.startswith("gauge.") == run.gauge)
 
     def load(self) -> None:
         """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""
@@ -172,6 +183,8 @@ class EnhancerStage:
         """See Stage. Distance in pixels and in features of θ, and the hinge losses of the critic and for it."""
         run = self._run
         seen, real = batch
+        if run.gauge:
+            return gauged(seen + MIXED * (model(seen, real)[0] - seen), seen, real)
         # At every step of a chain but the first, G gets what it has enhanced before, and has to know when it is enough.
         mixed = 2 * torch.rand(len(seen), 1, 1, 1, generator=generator, device=seen.device) - 1
         mixed = mixed.clamp(min=0)
@@ -208,7 +221,20 @@ class EnhancerStage:
         """See Stage: G alone."""
         prefix = "enhancer."
         own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        own = self.network.enhancer.state_dict() | own  # some of it may not have been trained
         write(own, learned.metadata(self.network.enhancer.config), path)
+
+
+def gauged(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
+    """Loss for how strongly G draws, from (N, 3, H, W): by what the error grew, and detail as a whole is off."""
+    error = (enhanced - real).square().mean((1, 2, 3)) / ((seen - real).square().mean((1, 2, 3)) + FAINT**2)
+    lack = (energy(real) + FAINT**2).log() - (energy(enhanced) + FAINT**2).log()
+    return (COST * error + LACK * lack.square()).mean()
+
+
+def energy(images: Tensor) -> Tensor:
+    """Of fine detail: mean square above a 5×5 mean, (N, 3, H, W) → (N,)."""
+    return (images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)).square().mean((1, 2, 3))
 
 
 def local_detail(images: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Run:
         if case["jpeg_qf"] > 0:
             A = JpegDegradation(A, case["jpeg_qf"])
         y, c, rnn = (torch.from_numpy(golden[name])[0] for name in (f"y_x{scale}", "init", "rnn_input"))
-        settings = SamplerSettings(rho=case["rho"], w_tau=1 - case["w"], tau=case["tau"])
+        settings = SamplerSettings(rho=case["rho"], w_tau=1 - case["w"], tau=case["tau"], w_curve="")
         plan = released(schedule, settings, case["noise_level"] / EIGHT_BIT, case["zeta"])
         draws = torch.from_numpy(golden["draws"])
         self.denoiser = StubDenoiser(case, chain, rnn if blur else torch.zeros(()))
