@@ -11,7 +11,7 @@ import torch
 
 from flair_core import threads
 from flair_core.degradations import Levels
-from flair_core.settings import EIGHT_BIT, Curve, SamplerSettings, fields
+from flair_core.settings import AT_LAST, EIGHT_BIT, Curve, SamplerSettings, fields
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -160,6 +160,9 @@ def enhancement(steps: int, w_tau: float, tau: int, curve: str = "") -> Tensor:
     """
     w = torch.zeros(steps, dtype=torch.float64)
     if tau >= steps:
+        return w
+    if curve == AT_LAST:  # more than ten steps would have some between its last two points
+        w[tau] = w_tau
         return w
     if curve:
         w[tau:] = w_tau * course(steps - tau, "w_curve", curve)

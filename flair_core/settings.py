@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PRESET_VERSION = 1
 AT_LAST = "0, 0, 0, 0, 0, 0, 0, 0, 0, 1"
-"""A course with which the enhancer is called once, for up to ten steps: w_τ then means the same for any K."""
+"""The course with which the enhancer is called at step τ only: w_τ then means the same for any K."""
 EIGHT_BIT = 255.0
 WITH_FIDELITY = ("codeformer", "vqfr")
 """Enhancers that can be told how near to the input they shall stay."""

@@ -299,7 +299,7 @@ def test_a_curve_shapes_what_the_policy_gives():
     assert_close(ours.gamma, released(schedule, sampler, 0.1, 1).gamma * kept)
 
 
-@pytest.mark.parametrize(("steps", "tau"), [(1, 0), (4, 0), (10, 0), (10, 3), (4, 3)])
+@pytest.mark.parametrize(("steps", "tau"), [(1, 0), (4, 0), (10, 3), (4, 3), (25, 0), (100, 5)])
 def test_by_default_the_enhancer_is_called_once_at_step_tau(steps, tau):
     w = paper(CHAIN.respaced(steps), SamplerSettings(w_tau=0.3, tau=tau)).w
     assert w.nonzero().flatten().tolist() == [tau]

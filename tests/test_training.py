@@ -23,7 +23,7 @@ from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig
 from flair_core.enhancers import learned
 from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
-from flair_core.errors import MediaError, WeightsError
+from flair_core.errors import MediaError, SettingsError, WeightsError
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings
 from flair_core.training import enhancer, loop, temporal
@@ -423,6 +423,11 @@ def test_the_gauge_learns_alone_how_strongly_the_enhancer_draws(faces, theta, tm
     changed = {name for name, value in old.items() if not torch.equal(new[name], value)}
     assert changed
     assert all(name.startswith("gauge.") for name in changed)
+
+
+def test_the_gauge_wants_an_enhancer_that_draws(faces, theta, tmp_path):
+    with pytest.raises(SettingsError, match="by --init"):
+        next(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", gauge=True)))
 
 
 def test_more_is_drawn_where_more_detail_is_lacking():

@@ -21,6 +21,7 @@ from flair_core.denoisers.compact import Compact, CompactNetwork, describe, patc
 from flair_core.enhancers import learned
 from flair_core.enhancers.base import Unchanged
 from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
+from flair_core.errors import SettingsError
 from flair_core.frames import to_float, to_uint8
 from flair_core.recipe import Models, estimate
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
@@ -234,7 +235,12 @@ def gauged(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
 
 def energy(images: Tensor) -> Tensor:
     """Of fine detail: mean square above a 5×5 mean, (N, 3, H, W) → (N,)."""
-    return (images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)).square().mean((1, 2, 3))
+    return fine(images).square().mean((1, 2, 3))
+
+
+def fine(images: Tensor) -> Tensor:
+    """What lies above a 5×5 mean: (N, 3, H, W) → (N, 3, H − 4, W − 4)."""
+    return images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
 
 
 def local_detail(images: Tensor) -> Tensor:
@@ -243,12 +249,12 @@ def local_detail(images: Tensor) -> Tensor:
     Above a 5×5 mean in any colour, and of the differences of luma in four directions: how much detail there is and
     how it runs, but not where each line lies, which nobody can know from coarse footage.
     """
-    fine = images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
+    above = fine(images)
     luma = images.mean(1, keepdim=True)
-    height, width = fine.shape[-2:]
+    height, width = above.shape[-2:]
     moved = [luma[..., 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width] for dy, dx in DIRECTIONS]
     runs = (torch.cat(moved, 1) - luma[..., 2:-2, 2:-2]).square()
-    energy = torch.cat((fine.square().mean(1, keepdim=True), runs), 1)
+    energy = torch.cat((above.square().mean(1, keepdim=True), runs), 1)
     return (functional.avg_pool2d(energy, 2 * REACH + 1, 2) + FAINT**2) ** 0.25
 
 
@@ -307,7 +313,14 @@ def restored(
 
 
 def train(run: EnhancerTraining, config: LearnedConfig | None = None) -> Iterator[Logged]:
-    """See `fit`. A network that starts from `init` has its shape; its critic begins anew."""
+    """See `fit`. A network that starts from `init` has its shape; its critic begins anew.
+
+    Raises SettingsError when only the gauge shall learn, and there is no `init` that draws.
+    """
+    if run.gauge and not run.init:
+        raise SettingsError(
+            "--gauge trains only how strongly an enhancer draws. Name the enhancer by --init."
+        )
     torch.manual_seed(run.seed)
     network = learned.read(run.init) if run.init else LearnedNetwork(config or LearnedConfig())
     yield from fit(run, EnhancerStage(run, network))
