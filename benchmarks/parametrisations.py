@@ -24,7 +24,7 @@ from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training.data import load_faces
-from flair_core.training.image import ends, few_steps, loss_of
+from flair_core.training.image import ends, few_steps, loss_of, observed
 from flair_core.training.synthesis import draw_batch
 
 CPU = torch.device("cpu")
@@ -92,7 +92,7 @@ def trained(way: Parametrisation | None, faces: np.ndarray, steps: int) -> Compa
         generator = torch.Generator().manual_seed(step)
         noise = torch.randn(batch[0].shape, generator=generator)
         t = few_steps(ends(network, schedule, batch[2]), SMALL.chain, generator)
-        loss = loss_of(network, schedule, batch, noise, t)
+        loss = loss_of(network, batch, observed(schedule, batch[0], batch[1], noise, t))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -107,7 +107,7 @@ _ALL = (
     ),
     Checkpoint(
         name=SHIPPED_ENHANCER,
-        purpose="enhancer that draws finer detail, trained on what the starter leaves soft",
+        purpose="enhancer that sharpens what the starter leaves faint",
         licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter_detail.safetensors",
         source="install the application again",

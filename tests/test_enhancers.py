@@ -158,7 +158,9 @@ class TestLearned:
     @pytest.fixture
     def file(self, tmp_path):
         torch.manual_seed(0)
-        network = learned.LearnedNetwork(learned.LearnedConfig(channels=(16, 16, 32), blocks=(1, 1)))
+        network = learned.LearnedNetwork(
+            learned.LearnedConfig(channels=(16, 32), blocks=(1, 1), kernels=(4, 5))
+        )
         torch.nn.init.normal_(network.last.weight, std=0.02)
         file = tmp_path / "mine.safetensors"
         save_file(network.state_dict(), file, learned.metadata(network.config))

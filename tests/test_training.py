@@ -19,25 +19,28 @@ from clips import Clip, make
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from flair_core.degradations import build, enlarged
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import CompactConfig
+from flair_core.denoisers.compact import CompactConfig, describe
 from flair_core.enhancers import learned
-from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
-from flair_core.errors import MediaError, SettingsError, WeightsError
+from flair_core.enhancers.learned import LearnedConfig
+from flair_core.errors import MediaError, WeightsError
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings
 from flair_core.training import enhancer, loop, temporal
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.enhancer import Critic, EnhancerTraining, Rivals, gauged, local_detail
+from flair_core.training.enhancer import EnhancerTraining, sharpened
 from flair_core.training.image import (
     ImageStage,
     ImageTraining,
+    earlier,
     ends,
     few_steps,
     loss_of,
     missed,
     observed,
     train,
+    walked,
 )
 from flair_core.training.movement import moving
 from flair_core.training.muon import Muon, orthogonal
@@ -126,7 +129,8 @@ def test_it_learns(faces, tmp_path):
     noise, t = torch.randn(32, 3, 32, 32), torch.arange(32) + 9
     fresh = compact.CompactNetwork(SMALL)
     with torch.no_grad():
-        assert loss_of(trained, schedule, batch, noise, t) < 0.9 * loss_of(fresh, schedule, batch, noise, t)
+        seen = observed(schedule, batch[0], batch[1], noise, t)
+        assert loss_of(trained, batch, seen) < 0.9 * loss_of(fresh, batch, seen)
 
 
 def test_validation_leaves_its_figures_and_a_sheet_and_the_losses_alone(faces, tmp_path):
@@ -364,7 +368,7 @@ def enhancer_run(data, theta, out, **changes):
 
 
 def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results(faces, theta, tmp_path):
-    config = LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))
+    config = LearnedConfig(channels=(16, 16), blocks=(1, 1), kernels=(4, 5))
     whole = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "a"), config)]
     for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", save_steps=3), config):
         if logged.step == 4:
@@ -380,7 +384,6 @@ def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results
     with torch.no_grad():
         change = trained(picture) - picture
     assert change.abs().max() > 0
-    assert change.mean((2, 3)).abs().max() < 0.1 * change.abs().max()  # broad colours are not its business
 
 
 def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
@@ -394,57 +397,37 @@ def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
     assert np.array_equal(np.load(tmp_path / "b" / "seen.npy"), whole)
 
 
-def test_the_critic_and_the_enhancer_learn_from_their_own_part_of_the_loss():
-    rivals = Rivals(LearnedNetwork(LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))), Critic())
-    seen, real = torch.rand(2, 1, 3, 32, 32).unbind()
-    _, opinions = rivals(seen, real)
-    opinions.of_enhanced.mean().backward(retain_graph=True)
-    assert all(parameter.grad is None for parameter in rivals.critic.parameters())
-    assert rivals.enhancer.last.weight.grad.abs().max() > 0
-    rivals.zero_grad()
-    (opinions.of_enhanced_itself.mean() - opinions.of_real.mean()).backward()
-    assert all(parameter.grad is None for parameter in rivals.enhancer.parameters())
-    assert all(parameter.grad is not None for parameter in rivals.critic.parameters())
-
-
-def test_the_enhancer_learns_without_a_critic_too(faces, theta, tmp_path):
-    config = LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))
-    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", adversarial=0.0), config))
-    assert learned.read(tmp_path / "a" / "weights.safetensors").last.weight.abs().max() > 0
-
-
-def test_the_gauge_learns_alone_how_strongly_the_enhancer_draws(faces, theta, tmp_path):
-    whole = enhancer_run(faces, theta, tmp_path / "a", adversarial=0.0)
-    list(enhancer.train(whole, LearnedConfig(channels=(16, 16, 16), blocks=(1, 1))))
-    before = tmp_path / "a" / "weights.safetensors"
-    assert learned.read(before).gauge[-1].weight.abs().max() == 0
-    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", gauge=True, init=before)))
-    old, new = (learned.read(tmp_path / name / "weights.safetensors").state_dict() for name in "ab")
-    changed = {name for name, value in old.items() if not torch.equal(new[name], value)}
-    assert changed
-    assert all(name.startswith("gauge.") for name in changed)
-
-
-def test_the_gauge_wants_an_enhancer_that_draws(faces, theta, tmp_path):
-    with pytest.raises(SettingsError, match="by --init"):
-        next(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", gauge=True)))
-
-
-def test_more_is_drawn_where_more_detail_is_lacking():
+def test_an_enhancer_shall_bring_as_much_detail_as_there_was_and_no_other():
     real = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
-    less, enough, much = (gauged(soft + w * (real - soft), soft, real) for w in (0.3, 0.9, 2.5))
+    less, enough, much = (sharpened(soft + w * (real - soft), soft, real) for w in (0.3, 0.9, 2.5))
     assert enough < less
     assert enough < much
+    detail = 0.9 * (real - soft)
+    assert sharpened(soft + detail, soft, real) < sharpened(soft + detail.roll(9, -1), soft, real)
 
 
-def test_detail_is_compared_by_how_much_there_is_and_how_it_runs():
-    """Not by where its lines lie."""
-    at = torch.arange(64.0)
-    stripes = 0.2 * torch.sin(2 * torch.pi * at / 4).expand(1, 3, 64, 64)
-    found, moved, turned, flat = (
-        local_detail(image) for image in (stripes, stripes.roll(1, -1), stripes.mT, 0 * stripes)
-    )
-    assert (found - moved).abs().mean() < 0.01
-    assert (found - turned).abs().mean() > 0.1
-    assert (found - flat).abs().mean() > 0.1
+def test_what_a_walk_makes_of_an_observation_agrees_with_it(theta):
+    """Where footage was only made smaller; and nothing of the truth gets in."""
+    network = compact.read(theta)
+    schedule = NoiseSchedule.log_spaced(50, SMALL.sigma_min, SMALL.sigma_max)
+    x0 = 2 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) - 1
+    shrunk, noisy = DegradationSettings(scale=4), DegradationSettings(scale=4, noise=0.1)
+    A = build(shrunk, (64, 64))
+    y = A.forward(x0)
+    c = torch.cat([enlarged(y[:1], (64, 64), shrunk), enlarged(y[1:], (64, 64), noisy)])
+    told = torch.stack([describe(shrunk), describe(noisy)])
+    t, noise = torch.tensor([20, 49]), torch.randn(c.shape, generator=torch.Generator().manual_seed(1))
+    estimate = walked(network, schedule, c, told, t, noise)
+    within = A.forward(c)[0] - A.forward(estimate)[0]
+    assert within.abs().max() < 1e-4
+    assert (A.forward(estimate)[1] - y[1]).abs().max() > 1e-3
+    assert not estimate.requires_grad
+
+
+def test_steps_come_from_noisier_ones():
+    generator, t = torch.Generator().manual_seed(0), torch.arange(50).repeat(20)
+    before = earlier(t, 50, generator)
+    assert (before[t < 49] > t[t < 49]).all()
+    assert before.max() == 49
+    assert len(before[t == 0].unique()) > 5

@@ -2296,8 +2296,8 @@ Apache-2.0</translation>
         <translation>dasselbe mit zeitlichen Schichten: 7 Bilder sehen einander an; in Bewegung ruhiger, langsamer</translation>
     </message>
     <message>
-        <source>enhancer that draws finer detail, trained on what the starter leaves soft</source>
-        <translation>Verfeinerer, der feinere Details zeichnet; geübt an dem, was starter weich lässt</translation>
+        <source>enhancer that sharpens what the starter leaves faint</source>
+        <translation>Verfeinerer, der schärft, was starter blass lässt</translation>
     </message>
     <message>
         <source>the authors&apos; network for ×8 bicubic super-resolution, 512×512</source>

@@ -31,19 +31,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     temporal.add_argument("--frames", type=int, default=5, help="of a window in training")
     temporal.add_argument("--windows", type=int, default=4, help="in a batch")
     temporal.set_defaults(run=run_temporal)
-    enhancer = stages.add_parser("enhancer", help="an enhancer G: detail where θ leaves grain")
+    enhancer = stages.add_parser("enhancer", help="an enhancer G: sharpens what θ leaves faint")
     _common(enhancer)
     enhancer.add_argument(
         "--theta", type=Path, help="the network whose results it learns from; default starter"
     )
     enhancer.add_argument("--faces", type=int, default=3000, help="how many are restored to learn from")
     enhancer.add_argument("--batch", type=int, default=16)
-    enhancer.add_argument(
-        "--adversarial", type=float, default=0.02, help="weight of the critic: more is crisper, less is truer"
-    )
-    enhancer.add_argument(
-        "--gauge", action="store_true", help="learn only how strongly G of --init draws; after all the rest"
-    )
     enhancer.set_defaults(run=run_enhancer)
     locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
     locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")

@@ -105,6 +105,11 @@ def clean(description: Tensor) -> Tensor:
     ) == 0
 
 
+def scale_of(description: Tensor) -> Tensor:
+    """How many times smaller such degradations made footage, (…, FEATURES) of known ones → (…) of integers."""
+    return torch.exp2(2 * (description[..., 1] + 1)).round().long()
+
+
 class Convolution(nn.Conv2d):
     """On a processor it may have all threads: each of its outputs is summed up in one of them."""
 

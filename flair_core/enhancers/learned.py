@@ -1,4 +1,4 @@
-"""An enhancer of our own, trained by `flair train enhancer`: draws finer detail where the sampler left grain."""
+"""An enhancer of our own, trained by `flair train enhancer`: strengthens the detail that the sampler left faint."""
 
 from __future__ import annotations
 
@@ -18,14 +18,10 @@ from flair_core.errors import WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-MULTIPLE = 8
+CELL = 4
+"""Pixels per side for which the network has an opinion; between them it changes smoothly."""
+MULTIPLE = 2 * CELL
 """Sides that the network takes."""
-BROAD = 8
-"""Side in pixels of the cells whose mean stays: broad colours and shades are the footage's, and data consistency's."""
-DRAWN = 16
-"""Channels in which the network draws at full resolution."""
-GAUGED = 16
-"""Hidden units that tell how strongly."""
 WEAK = 1e-4
 """Energy of features that is as good as none."""
 
@@ -34,10 +30,12 @@ WEAK = 1e-4
 class LearnedConfig:
     """The shape of the network; stored beside the weights."""
 
-    channels: tuple[int, int, int] = (24, 64, 128)
-    """At a half, a quarter and an eighth of the resolution."""
+    channels: tuple[int, int] = (48, 96)
+    """For cells, and for four of them."""
     blocks: tuple[int, int] = (1, 3)
-    """How many at each of the first two, on the way down and up again, and at the last."""
+    """How many for cells, on the way down and up again, and for four of them."""
+    kernels: tuple[int, int] = (12, 7)
+    """How many, and their side in pixels, odd."""
 
 
 class Block(nn.Module):
@@ -56,70 +54,58 @@ class Block(nn.Module):
 
 
 class LearnedNetwork(nn.Module):
-    """G(x) = x + gain(x) · (F(x) less its broad part): a U-Net. Before training it changes nothing.
+    """G(x) = x + Σₖ gₖ · (hₖ ∗ x): a bank of learned kernels, mixed anew in every place.
 
-    What it adds is drawn by convolutions at full resolution on features that grow smoothly, so it has no grid of
-    patches in which a pattern could repeat. The gain, one number for a picture, comes from the energy of all features:
-    coarse footage lacks more of its detail, and w_τ is to mean the same for any.
+    No hₖ sees flat areas, so broad colours and shades stay: they are the footage's, and data consistency's. A U-Net
+    tells the gₖ, which differ from cell to cell, so edges can be sharpened across and smoothed along, and noise left
+    alone. It can strengthen what is there, but not draw what is not: one that drew at will wove patterns into hair
+    and skin, and was further from the truth for as much detail. Before training it changes nothing.
     """
 
     def __init__(self, config: LearnedConfig) -> None:
         super().__init__()
         self.config = config
-        (half, quarter, eighth), (outer, inner) = config.channels, config.blocks
-        self.first = Convolution(12, half, 3, padding=1)
-        self.shrink = nn.ModuleList(
-            (Convolution(half, quarter, 2, stride=2), Convolution(quarter, eighth, 2, stride=2))
-        )
-        self.down, self.up = (
-            nn.ModuleList(
-                nn.Sequential(*(Block(channels) for _ in range(outer))) for channels in (half, quarter)
-            )
-            for _ in range(2)
-        )
-        self.middle = nn.Sequential(*(Block(eighth) for _ in range(inner)))
-        self.grow = nn.ModuleList((Convolution(quarter, half, 1), Convolution(eighth, quarter, 1)))
-        self.narrow = Convolution(half, DRAWN, 1)
-        self.draw = Convolution(DRAWN + 3, DRAWN, 3, padding=1)
-        self.last = Convolution(DRAWN, 3, 3, padding=1)
+        (fine, coarse), (outer, inner), (count, side) = config.channels, config.blocks, config.kernels
+        self.first = Convolution(3 * CELL**2, fine, 3, padding=1)
+        self.down, self.up = (nn.Sequential(*(Block(fine) for _ in range(outer))) for _ in range(2))
+        self.shrink = Convolution(fine, coarse, 2, stride=2)
+        self.middle = nn.Sequential(*(Block(coarse) for _ in range(inner)))
+        self.grow = Convolution(coarse, fine, 1)
+        self.whole = nn.Linear(fine + coarse, fine)
+        self.last = Convolution(fine, count, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
-        self.gauge = nn.Sequential(
-            nn.Linear(half + quarter + eighth, GAUGED), nn.SiLU(), nn.Linear(GAUGED, 1)
-        )
-        for parameter in self.gauge[-1].parameters():
-            nn.init.zeros_(parameter)
+        self.kernels = nn.Parameter(torch.randn(count, 1, side, side) / side)
 
     def forward(self, faces: Tensor) -> Tensor:
         """(N, 3, H, W) in about [-1, 1], H and W multiples of 8 → the same shape, in single precision."""
         image = faces.to(self.first.weight.dtype, memory_format=torch.channels_last)
-        half = self.down[0](self.first(functional.pixel_unshuffle(image, 2)))
-        quarter = self.down[1](self.shrink[0](half))
-        eighth = self.middle(self.shrink[1](quarter))
-        energy = torch.cat(
-            [features.float().square().mean((2, 3)) for features in (half, quarter, eighth)], 1
-        )
-        gain = self.gauge((energy + WEAK).log().to(image.dtype)).float().exp()[..., None, None]
-        quarter = self.up[1](_twice(self.grow[1](eighth)) + quarter)
-        half = self.up[0](_twice(self.grow[0](quarter)) + half)
-        drawn = self.draw(torch.cat((_twice(self.narrow(half)), image), 1))
-        added: Tensor = self.last(functional.silu(drawn)).float()
-        enhanced: Tensor = faces + gain * (added - _broad(added))
+        fine = self.down(self.first(functional.pixel_unshuffle(image, CELL)))
+        coarse = self.middle(self.shrink(fine))
+        # How coarse the footage was shows in the picture as a whole.
+        energy = torch.cat([features.float().square().mean((2, 3)) for features in (fine, coarse)], 1)
+        whole = self.whole((energy + WEAK).log().to(fine.dtype))[..., None, None]
+        fine = self.up(_larger(self.grow(coarse), 2) + fine + whole)
+        gains = _larger(self.last(functional.silu(fine)).float(), CELL)
+        enhanced: Tensor = faces + (gains[:, None] * self._bands(faces)).sum(2)
         return enhanced
 
+    def _bands(self, faces: Tensor) -> Tensor:
+        """hₖ ∗ x, (N, 3, K, H, W) in single precision: all colours alike."""
+        kernels = self.kernels.float()
+        kernels = kernels - kernels.mean((2, 3), keepdim=True)
+        around = 4 * (kernels.shape[-1] // 2,)
+        colours = functional.pad(faces.float(), around, mode="replicate").flatten(0, 1)[:, None]
+        with torch.autocast(faces.device.type, enabled=False):
+            bands = functional.conv2d(colours, kernels)
+        return bands.view(*faces.shape[:2], *bands.shape[1:])
 
-def _twice(features: Tensor) -> Tensor:
-    """Twice the resolution, without a grid."""
-    larger: Tensor = functional.interpolate(features, scale_factor=2.0, mode="bilinear")
+
+def _larger(features: Tensor, times: int) -> Tensor:
+    """`times` the resolution, without a grid."""
+    larger: Tensor = functional.interpolate(features, scale_factor=float(times), mode="bilinear")
     return larger
-
-
-def _broad(image: Tensor) -> Tensor:
-    """Mean over about (3 · BROAD)² pixels, as far as they lie in the image, without a grid."""
-    cells = functional.avg_pool2d(image, BROAD)
-    cells = functional.avg_pool2d(cells, 3, 1, 1, count_include_pad=False)
-    return functional.interpolate(cells, scale_factor=float(BROAD), mode="bilinear")
 
 
 class Learned:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 from tqdm import tqdm
 
 from flair_core import weights
 from flair_core.degradations import degrade
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import Compact, CompactNetwork, describe, patches
+from flair_core.denoisers.compact import Compact
 from flair_core.enhancers import learned
 from flair_core.enhancers.base import Unchanged
 from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
-from flair_core.errors import SettingsError
 from flair_core.frames import to_float, to_uint8
 from flair_core.recipe import Models, estimate
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
@@ -43,26 +41,18 @@ GROUP = 4
 """Faces that are restored together, from one degradation."""
 STEPS = (3, 7)
 """K of those restorations, the last one excluded: few, as in practice."""
-LEVELS = 2
-"""Resolutions of θ whose features are compared."""
-PERCEPTION = 0.2
-"""Weight of that comparison."""
-DETAIL = 2.5
-"""Weight of the difference in `local_detail`."""
 MIXED = SamplerSettings().w_tau
-"""How much of G is mixed in while its gauge learns."""
-REACH = 4
-"""Radius in pixels of the neighbourhood whose energy is compared."""
+"""How much of G is mixed in while it learns: what is the best then, is so by default."""
 FAINT = 0.4 / 127.5
 """Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
-LACK = 0.2
-"""Weight of what the energy of detail lacks, where only the gauge learns: of its squared logarithm."""
-COST = 0.4
-"""Weight there of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
-DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Steps in pixels along which detail may run."""
-GRID = 8
-"""Pixels after which θ's features look at a picture in the same way."""
+COST = 1.2
+"""Weight of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
+QUIET = 0.3
+"""Weight of detail where there was none."""
+PLAIN = 1.5 / 127.5
+"""Amplitude up to which a place counts as one without detail."""
+AROUND = 8
+"""Side in pixels of such places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,80 +69,23 @@ class EnhancerTraining(Run):
     """How many are restored to learn from."""
     batch: int = 16
     crop: int = 128
-    adversarial: float = 0.02
-    """Weight of the critic's opinion: 0 has none and learns faster, more gives crisper faces, too much patterns."""
-    gauge: bool = False
-    """Learn only how strongly G draws, mixed in as by default: after all the rest, from its weights in `init`."""
-
-
-class Critic(nn.Module):
-    """Says of every patch how natural it looks: PatchGAN with spectral normalisation (Miyato et al., 2018)."""
-
-    def __init__(self, channels: int = 32) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            spectral_norm(nn.Conv2d(12, channels, 3, padding=1)),
-            nn.LeakyReLU(0.2),
-            spectral_norm(nn.Conv2d(channels, 2 * channels, 4, 2, 1)),
-            nn.LeakyReLU(0.2),
-            spectral_norm(nn.Conv2d(2 * channels, 4 * channels, 4, 2, 1)),
-            nn.LeakyReLU(0.2),
-            spectral_norm(nn.Conv2d(4 * channels, 1, 3, padding=1)),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) → (N, 1, H/8, W/8)."""
-        opinion: Tensor = self.layers(functional.pixel_unshuffle(images, 2))
-        return opinion
-
-
-class Opinions(NamedTuple):
-    """What the critic thinks."""
-
-    of_enhanced: Tensor
-    """For G to learn from."""
-    of_enhanced_itself: Tensor
-    """The same, for the critic to learn from."""
-    of_real: Tensor
-
-
-class Rivals(nn.Module):
-    """G and its critic, if there is one, trained by one optimizer: each learns from its own part of the loss only."""
-
-    def __init__(self, enhancer: LearnedNetwork, critic: Critic | None) -> None:
-        super().__init__()
-        self.enhancer, self.critic = enhancer, critic
-
-    def forward(self, seen: Tensor, real: Tensor) -> tuple[Tensor, Opinions | None]:
-        """seen: what the sampler made, real: what it should have been, (N, 3, H, W) → the enhanced, and what of it."""
-        enhanced: Tensor = self.enhancer(seen)
-        if self.critic is None:
-            return enhanced, None
-        self.critic.requires_grad_(False)
-        opinion = self.critic(enhanced)
-        self.critic.requires_grad_(True)
-        return enhanced, Opinions(opinion, self.critic(enhanced.detach()), self.critic(real))
 
 
 class EnhancerStage:
     """Crops of faces as the sampler restores them, and as they are."""
 
-    settings = replace(validation.SETTINGS, sampler=SamplerSettings(w_tau=1.0))
+    settings = validation.SETTINGS
 
-    def __init__(self, run: EnhancerTraining, enhancer: LearnedNetwork) -> None:
-        critic = Critic() if run.adversarial and not run.gauge else None
-        self._run, self.network = run, Rivals(enhancer, critic)
-        self.shape: Mapping[str, Any] = asdict(enhancer.config) | {"gauge": run.gauge}
-        self.kernels = [] if run.gauge else inner_kernels(enhancer, enhancer.first, enhancer.last)
-        for name, parameter in enhancer.named_parameters():
-            parameter.requires_grad_(name.startswith("gauge.") == run.gauge)
+    def __init__(self, run: EnhancerTraining, network: LearnedNetwork) -> None:
+        self._run, self.network = run, network
+        self.shape: Mapping[str, Any] = asdict(network.config)
+        self.kernels = inner_kernels(network, network.first, network.last)
 
     def load(self) -> None:
         """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""
         run, device = self._run, PartialState().device
         network = compact.read(run.theta or weights.path(weights.SHIPPED))
-        self._denoiser = Compact(deepcopy(network), device)
-        self._features = Features(network).to(device)
+        self._denoiser = Compact(network, device)
         faces = load_faces(run.data, run.sources)
         rng = np.random.default_rng(run.seed)
         chosen = rng.permutation(len(faces))[: run.faces]
@@ -181,104 +114,49 @@ class EnhancerStage:
         return to_float(np.stack(seen)), to_float(np.stack(real))
 
     def loss(self, model: nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-        """See Stage. Distance in pixels and in features of θ, and the hinge losses of the critic and for it."""
-        run = self._run
+        """See Stage."""
         seen, real = batch
-        if run.gauge:
-            return gauged(seen + MIXED * (model(seen, real)[0] - seen), seen, real)
-        # At every step of a chain but the first, G gets what it has enhanced before, and has to know when it is enough.
-        mixed = 2 * torch.rand(len(seen), 1, 1, 1, generator=generator, device=seen.device) - 1
-        mixed = mixed.clamp(min=0)
+        # In a chain G may get what it has enhanced before, and has to know when it is enough.
+        before = MIXED * (2 * torch.rand(len(seen), 1, 1, 1, generator=generator, device=seen.device) - 1)
         with torch.no_grad():
-            seen = seen + mixed * (self.network.enhancer(seen) - seen)
-        enhanced: Tensor
-        opinions: Opinions | None
-        enhanced, opinions = model(seen, real)
-        distance = functional.l1_loss(enhanced, real)
-        detail = functional.l1_loss(local_detail(enhanced), local_detail(real))
-        # Seen always in the same grid, a pattern as wide as θ's patches would pass for detail.
-        top, left = torch.randint(GRID, (2,), generator=generator, device=seen.device).tolist()
-        side = seen.shape[-1] - GRID
-        looks = (
-            self._features(image[..., top : top + side, left : left + side]) for image in (enhanced, real)
-        )
-        perception = torch.stack(
-            [functional.l1_loss(a.float(), b.float()) / b.float().std() for a, b in zip(*looks, strict=True)]
-        ).sum()
-        distance = distance + PERCEPTION * perception + DETAIL * detail
-        if opinions is None:
-            return distance
-        critical = functional.relu(1 + opinions.of_enhanced_itself.float()).mean()
-        critical = critical + functional.relu(1 - opinions.of_real.float()).mean()
-        return distance - run.adversarial * opinions.of_enhanced.float().mean() + critical
+            met = seen + before.clamp(min=0) * (self.network(seen) - seen)
+        return sharpened(met + MIXED * (model(met) - met), seen, real)
 
     def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
         """See Stage."""
-        rivals = deepcopy(self.network)
-        rivals.load_state_dict(state, strict=False)
-        return Models(self._denoiser, Learned(rivals.enhancer, device), device)
+        network = deepcopy(self.network)
+        network.load_state_dict(state)
+        return Models(self._denoiser, Learned(network, device), device)
 
     def export(self, state: Mapping[str, Tensor], path: Path) -> None:
-        """See Stage: G alone."""
-        prefix = "enhancer."
-        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        own = self.network.enhancer.state_dict() | own  # some of it may not have been trained
-        write(own, learned.metadata(self.network.enhancer.config), path)
+        """See Stage."""
+        write(state, learned.metadata(self.network.config), path)
 
 
-def gauged(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
-    """Loss for how strongly G draws, from (N, 3, H, W): by what the error grew, and detail as a whole is off."""
+def sharpened(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
+    """The loss, from (N, 3, H, W): how much of the error is left, and how far the energy of detail is off.
+
+    Energy is that above a 5×5 mean. Of a picture as a whole there shall be as much as there was, wherever its lines
+    lie, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest. In plain
+    places there shall be no more than there was: noise is no detail.
+    """
     error = (enhanced - real).square().mean((1, 2, 3)) / ((seen - real).square().mean((1, 2, 3)) + FAINT**2)
-    lack = (energy(real) + FAINT**2).log() - (energy(enhanced) + FAINT**2).log()
-    return (COST * error + LACK * lack.square()).mean()
+    found, wanted = (energy(images) for images in (enhanced, real))
+    lack = logarithm(wanted.mean((2, 3))) - logarithm(found.mean((2, 3)))
+    found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
+    noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
+    return COST * error.mean() + lack.square().mean() + QUIET * noise.square().mean()
 
 
 def energy(images: Tensor) -> Tensor:
-    """Of fine detail: mean square above a 5×5 mean, (N, 3, H, W) → (N,)."""
-    return fine(images).square().mean((1, 2, 3))
+    """Of fine detail: the square of what is above a 5×5 mean, (N, 3, H, W) → (N, 1, H − 4, W − 4)."""
+    above = images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
+    return above.square().mean(1, keepdim=True)
 
 
-def fine(images: Tensor) -> Tensor:
-    """What lies above a 5×5 mean: (N, 3, H, W) → (N, 3, H − 4, W − 4)."""
-    return images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
-
-
-def local_detail(images: Tensor) -> Tensor:
-    """Square root of the amplitude of fine detail around each pixel: (N, 3, H, W) → (N, 5, h, w).
-
-    Above a 5×5 mean in any colour, and of the differences of luma in four directions: how much detail there is and
-    how it runs, but not where each line lies, which nobody can know from coarse footage.
-    """
-    above = fine(images)
-    luma = images.mean(1, keepdim=True)
-    height, width = above.shape[-2:]
-    moved = [luma[..., 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width] for dy, dx in DIRECTIONS]
-    runs = (torch.cat(moved, 1) - luma[..., 2:-2, 2:-2]).square()
-    energy = torch.cat((above.square().mean(1, keepdim=True), runs), 1)
-    return (functional.avg_pool2d(energy, 2 * REACH + 1, 2) + FAINT**2) ** 0.25
-
-
-class Features(nn.Module):
-    """What θ sees in a clean picture: its features on the way down, of the finest LEVELS resolutions."""
-
-    def __init__(self, theta: CompactNetwork) -> None:
-        super().__init__()
-        self._theta = theta.eval().requires_grad_(False)
-        self._level = theta.config.sigma_min
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) in [-1, 1] → features; a clean picture as condition and as x_t, which so agree."""
-        theta, description = self._theta, describe(None).to(images.device)[None]
-        told = theta.tell(torch.full((1,), self._level, device=images.device), description)
-        seen = torch.cat((images, torch.zeros_like(images)), 1)
-        x = theta.first(patches(seen, images.dtype))
-        found = []
-        for at in range(LEVELS):
-            x = theta.down[at](x, told.down[at])
-            found.append(x)
-            if at + 1 < LEVELS:
-                x = theta.shrink[at](x)
-        return found
+def logarithm(energies: Tensor) -> Tensor:
+    """Of energies, where those too faint to be seen are as good as none."""
+    return (energies + FAINT**2).log()
 
 
 def restored(
@@ -313,14 +191,7 @@ def restored(
 
 
 def train(run: EnhancerTraining, config: LearnedConfig | None = None) -> Iterator[Logged]:
-    """See `fit`. A network that starts from `init` has its shape; its critic begins anew.
-
-    Raises SettingsError when only the gauge shall learn, and there is no `init` that draws.
-    """
-    if run.gauge and not run.init:
-        raise SettingsError(
-            "--gauge trains only how strongly an enhancer draws. Name the enhancer by --init."
-        )
+    """See `fit`. A network that starts from `init` has its shape."""
     torch.manual_seed(run.seed)
     network = learned.read(run.init) if run.init else LearnedNetwork(config or LearnedConfig())
     yield from fit(run, EnhancerStage(run, network))

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from flair_core.degradations import build
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import START, Compact, CompactConfig, CompactNetwork, Guess
+from flair_core.denoisers.compact import (
+    START,
+    Compact,
+    CompactConfig,
+    CompactNetwork,
+    Guess,
+    clean,
+    scale_of,
+)
 from flair_core.enhancers.base import Unchanged
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
+from flair_core.settings import DegradationSettings
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
 from flair_core.training.synthesis import draw_batch
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from flair_core.denoisers.compact_temporal import Motion
+
 
 VALIDATED = 8
 """Faces."""
@@ -35,6 +47,8 @@ STARTS = 0.25
 """Share of crops that learn the first reverse step, at which the network sees c alone."""
 WALKED = 0.7
 """Share of the chain that comes after the last of a few reverse steps on clean footage: σ below 0.2."""
+OWN = 0.5
+"""Share of crops whose x_t is made of the network's own estimate, as in a walk."""
 REACH = 0.7
 """How far below the noise level at which the walk ends on clean footage is learned, as a part of it."""
 
@@ -59,9 +73,15 @@ def noise_level(schedule: NoiseSchedule, t: Tensor) -> Tensor:
     return (1 / schedule.alpha_bar.to(t.device)[t].float() - 1).sqrt()
 
 
-def missed(guess: Guess, x0: Tensor) -> Tensor:
-    """Eq. (6) for each image, (N,): ‖F − F*‖² where x0 = m + √w·F*, see flair_core.denoisers.compact."""
-    return (guess.f - (x0 - guess.mean) / guess.std).square().mean((1, 2, 3))
+def missed(guess: Guess, x0: Tensor, own: int = 0) -> Tensor:
+    """Eq. (6) for each image, (N,): ‖F − F*‖² where x0 = m + √w·F*, see flair_core.denoisers.compact.
+
+    An estimate errs by about s_c, whatever the noise that was added to it: of the first `own` images, which are
+    such, the error counts in units of s_c instead of √w.
+    """
+    errors = (guess.f - (x0 - guess.mean) / guess.std).square().mean((1, 2, 3))
+    share = (guess.std.square() * (-guess.log_variance).exp()).detach().flatten().expand_as(errors)
+    return torch.cat((errors[:own] * share[:own], errors[own:]))
 
 
 def even(errors: Tensor, expected: Tensor) -> Tensor:
@@ -73,18 +93,19 @@ def even(errors: Tensor, expected: Tensor) -> Tensor:
 
 
 def loss_of(
-    network: torch.nn.Module, schedule: NoiseSchedule, batch: Sequence[Tensor], noise: Tensor, t: Tensor
+    network: torch.nn.Module, batch: Sequence[Tensor], seen: tuple[Tensor, Tensor], own: int = 0
 ) -> Tensor:
     """Eq. (6), with weights that make images count evenly, plus the likelihood that fits s_c².
 
-    batch: x0, c (N, 3, H, W) and descriptions (N, FEATURES); noise like x0; t: (N,) steps of the chain.
+    batch: x0, c (N, 3, H, W) and descriptions (N, FEATURES); seen: of each, see `observed`.
+    own: how many of them, the first ones, the network saw as its own estimate, see `walked`.
     """
     x0, c, description = batch
-    guess: Guess = network(c, *observed(schedule, x0, c, noise, t), description)
+    guess: Guess = network(c, *seen, description)
     error = (c - x0).square().mean((1, 2, 3), keepdim=True)
     fit_of_variance = 0.5 * (error * (-guess.log_variance).exp() + guess.log_variance).mean()
     weights = even(error.flatten(), guess.log_variance.detach().exp().flatten())
-    return (weights * missed(guess, x0)).mean() + 0.05 * fit_of_variance
+    return (weights * missed(guess, x0, own)).mean() + 0.05 * fit_of_variance
 
 
 def observed(
@@ -92,12 +113,57 @@ def observed(
 ) -> tuple[Tensor, Tensor]:
     """What the network is shown at steps t, (N,), as flair_core.denoisers.compact.observation, and the σ it is told.
 
-    x0, c and noise: (N, 3, H, W).
+    x0, c and noise: (N, 3, H, W); x0 may be an estimate.
     """
     sigma = noise_level(schedule, t)
     first = t == len(schedule) - 1
     seen = c.where(first[:, None, None, None], x0 + sigma[:, None, None, None] * noise)
     return seen, sigma.masked_fill(first, START)
+
+
+@torch.no_grad()
+def walked(
+    network: torch.nn.Module,
+    schedule: NoiseSchedule,
+    c: Tensor,
+    description: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    motion: Motion | None = None,
+) -> Tensor:
+    """What a walk makes at steps t, (N,), after the first reverse one: the network's own estimate, (N, 3, H, W).
+
+    It errs where c errs. A network that knew x_t from x0 alone would take it for a second witness, and believe at
+    every step a little more of what is wrong with c.
+
+    c and noise: (N, 3, H, W); description: (N, FEATURES); motion: see CompactNetwork.
+    """
+    estimate = c
+    for step in (torch.full_like(t, len(schedule) - 1), t) if len(c) else ():
+        guess: Guess = network(c, *observed(schedule, estimate, c, noise, step), description, motion)
+        estimate = consistent(guess.x0.clamp(-1, 1), c, description)
+    return estimate
+
+
+def earlier(t: Tensor, chain: int, generator: torch.Generator) -> Tensor:
+    """Steps of the chain that a walk may come from when it is at t, (N,)."""
+    u = torch.rand(len(t), generator=generator, device=t.device)
+    return (t + 1 + (u * (chain - 1 - t)).long()).clamp(max=chain - 1)
+
+
+def consistent(estimate: Tensor, c: Tensor, description: Tensor) -> Tensor:
+    """Eq. (9) at γ = 1 for those images whose c is A⁺y, footage that was only made smaller; others stay as they are.
+
+    (N, 3, H, W) twice and (N, FEATURES) → (N, 3, H, W).
+    """
+    scales = scale_of(description).where(clean(description), 0)
+    for s in set(scales.tolist()):
+        if s:
+            A = build(DegradationSettings(scale=s), (c.shape[-2], c.shape[-1]), c.device)
+            with torch.autocast(c.device.type, enabled=False):
+                corrected = estimate + c - A.pinv(A.forward(estimate))
+            estimate = corrected.where((scales == s)[:, None, None, None], estimate)
+    return estimate
 
 
 def few_steps(ends: Tensor, chain: int, generator: torch.Generator) -> Tensor:
@@ -122,7 +188,7 @@ def ends(network: CompactNetwork, schedule: NoiseSchedule, description: Tensor) 
         variance = network.expected_variance(description)
     levels = 1 / schedule.alpha_bar.to(description.device, torch.float32) - 1
     walked = (levels < (REACH * compact.END) ** 2 * variance).sum(1)
-    return walked.where(compact.clean(description), 0)
+    return walked.where(clean(description), 0)
 
 
 class CompactStage:
@@ -172,10 +238,14 @@ class ImageStage(CompactStage):
 
     def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         """See Stage."""
-        x0, _, description = batch
-        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
-        t = few_steps(ends(self.network, self._schedule, description), len(self._schedule), generator)
-        return loss_of(model, self._schedule, batch, noise, t)
+        x0, c, description = batch
+        schedule, own = self._schedule, int(OWN * len(x0))
+        noise, before = torch.randn((2, *x0.shape), generator=generator, device=x0.device)
+        t = few_steps(ends(self.network, schedule, description), len(schedule), generator)
+        came = earlier(t[:own], len(schedule), generator)
+        estimate = walked(model, schedule, c[:own], description[:own], came, before[:own])
+        seen = observed(schedule, torch.cat((estimate, x0[own:])), c, noise, t)
+        return loss_of(model, batch, seen, own)
 
 
 def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[Logged]:

@@ -18,7 +18,7 @@ from flair_core.denoisers.compact_temporal import Motion
 from flair_core.denoisers.flow import Flows
 from flair_core.errors import WeightsError
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.image import CompactStage, ends, few_steps, missed, observed
+from flair_core.training.image import OWN, CompactStage, earlier, ends, few_steps, missed, observed, walked
 from flair_core.training.loop import Logged, Run, fit
 from flair_core.training.synthesis import draw_windows
 from flair_core.weights import sha256_of
@@ -86,15 +86,18 @@ class TemporalStage(CompactStage):
     def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         """See Stage."""
         x0, c, description, forward, backward, mask = batch
-        run, schedule = self._run, self._schedule
-        noise = related(run.windows, x0.shape, generator)
+        run, schedule, own = self._run, self._schedule, int(OWN * self._run.windows)
+        frames = own * run.frames
+        noise, before = (related(run.windows, x0.shape, generator) for _ in range(2))
         told = description[:: run.frames]
-        t = few_steps(ends(self.network, schedule, told), len(schedule), generator).repeat_interleave(
-            run.frames
-        )
-        motion = Motion(Flows(forward, backward), mask)
-        guess: Guess = model(c, *observed(schedule, x0, c, noise, t), description, motion)
-        return missed(guess, x0).mean()
+        t = few_steps(ends(self.network, schedule, told), len(schedule), generator)
+        came = earlier(t[:own], len(schedule), generator).repeat_interleave(run.frames)
+        t = t.repeat_interleave(run.frames)
+        some = Motion(Flows(forward[:own], backward[:own]), mask[:own])
+        estimate = walked(model, schedule, c[:frames], description[:frames], came, before[:frames], some)
+        seen = observed(schedule, torch.cat((estimate, x0[frames:])), c, noise, t)
+        guess: Guess = model(c, *seen, description, Motion(Flows(forward, backward), mask))
+        return missed(guess, x0, frames).mean()
 
 
 def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
