@@ -187,8 +187,8 @@ def ends(network: CompactNetwork, schedule: NoiseSchedule, description: Tensor) 
     with torch.no_grad(), torch.autocast(description.device.type, enabled=False):
         variance = network.expected_variance(description)
     levels = 1 / schedule.alpha_bar.to(description.device, torch.float32) - 1
-    walked = (levels < (REACH * compact.END) ** 2 * variance).sum(1)
-    return walked.where(clean(description), 0)
+    least = (levels < (REACH * compact.END) ** 2 * variance).sum(1)
+    return least.where(clean(description), 0)
 
 
 class CompactStage:
