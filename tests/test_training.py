@@ -21,10 +21,11 @@ from torch.nn import functional
 
 from flair_core.degradations import build, enlarged
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import CompactConfig, describe
+from flair_core.denoisers.compact import CompactConfig, Guess, describe
 from flair_core.enhancers import learned
-from flair_core.enhancers.learned import LearnedConfig
+from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
 from flair_core.errors import MediaError, WeightsError
+from flair_core.frames import to_float
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings
 from flair_core.training import enhancer, loop, temporal
@@ -45,7 +46,7 @@ from flair_core.training.image import (
 from flair_core.training.movement import moving
 from flair_core.training.muon import Muon, orthogonal
 from flair_core.training.synthesis import draw, draw_batch, draw_windows
-from flair_core.training.temporal import TemporalTraining, related
+from flair_core.training.temporal import TemporalTraining, flickering, related
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 
@@ -362,6 +363,21 @@ def test_the_temporal_stage_validates_on_clips(faces, clips, theta, tmp_path):
     assert float(row["warp"]) > 0
 
 
+def test_what_shimmers_counts_and_what_moves_along_does_not():
+    """By the motion that the frames have: all moves two pixels to the right from frame to frame."""
+    steady = torch.randn(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    frames = torch.cat([steady[..., 8 - 2 * i : 40 - 2 * i] for i in range(4)])
+    back = torch.tensor([-2.0, 0.0]).view(1, 1, 2, 1, 1).expand(1, 3, 2, 32, 32)
+
+    def flicker(errors, flow=back):
+        zero = torch.zeros(4, 1, 1, 1)
+        return float(flickering(Guess(errors, torch.zeros_like(errors), zero + 1, zero), 0 * errors, flow))
+
+    assert flicker(frames) < 0.2
+    assert flicker(frames, 0 * back) > 1
+    assert flicker(frames.roll(5, 2) * torch.tensor([1, -1, 1, -1]).view(4, 1, 1, 1)) > 3
+
+
 def enhancer_run(data, theta, out, **changes):
     values = {"steps": 6, "batch": 2, "faces": 4, "crop": 32, "save_steps": 1000} | changes
     return EnhancerTraining(data=data, theta=theta, out=out, **values)
@@ -375,9 +391,9 @@ def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results
             break
     rest = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b"), config)]
     assert whole[3:] == rest
-    seen = np.load(tmp_path / "a" / "seen.npy")
-    assert seen.shape == (4, 2, 64, 64, 3)
-    assert all(face.std() > 0 for face in seen)
+    pairs = np.load(tmp_path / "a" / "pairs.npy")
+    assert pairs.shape == (4, 3, 64, 64, 3)
+    assert all(picture.std() > 0 for picture in pairs.reshape(-1, 64, 64, 3))
     trained = learned.read(tmp_path / "a" / "weights.safetensors")
     assert trained.last.weight.abs().max() > 0
     picture = 0.5 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -388,19 +404,37 @@ def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results
 
 def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
     list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", faces=8, steps=1)))
-    whole = np.load(tmp_path / "a" / "seen.npy")
+    whole = np.load(tmp_path / "a" / "pairs.npy")
     (tmp_path / "b").mkdir()
-    half = np.lib.format.open_memmap(tmp_path / "b" / "seen.partial", "w+", np.uint8, whole.shape)
+    half = np.lib.format.open_memmap(tmp_path / "b" / "pairs.partial", "w+", np.uint8, whole.shape)
     half[:4] = whole[:4]
     half.flush()
     list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", faces=8, steps=1)))
-    assert np.array_equal(np.load(tmp_path / "b" / "seen.npy"), whole)
+    assert np.array_equal(np.load(tmp_path / "b" / "pairs.npy"), whole)
+
+
+def test_pairs_are_learned_from_where_they_are(faces, clips, theta, tmp_path):
+    """Whatever seed and faces the next run is told: what was seen and what it should be stay together."""
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", clips=clips, steps=1)))
+    pairs = np.load(tmp_path / "a" / "pairs.npy")
+    stage = enhancer.EnhancerStage(
+        enhancer_run(faces, theta, tmp_path / "a", seed=5, batch=8, crop=64), LearnedNetwork(LearnedConfig())
+    )
+    stage.load()
+    for seen, real in zip(*stage.draw(np.random.default_rng(0)), strict=True):
+        (at,) = [i for i, pair in enumerate(pairs) if same(real, pair[2])]
+        assert same(seen, pairs[at, 0]) or same(seen, pairs[at, 1])
+
+
+def same(image, picture):
+    """Mirrored or not."""
+    return any(torch.equal(image, to_float(turned.copy())) for turned in (picture, picture[:, ::-1]))
 
 
 def test_an_enhancer_shall_bring_as_much_detail_as_there_was_and_no_other():
     real = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
-    less, enough, much = (sharpened(soft + w * (real - soft), soft, real) for w in (0.3, 0.9, 2.5))
+    less, enough, much = (sharpened(soft + w * (real - soft), soft, real) for w in (0.3, 0.85, 2.5))
     assert enough < less
     assert enough < much
     detail = 0.9 * (real - soft)

@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     image = stages.add_parser("image", help="the image stage: single faces, eq. (6)")
     _common(image)
-    image.add_argument("--clips", type=Path, help="folder of .mp4 clips of faces to learn from, too")
+    _clips(image)
     image.add_argument("--batch", type=int, default=16)
     image.add_argument("--group", type=int, default=4, help="crops that share one degradation")
     image.set_defaults(run=run_image)
@@ -33,12 +33,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     temporal.set_defaults(run=run_temporal)
     enhancer = stages.add_parser("enhancer", help="an enhancer G: sharpens what θ leaves faint")
     _common(enhancer)
+    _clips(enhancer)
     enhancer.add_argument(
         "--theta", type=Path, help="the network whose results it learns from; default starter"
     )
     enhancer.add_argument("--faces", type=int, default=3000, help="how many are restored to learn from")
-    enhancer.add_argument("--batch", type=int, default=16)
-    enhancer.set_defaults(run=run_enhancer)
+    enhancer.add_argument("--batch", type=int, default=4)
+    enhancer.set_defaults(run=run_enhancer, crop=256)
     locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
     locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
     locator.add_argument("--out", type=Path, required=True, help="safetensors to write")
@@ -70,6 +71,10 @@ def _common(stage: argparse.ArgumentParser) -> None:
     stage.add_argument(
         "--max-minutes", type=float, help="save and stop after this long; the same command goes on"
     )
+
+
+def _clips(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--clips", type=Path, help="folder of .mp4 clips of faces to learn from, too")
 
 
 def run_image(arguments: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CELL = 4
-"""Pixels per side for which the network has an opinion; between them it changes smoothly."""
+"""Pixels per side for which the network has an opinion; it is smoothed over three of them."""
 MULTIPLE = 2 * CELL
 """Sides that the network takes."""
 WEAK = 1e-4
@@ -87,7 +87,8 @@ class LearnedNetwork(nn.Module):
         energy = torch.cat([features.float().square().mean((2, 3)) for features in (fine, coarse)], 1)
         whole = self.whole((energy + WEAK).log().to(fine.dtype))[..., None, None]
         fine = self.up(_larger(self.grow(coarse), 2) + fine + whole)
-        gains = _larger(self.last(functional.silu(fine)).float(), CELL)
+        gains = functional.pad(self.last(functional.silu(fine)).float(), 4 * (1,), mode="replicate")
+        gains = _larger(functional.avg_pool2d(gains, 3, 1), CELL)  # those of single cells bead slanted edges
         enhanced: Tensor = faces + (gains[:, None] * self._bands(faces)).sum(2)
         return enhanced
 

@@ -24,10 +24,10 @@ from flair_core.frames import to_float, to_uint8
 from flair_core.recipe import Models, estimate
 from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training import validation
-from flair_core.training.data import load_faces
+from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import VALIDATED
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
-from flair_core.training.synthesis import crop, draw
+from flair_core.training.synthesis import crop, draw, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,8 +45,14 @@ MIXED = SamplerSettings().w_tau
 """How much of G is mixed in while it learns: what is the best then, is so by default."""
 FAINT = 0.4 / 127.5
 """Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
-COST = 1.2
+COST = 1.0
 """Weight of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
+MOST = 0.3
+"""Share of a picture's pixels that have most of its detail."""
+SHARE = 0.8
+"""How much of the truth's detail there shall be: a little less costs far less of the truth."""
+BEND = 0.2
+"""How far off, as a logarithm, a picture's detail may be before it pulls no harder than one that is further off."""
 QUIET = 0.3
 """Weight of detail where there was none."""
 PLAIN = 1.5 / 127.5
@@ -57,18 +63,21 @@ AROUND = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancerTraining(Run):
-    """One run of the enhancer stage. Pairs are made once, in seen.npy of `out`; they depend on `seed`, too."""
+    """One run of the enhancer stage. Pairs are made once, in pairs.npy of `out`; where it is, it is learned from."""
 
     data: Path
     """Folder of faces: shards and index.csv."""
+    clips: Path | None = None
+    """Folder of clips whose frames are learned from, too."""
     sources: tuple[str, ...] | None = None
     """Tags of the faces."""
     theta: Path | None = None
     """The network whose results are to be enhanced; without it, the starter model."""
     faces: int = 3000
     """How many are restored to learn from."""
-    batch: int = 16
-    crop: int = 128
+    batch: int = 4
+    crop: int = 256
+    """A whole face: how much detail there shall be is a matter of the picture, not of a flat part of it."""
 
 
 class EnhancerStage:
@@ -86,16 +95,15 @@ class EnhancerStage:
         run, device = self._run, PartialState().device
         network = compact.read(run.theta or weights.path(weights.SHIPPED))
         self._denoiser = Compact(network, device)
-        faces = load_faces(run.data, run.sources)
-        rng = np.random.default_rng(run.seed)
-        chosen = rng.permutation(len(faces))[: run.faces]
-        self._real = np.stack([crop(faces[at], faces.shape[1], rng) for at in chosen])
         with PartialState().main_process_first():
-            path = run.out / "seen.npy"
+            path = run.out / "pairs.npy"
             if not path.exists():
                 run.out.mkdir(parents=True, exist_ok=True)
-                restored(self._real, self._denoiser, device, run.seed, path)
-            self._seen = np.load(path, mmap_mode="r")
+                faces, clips = load_faces(run.data, run.sources), load_clips(run.clips) if run.clips else []
+                rng, side = np.random.default_rng(run.seed), faces.shape[1]
+                real = np.stack([crop(picture(faces, clips, rng), side, rng) for _ in range(run.faces)])
+                write_pairs(real, self._denoiser, device, run.seed, path)
+            self._pairs = np.load(path, mmap_mode="r")
 
     def validation(self) -> list[NDArray[np.uint8]]:
         """See Stage."""
@@ -105,12 +113,13 @@ class EnhancerStage:
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """See Stage. Crops of what was seen and of what it should be at the same places, mirrored half of the time."""
         side, seen, real = self._run.crop, [], []
-        for at in rng.integers(len(self._seen), size=self._run.batch):
-            top, left = rng.integers(self._real.shape[1] - side + 1, size=2)
+        for at in rng.integers(len(self._pairs), size=self._run.batch):
+            top, left = rng.integers(self._pairs.shape[-2] - side + 1, size=2)
             cut = np.s_[top : top + side, left : left + side]
             turn = np.s_[:, ::-1] if rng.random() < 0.5 else np.s_[:, :]
-            seen.append(self._seen[at, rng.integers(self._seen.shape[1])][cut][turn])
-            real.append(self._real[at][cut][turn])
+            *estimates, face = self._pairs[at]
+            seen.append(estimates[rng.integers(len(estimates))][cut][turn])
+            real.append(face[cut][turn])
         return to_float(np.stack(seen)), to_float(np.stack(real))
 
     def loss(self, model: nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
@@ -136,16 +145,18 @@ class EnhancerStage:
 def sharpened(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
     """The loss, from (N, 3, H, W): how much of the error is left, and how far the energy of detail is off.
 
-    Energy is that above a 5×5 mean. Of a picture as a whole there shall be as much as there was, wherever its lines
-    lie, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest. In plain
-    places there shall be no more than there was: noise is no detail.
+    Energy is that above a 5×5 mean. Where a picture has most of it there shall be SHARE of it, whatever the lines that
+    make it, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest. In
+    plain places there shall be no more than there was: noise is no detail.
     """
     error = (enhanced - real).square().mean((1, 2, 3)) / ((seen - real).square().mean((1, 2, 3)) + FAINT**2)
     found, wanted = (energy(images) for images in (enhanced, real))
-    lack = logarithm(wanted.mean((2, 3))) - logarithm(found.mean((2, 3)))
+    most = wanted >= wanted.flatten(1).quantile(1 - MOST, dim=1)[:, None, None, None]
+    lack = logarithm(SHARE * (most * wanted).mean((1, 2, 3))) - logarithm((most * found).mean((1, 2, 3)))
     found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
     noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
-    return COST * error.mean() + lack.square().mean() + QUIET * noise.square().mean()
+    off = functional.smooth_l1_loss(lack, torch.zeros_like(lack), beta=BEND)
+    return COST * error.mean() + off + QUIET * noise.square().mean()
 
 
 def energy(images: Tensor) -> Tensor:
@@ -159,15 +170,15 @@ def logarithm(energies: Tensor) -> Tensor:
     return (energies + FAINT**2).log()
 
 
-def restored(
+def write_pairs(
     faces: NDArray[np.uint8], denoiser: Denoiser, device: torch.device, seed: int, path: Path
 ) -> None:
-    """What the sampler makes of faces (n, S, S, 3), degraded at random: (n, 2, S, S, 3) into the file `path`.
+    """What the sampler makes of faces (n, S, S, 3), degraded at random: (n, 3, S, S, 3) into the file `path`.
 
-    The estimates before the enhancer would have them: of the last step, and of any other but the first. What an
-    interrupted run has done is kept.
+    The estimates before the enhancer would have them, of any step but the first and the last, and of the last; then the
+    face itself. What an interrupted run has done is kept.
     """
-    partial, shape = path.with_suffix(".partial"), (len(faces), 2, *faces.shape[1:])
+    partial, shape = path.with_suffix(".partial"), (len(faces), 3, *faces.shape[1:])
     mode = "r+" if partial.exists() else "w+"
     out = np.lib.format.open_memmap(partial, mode, np.uint8, shape)
     models = Models(denoiser, Unchanged(), device)
@@ -186,6 +197,7 @@ def restored(
         states = list(estimate(y, (x.shape[-2], x.shape[-1]), settings, models))
         for place, state in enumerate((states[int(rng.integers(1, steps))], states[-1])):
             out[at : at + GROUP, place] = to_uint8(state.stages["after DC"].clamp(-1, 1))
+        out[at : at + GROUP, 2] = faces[at : at + GROUP]
     out.flush()
     partial.replace(path)
 

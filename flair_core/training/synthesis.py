@@ -72,7 +72,7 @@ def draw_batch(
     """
     x0, conditions, descriptions = [], [], []
     for _ in range(batch // group):
-        x = to_float(np.stack([crop(_picture(faces, clips, rng), side, rng) for _ in range(group)]))
+        x = to_float(np.stack([crop(picture(faces, clips, rng), side, rng) for _ in range(group)]))
         c, description = observe(x, rng)
         x0.append(x)
         conditions.append(c)
@@ -125,10 +125,11 @@ def observe(x: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
     return enlarged(to_float(to_uint8(y)), (x.shape[-2], x.shape[-1]), known), describe(known)
 
 
-def _picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Generator) -> NDArray[np.uint8]:
+def picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Generator) -> NDArray[np.uint8]:
+    """One of the faces, or, where there are clips, at times one of their frames: (H, W, 3)."""
     pictures = clips[rng.integers(len(clips))] if clips and rng.random() < FROM_CLIPS else faces
-    picture: NDArray[np.uint8] = pictures[rng.integers(len(pictures))]
-    return picture
+    chosen: NDArray[np.uint8] = pictures[rng.integers(len(pictures))]
+    return chosen
 
 
 def crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from flair_core import weights
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactNetwork, Guess
 from flair_core.denoisers.compact_temporal import Motion
-from flair_core.denoisers.flow import Flows
+from flair_core.denoisers.flow import Flows, warp
 from flair_core.errors import WeightsError
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import OWN, CompactStage, earlier, ends, few_steps, missed, observed, walked
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 WINDOW = 7
 """Frames that a new video network looks at together when it restores."""
-
-
+FLICKER = 1.0
+"""Weight of what shimmers."""
 VALIDATED, SIDE = 3, 256
 """Clips, and the side of their frames."""
 
@@ -97,7 +97,20 @@ class TemporalStage(CompactStage):
         estimate = walked(model, schedule, c[:frames], description[:frames], came, before[:frames], some)
         seen = observed(schedule, torch.cat((estimate, x0[frames:])), c, noise, t)
         guess: Guess = model(c, *seen, description, Motion(Flows(forward, backward), mask))
-        return missed(guess, x0, frames).mean()
+        return missed(guess, x0, frames).mean() + FLICKER * flickering(guess, x0, forward)
+
+
+def flickering(guess: Guess, x0: Tensor, forward: Tensor) -> Tensor:
+    """What the error of B windows of T frames changes by from frame to frame along the motion: its mean square, ().
+
+    In units of s_c. guess and x0: of B · T frames; forward: see Flows. What is wrong in the same way in all frames does
+    not show, what differs shimmers. The mean of x0, which eq. (6) asks for, is right by this measure, too.
+    """
+    windows, steps = forward.shape[:2]
+    errors = (guess.x0 - x0) * (-guess.log_variance / 2).exp().detach()
+    errors = errors.view(windows, steps + 1, *x0.shape[1:])
+    came = warp(errors[:, :-1].flatten(0, 1), forward.flatten(0, 1), padding="border")
+    return (errors[:, 1:].flatten(0, 1) - came).square().mean()
 
 
 def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
