@@ -4,8 +4,10 @@
 
 Neighbouring frames of each clip are restored as one window. PSNR stands beside that of bicubic upsampling (for
 bicubic tasks) or of A⁺y; `detail` and `flat` are the energy above a 5×5 mean where the clean clip has most and least
-of it, relative to the clean clip; `warp` is the warping error · 10⁴ along the motion of the clean clip. For a model
-with temporal layers, the figures `…_image` are those without them; with several samples, `sa_gain` is what their
+of it, relative to the clean clip; `warp` is the warping error · 10⁴ along the motion of the clean clip, which has one
+of its own, and `shimmer` that of what differs from the clean clip. `mesh` tells how many times as large a share of the
+clean clip's power as a coarser one a ring of the spectrum has: near 1 detail falls off as it does in pictures. For a
+model with temporal layers, the figures `…_image` are those without them; with several samples, `sa_gain` is what their
 mean adds to one of them, in dB. The verdict compares the mean with what the model is meant to reach.
 """
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ from flair_core.degrade import degrade_frame
 from flair_core.frames import to_float, to_uint8
 from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.metrics.meters import Pair
-from flair_core.metrics.temporal import WarpingError
+from flair_core.metrics.temporal import WarpingError, warping_error
+from flair_core.motion import dense_flow, visible
 from flair_core.recipe import estimate
 from flair_core.restore import load_models
 from flair_core.settings import (
@@ -36,6 +39,7 @@ from flair_core.settings import (
     SamplerSettings,
     changed,
 )
+from flair_core.training.enhancer import FAINT, spectrum
 
 TASKS = {
     "bicubic4": DegradationSettings(scale=4),
@@ -46,6 +50,8 @@ TASKS = {
 }
 GAINS = {"bicubic4": 2.0, "bicubic8": 1.5, "bicubic16": 1.0, "jpeg": 3.0}
 """dB that the mean shall be above the baseline."""
+LEAST_SHARE = 0.1
+"""Share of the truth's power below which nobody sees what a ring holds."""
 LEAST_DETAIL, MOST_FLAT, LEAST_SA_GAIN, MOST_WARP = 0.6, 1.5, 0.7, 0.6
 
 
@@ -77,7 +83,7 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
 
 
 def scores(restored: np.ndarray, clean: list[np.ndarray]) -> dict[str, float]:
-    """PSNR, detail, flat and warping error · 10⁴ of (T, H, W, 3)."""
+    """PSNR, detail, flat, warping error and shimmer · 10⁴ and mesh of (T, H, W, 3)."""
     warping = WarpingError()
     for truth, frame in zip(clean, restored, strict=True):
         warping.add(Pair(truth, frame))
@@ -87,7 +93,29 @@ def scores(restored: np.ndarray, clean: list[np.ndarray]) -> dict[str, float]:
         "detail": float(detail),
         "flat": float(flat),
         "warp": 1e4 * warping.result(),
+        "shimmer": 1e4 * shimmer(restored, clean),
+        "mesh": float(np.mean([mesh(x, truth) for x, truth in zip(restored, clean, strict=True)])),
     }
+
+
+def mesh(restored: np.ndarray, clean: np.ndarray) -> float:
+    """The largest share that a ring has beside the smallest coarser one, of the largest square of (H, W, 3)."""
+    side = min(clean.shape[:2])
+    powers = [spectrum(to_float(frame[:side, :side])[None])[0] + FAINT**2 for frame in (restored, clean)]
+    shares = (powers[0] / powers[1]).clamp(min=LEAST_SHARE)
+    return float((shares[1:] / shares.cummin(0).values[:-1]).max())
+
+
+def shimmer(restored: np.ndarray, clean: list[np.ndarray]) -> float:
+    """The warping error of what is wrong, (T, H, W, 3): 0 where that moves along with the picture."""
+    wrong = restored.astype(np.float32) - np.stack(clean)
+    found = []
+    for (here, there), errors in zip(pairwise(clean), pairwise(wrong), strict=True):
+        flow = dense_flow(here, there)
+        error = warping_error(*errors, flow, visible(flow, dense_flow(there, here)))
+        if error is not None:
+            found.append(error)
+    return float(np.mean(found)) if found else float("nan")
 
 
 def verdict(task: str, mean: dict[str, float]) -> dict[str, bool]:

@@ -441,6 +441,30 @@ def test_an_enhancer_shall_bring_as_much_detail_as_there_was_and_no_other():
     assert sharpened(soft + detail, soft, real) < sharpened(soft + detail.roll(9, -1), soft, real)
 
 
+def test_an_enhancer_shall_not_make_up_for_lost_detail_by_a_mesh():
+    """The energy that is wanted, at one fine period, is worse than the same in the truth's proportions."""
+    rng = torch.Generator().manual_seed(0)
+    real = functional.interpolate(torch.rand(1, 3, 64, 64, generator=rng), scale_factor=2.0, mode="bicubic")
+    soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
+    wave = (2 * torch.pi / 3.5 * torch.arange(128)).sin()
+    mesh = (wave[:, None] * wave).expand_as(real)
+    lines = (real - soft).roll(30, -1)  # as untrue as the mesh, to be fair
+    missing = enhancer.energy(real).mean()
+    scales = [(missing / enhancer.energy(one).mean()).sqrt() * 0.7 for one in (lines, mesh)]
+    natural, woven = (soft + scale * one for scale, one in zip(scales, (lines, mesh), strict=True))
+    assert sharpened(natural, soft, real) < sharpened(woven, soft, real) - 1
+
+
+def test_the_spectrum_of_noise_is_flat_and_that_of_a_wave_is_in_its_ring():
+    noise = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert (enhancer.spectrum(noise).mean(0) - 1).abs().max() < 0.15
+    wave = (2 * torch.pi * 22 / 128 * torch.arange(128)).sin().expand(1, 3, 128, 128)
+    power = enhancer.spectrum(wave)[0]
+    octaves = np.log2(22 / 128 / enhancer.COARSEST)
+    assert power.argmax() == int(enhancer.RINGS * octaves / np.log2(0.5 / enhancer.COARSEST))
+    assert power.max() > 10 * power.sort()[0][-2]
+
+
 def test_what_a_walk_makes_of_an_observation_agrees_with_it(theta):
     """Where footage was only made smaller; and nothing of the truth gets in."""
     network = compact.read(theta)

@@ -34,7 +34,7 @@ class LearnedConfig:
     """For cells, and for four of them."""
     blocks: tuple[int, int] = (1, 3)
     """How many for cells, on the way down and up again, and for four of them."""
-    kernels: tuple[int, int] = (12, 7)
+    kernels: tuple[int, int] = (12, 11)
     """How many, and their side in pixels, odd."""
 
 

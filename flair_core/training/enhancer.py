@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,15 +46,23 @@ MIXED = SamplerSettings().w_tau
 """How much of G is mixed in while it learns: what is the best then, is so by default."""
 FAINT = 0.4 / 127.5
 """Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
-COST = 1.0
+COST = 0.5
 """Weight of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
 MOST = 0.3
 """Share of a picture's pixels that have most of its detail."""
-SHARE = 0.8
-"""How much of the truth's detail there shall be: a little less costs far less of the truth."""
+SHARE, LESS = 0.95, 0.4
+"""How much of the truth's detail there shall be where none is left, and how much less of it where all is."""
 BEND = 0.2
 """How far off, as a logarithm, a picture's detail may be before it pulls no harder than one that is further off."""
-QUIET = 0.3
+EXCESS = 0.25
+"""Weight of detail in places that had less."""
+ENOUGH = 1.2
+"""How many times the truth's energy of detail a place may have."""
+STEEP = 0.4
+"""Weight of what fine structure has too much, beside coarser one."""
+RINGS, COARSEST = 9, 1 / 16
+"""Of the spectrum, and the frequency in cycles a pixel where the first one begins."""
+QUIET = 0.15
 """Weight of detail where there was none."""
 PLAIN = 1.5 / 127.5
 """Amplitude up to which a place counts as one without detail."""
@@ -143,20 +152,56 @@ class EnhancerStage:
 
 
 def sharpened(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
-    """The loss, from (N, 3, H, W): how much of the error is left, and how far the energy of detail is off.
+    """The loss, from (N, 3, S, S): how much of the error is left, and how far the energy of detail is off.
 
-    Energy is that above a 5×5 mean. Where a picture has most of it there shall be SHARE of it, whatever the lines that
-    make it, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest. In
-    plain places there shall be no more than there was: noise is no detail.
+    Energy is that above a 5×5 mean. Where a picture has most of it there shall be nearly as much, whatever the lines
+    that make it, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest.
+    Where more of it is left there shall be less: there the truth is known, and each bit of untruth shows.
+
+    No place shall have much more than there was: the energy of a picture could be had in eyes and outlines alone. In
+    plain places there shall be no more at all: noise is no detail.
+
+    Nor shall a finer ring of the spectrum have a larger share of the truth's power than the one before it, or more than
+    all. That energy comes cheapest at periods of three to four pixels, where θ has left next to nothing: enough of
+    it there is a mesh.
     """
     error = (enhanced - real).square().mean((1, 2, 3)) / ((seen - real).square().mean((1, 2, 3)) + FAINT**2)
-    found, wanted = (energy(images) for images in (enhanced, real))
+    before, found, wanted = (energy(images) for images in (seen, enhanced, real))
     most = wanted >= wanted.flatten(1).quantile(1 - MOST, dim=1)[:, None, None, None]
-    lack = logarithm(SHARE * (most * wanted).mean((1, 2, 3))) - logarithm((most * found).mean((1, 2, 3)))
-    found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
-    noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
+    left, there, true = ((most * energies).mean((1, 2, 3)) for energies in (before, found, wanted))
+    share = SHARE - LESS * (left / (true + FAINT**2)).clamp(max=1)
+    lack = logarithm(share * true) - logarithm(there)
     off = functional.smooth_l1_loss(lack, torch.zeros_like(lack), beta=BEND)
-    return COST * error.mean() + off + QUIET * noise.square().mean()
+    found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
+    excess = functional.relu(found - ENOUGH * wanted).mean((1, 2, 3)) / (true + FAINT**2)
+    noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
+    shares = logarithm(spectrum(enhanced)) - logarithm(spectrum(real))
+    rise = functional.relu(shares[:, 1:] - shares[:, :-1].clamp(max=0))
+    return (
+        COST * error.mean()
+        + off
+        + EXCESS * excess.mean()
+        + STEEP * rise.square().mean()
+        + QUIET * noise.square().mean()
+    )
+
+
+def spectrum(images: Tensor) -> Tensor:
+    """Mean power in rings of frequencies, equally wide as logarithms and the coarsest first: (N, 3, S, S) → (N, RINGS).
+
+    Noise of variance v has v in all of them. The margins of a picture count less than its middle.
+    """
+    side, device = images.shape[-1], images.device
+    window = torch.hann_window(side, device=device)
+    window = window / window.square().mean().sqrt()
+    waves = torch.fft.rfft2(images.float() * window[:, None] * window, norm="ortho")
+    columns, rows = torch.fft.rfftfreq(side, device=device), torch.fft.fftfreq(side, device=device)
+    edges = torch.logspace(math.log2(COARSEST), -1, RINGS + 1, 2, device=device)
+    ring = torch.bucketize((rows[:, None].square() + columns.square()).sqrt(), edges).flatten()
+    power = waves.abs().square().mean(1).flatten(1)
+    sums = power.new_zeros(len(images), RINGS + 2).index_add(1, ring, power)
+    means: Tensor = sums / ring.bincount(minlength=RINGS + 2).clamp(min=1)
+    return means[:, 1:-1]
 
 
 def energy(images: Tensor) -> Tensor:

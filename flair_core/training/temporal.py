@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 WINDOW = 7
 """Frames that a new video network looks at together when it restores."""
-FLICKER = 1.0
+FLICKER = 2.0
 """Weight of what shimmers."""
 VALIDATED, SIDE = 3, 256
 """Clips, and the side of their frames."""
