@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,7 @@ from flair_core.degrade import degrade_frame
 from flair_core.frames import to_float, to_uint8
 from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.metrics.meters import Pair
-from flair_core.metrics.temporal import WarpingError, warping_error
-from flair_core.motion import dense_flow, visible
+from flair_core.metrics.temporal import WarpingError
 from flair_core.recipe import estimate
 from flair_core.restore import load_models
 from flair_core.settings import (
@@ -84,16 +83,17 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
 
 def scores(restored: np.ndarray, clean: list[np.ndarray]) -> dict[str, float]:
     """PSNR, detail, flat, warping error and shimmer · 10⁴ and mesh of (T, H, W, 3)."""
-    warping = WarpingError()
+    warping, shimmer = WarpingError(), WarpingError()
     for truth, frame in zip(clean, restored, strict=True):
         warping.add(Pair(truth, frame))
+        shimmer.add(Pair(truth, frame.astype(np.float32) - truth))
     detail, flat = np.mean([fine_detail(x, truth) for x, truth in zip(restored, clean, strict=True)], axis=0)
     return {
         "psnr": float(np.mean([psnr(x, truth) for x, truth in zip(restored, clean, strict=True)])),
         "detail": float(detail),
         "flat": float(flat),
         "warp": 1e4 * warping.result(),
-        "shimmer": 1e4 * shimmer(restored, clean),
+        "shimmer": 1e4 * shimmer.result(),
         "mesh": float(np.mean([mesh(x, truth) for x, truth in zip(restored, clean, strict=True)])),
     }
 
@@ -104,18 +104,6 @@ def mesh(restored: np.ndarray, clean: np.ndarray) -> float:
     powers = [spectrum(to_float(frame[:side, :side])[None])[0] + FAINT**2 for frame in (restored, clean)]
     shares = (powers[0] / powers[1]).clamp(min=LEAST_SHARE)
     return float((shares[1:] / shares.cummin(0).values[:-1]).max())
-
-
-def shimmer(restored: np.ndarray, clean: list[np.ndarray]) -> float:
-    """The warping error of what is wrong, (T, H, W, 3): 0 where that moves along with the picture."""
-    wrong = restored.astype(np.float32) - np.stack(clean)
-    found = []
-    for (here, there), errors in zip(pairwise(clean), pairwise(wrong), strict=True):
-        flow = dense_flow(here, there)
-        error = warping_error(*errors, flow, visible(flow, dense_flow(there, here)))
-        if error is not None:
-            found.append(error)
-    return float(np.mean(found)) if found else float("nan")
 
 
 def verdict(task: str, mean: dict[str, float]) -> dict[str, bool]:
