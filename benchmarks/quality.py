@@ -101,8 +101,8 @@ def scores(restored: np.ndarray, clean: list[np.ndarray]) -> dict[str, float]:
 def mesh(restored: np.ndarray, clean: np.ndarray) -> float:
     """The largest share that a ring has beside the smallest coarser one, of the largest square of (H, W, 3)."""
     side = min(clean.shape[:2])
-    powers = [spectrum(to_float(frame[:side, :side])[None])[0] + FAINT**2 for frame in (restored, clean)]
-    shares = (powers[0] / powers[1]).clamp(min=LEAST_SHARE)
+    made, true = spectrum(to_float(np.stack((restored, clean))[:, :side, :side])) + FAINT**2
+    shares = (made / true).clamp(min=LEAST_SHARE)
     return float((shares[1:] / shares.cummin(0).values[:-1]).max())
 
 

@@ -175,7 +175,8 @@ def sharpened(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
     found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
     excess = functional.relu(found - ENOUGH * wanted).mean((1, 2, 3)) / (true + FAINT**2)
     noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
-    shares = logarithm(spectrum(enhanced)) - logarithm(spectrum(real))
+    made, asked = logarithm(spectrum(torch.cat((enhanced, real)))).chunk(2)
+    shares = made - asked
     rise = functional.relu(shares[:, 1:] - shares[:, :-1].clamp(max=0))
     return (
         COST * error.mean()
