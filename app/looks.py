@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from flair_core.errors import SettingsError
 from flair_core.look import CLIP, Layer, Look, read_look
 from flair_core.project import write_atomically
 from flair_core.settings import bundled
+from flair_core.weights import COMPACT
 
 if TYPE_CHECKING:
     from app.preview import PreviewController
@@ -53,7 +55,7 @@ class Looks(QObject):
         menu.addAction(self.tr("Made for a model")).setEnabled(False)
         for file in sorted(path.name for path in (resources.files("resources") / "presets").iterdir()):
             name = file.removesuffix(SUFFIX)
-            menu.addAction(name, lambda name=name: self._take(Look(bundled(name)), name))
+            menu.addAction(name, lambda name=name: self._take_bundled(name))
         own = sorted(folder().glob(f"*{SUFFIX}"))
         if own:
             menu.addSeparator()
@@ -72,6 +74,12 @@ class Looks(QObject):
         menu.addAction(self.tr("Copy"), self.on_copy_settings)
         menu.addAction(self.tr("Paste"), self.on_paste_settings)
         menu.addAction(self.tr("Reset"), self.on_reset_settings)
+
+    def _take_bundled(self, name: str) -> None:
+        settings = bundled(name)
+        if name in COMPACT:  # made for any footage, so what is known of it stays
+            settings = replace(self._session.look.settings, sampler=settings.sampler)
+        self._take(Look(settings), name)
 
     def _take(self, look: Look, name: str) -> None:
         self._session.apply(look, self.tr("Take preset {0}").format(name))

@@ -82,9 +82,14 @@ def _released(name: str, url: str, size: int, sha256: str, *, purpose: str, lice
 
 
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
-SHIPPED, SHIPPED_VIDEO, SHIPPED_ENHANCER = "starter", "starter-video", "starter-detail"
-"""Come with the application: θ, θ with the temporal layers φ, and an enhancer G."""
-COMPACT = (SHIPPED, SHIPPED_VIDEO)
+SHIPPED, SHIPPED_VIDEO, SHIPPED_VIVID, SHIPPED_ENHANCER = (
+    "starter",
+    "starter-video",
+    "starter-vivid",
+    "starter-detail",
+)
+"""Come with the application: θ, θ with the temporal layers φ, a θ that draws, and an enhancer G."""
+COMPACT = (SHIPPED, SHIPPED_VIDEO, SHIPPED_VIVID)
 _BUILT_IN = (*COMPACT, SHIPPED_ENHANCER)
 RELEASED = ("flair-x8", "flair-x16", "flair-gaussian", "flair-jpeg")
 """The authors' networks."""
@@ -103,6 +108,13 @@ _ALL = (
         purpose="the same with temporal layers: 7 frames look at each other; steadier in movement, slower",
         licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter_video.safetensors",
+        source="install the application again",
+    ),
+    Checkpoint(
+        name=SHIPPED_VIVID,
+        purpose="the same, drawing what the footage leaves open, with every seed something else",
+        licence="CC BY-NC-SA 4.0, non-commercial use only",
+        file="starter_vivid.safetensors",
         source="install the application again",
     ),
     Checkpoint(

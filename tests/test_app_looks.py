@@ -324,6 +324,13 @@ def test_presets_are_kept_and_offered(opened, config, monkeypatch):
     assert opened.session.settings.sampler.steps == 9
     offered["flair-x8"].trigger()
     assert opened.session.settings.degradation.scale == 8
+    opened.session.edit_setting("degradation", "noise", 0.02, "noise")
+    offered["starter-vivid"].trigger()
+    settings = opened.session.settings
+    assert (settings.sampler.model, settings.sampler.rho) == ("starter-vivid", 0.7)
+    assert (settings.degradation.scale, settings.degradation.noise) == (8, 0.02), (
+        "what is known of the footage stays"
+    )
 
 
 def test_b_is_held_against_a_and_shown_beside_it(qtbot, opened):

@@ -3,12 +3,15 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from skimage.data import astronaut
 from torch.testing import assert_close
 
 from flair_core import weights
+from flair_core.degradations import degrade
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import (
     END,
@@ -22,8 +25,12 @@ from flair_core.denoisers.compact import (
     share,
 )
 from flair_core.errors import WeightsError
-from flair_core.settings import DegradationSettings
-from flair_core.training.temporal import split
+from flair_core.frames import to_float
+from flair_core.recipe import estimate
+from flair_core.restore import load_models
+from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, bundled
+from flair_core.training.enhancer import energy
+from flair_core.training.image import split
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 VIDEO = CompactConfig(channels=(32, 32, 32, 32), blocks=(1, 1, 1, 1), embedding=32, chain=50, window=5)
@@ -257,3 +264,26 @@ def test_the_shipped_video_model_is_the_shipped_image_model_on_single_frames():
     assert video.predict_noise(x_t[:1], 500, condition).equal(image.predict_noise(x_t[:1], 500, condition))
     condition = Condition(c, DegradationSettings())
     assert not video.predict_noise(x_t, 500, condition).equal(image.predict_noise(x_t, 500, condition))
+
+
+def test_the_vivid_model_draws_more_and_with_every_seed_something_else():
+    clean = to_float(np.ascontiguousarray(astronaut()[40:200, 150:310]))[None]
+    degradation = DegradationSettings(scale=8)
+    y = degrade(clean, degradation, torch.Generator())
+
+    def detail_and_spread(name):
+        sampler = replace(bundled(name).sampler, steps=10, samples=2, w_tau=0)
+        settings = RestorationSettings(
+            degradation=degradation, sampler=sampler, faces=FaceSettings(aligned=True)
+        )
+        states = list(estimate(y, (160, 160), settings, load_models(settings, CPU)))
+        one, mean = states[sampler.steps - 1].x0, states[-1].x0
+        return energy(one).mean().item(), (one - mean).square().mean().item()
+
+    assert np.all(
+        np.divide(detail_and_spread(weights.SHIPPED_VIVID), detail_and_spread(weights.SHIPPED)) > 1.25
+    )
+    plain, vivid = (
+        read(weights.path(name)).state_dict() for name in (weights.SHIPPED, weights.SHIPPED_VIVID)
+    )
+    assert all(value.equal(vivid[key]) for key, value in plain.items() if value.ndim == 4)

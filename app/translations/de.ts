@@ -1982,8 +1982,8 @@ Apache-2.0</translation>
         <translation>Modell</translation>
     </message>
     <message>
-        <source>The network that restores. The starter models ship with the app: starter shows a frame at once, starter-video looks at seven frames, which is steadier in movement and takes longer.</source>
-        <translation>Das Netz, das restauriert. Die Startmodelle kommen mit der Anwendung: starter zeigt sofort ein Bild, starter-video sieht sieben Bilder an, ist in Bewegung ruhiger und braucht länger.</translation>
+        <source>The network that restores. The starter models ship with the app: starter shows a frame at once, starter-video looks at seven frames, which is steadier in movement and takes longer, and starter-vivid, with ρ at 0.7, draws strands and teeth that the footage leaves open, with every seed others.</source>
+        <translation>Das Netz, das restauriert. Die Startmodelle kommen mit der Anwendung: starter zeigt sofort ein Bild, starter-video sieht sieben Bilder an, ist in Bewegung ruhiger und braucht länger, und starter-vivid zeichnet, mit ρ bei 0,7, Strähnen und Zähne, die das Material offenlässt, mit jedem Startwert andere.</translation>
     </message>
     <message>
         <source>Steps</source>
@@ -2294,6 +2294,10 @@ Apache-2.0</translation>
     <message>
         <source>the same with temporal layers: 7 frames look at each other; steadier in movement, slower</source>
         <translation>dasselbe mit zeitlichen Schichten: 7 Bilder sehen einander an; in Bewegung ruhiger, langsamer</translation>
+    </message>
+    <message>
+        <source>the same, drawing what the footage leaves open, with every seed something else</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>enhancer that sharpens what the starter leaves faint</source>

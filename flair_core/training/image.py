@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import save_file
 
 from flair_core.degradations import build
 from flair_core.denoisers import compact
@@ -20,6 +21,7 @@ from flair_core.denoisers.compact import (
     scale_of,
 )
 from flair_core.enhancers.base import Unchanged
+from flair_core.errors import WeightsError
 from flair_core.recipe import Models
 from flair_core.schedule import NoiseSchedule
 from flair_core.settings import DegradationSettings
@@ -27,6 +29,7 @@ from flair_core.training.data import load_clips, load_faces
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
 from flair_core.training.synthesis import draw_batch
 from flair_core.training.validation import SETTINGS
+from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +52,8 @@ WALKED = 0.7
 """Share of the chain that comes after the last of a few reverse steps on clean footage: σ below 0.2."""
 OWN = 0.5
 """Share of crops whose x_t is made of the network's own estimate, as in a walk."""
+KERNEL = 4
+"""Dimensions of a convolution's kernel."""
 REACH = 0.7
 """How far below the noise level at which the walk ends on clean footage is learned, as a part of it."""
 
@@ -258,3 +263,21 @@ def train(run: ImageTraining, config: CompactConfig | None = None) -> Iterator[L
     else:
         network = CompactNetwork(config or CompactConfig())
     yield from fit(run, ImageStage(run, network))
+
+
+def split(trained: Path, theta: Path, out: Path) -> None:
+    """Write what a trained file has beside θ, φ or what draws, to lie beside the file with its θ: as it ships.
+
+    Raises WeightsError unless `trained` was trained on that very θ.
+    """
+    network, base = compact.read(trained), compact.read(theta).state_dict()
+    state = network.state_dict()
+    if any(value.ndim == KERNEL and not state[key].equal(value) for key, value in base.items()):
+        raise WeightsError(f"{trained} was not trained on {theta}: their kernels differ.")
+    layers = {
+        key: value.half().contiguous()
+        for key, value in state.items()
+        if key not in base or not value.equal(base[key])
+    }
+    told = compact.metadata(network.config) | {"theta": theta.name, "theta_sha256": sha256_of(theta)}
+    save_file(layers, out, told)

@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from flair_core import weights
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactNetwork, Guess
 from flair_core.denoisers.compact_temporal import Motion
 from flair_core.denoisers.flow import Flows, warp
-from flair_core.errors import WeightsError
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import OWN, CompactStage, earlier, ends, few_steps, missed, observed, walked
 from flair_core.training.loop import Logged, Run, fit
 from flair_core.training.synthesis import draw_windows
-from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,17 +134,3 @@ def train(run: TemporalTraining, window: int = WINDOW) -> Iterator[Logged]:
     network = CompactNetwork(replace(start.config, window=max(start.config.window, window)))
     network.load_state_dict(start.state_dict(), strict=False)
     yield from fit(run, TemporalStage(run, network))
-
-
-def split(trained: Path, theta: Path, out: Path) -> None:
-    """Write φ of a trained file alone, to lie beside the file with its θ: the form in which it ships.
-
-    Raises WeightsError unless `trained` was trained on that very θ.
-    """
-    network, base = compact.read(trained), compact.read(theta).state_dict()
-    state = network.state_dict()
-    if any(not state[key].equal(value) for key, value in base.items()):
-        raise WeightsError(f"{trained} was not trained on {theta}: their spatial layers differ.")
-    layers = {key: value.half().contiguous() for key, value in state.items() if key not in base}
-    told = compact.metadata(network.config) | {"theta": theta.name, "theta_sha256": sha256_of(theta)}
-    save_file(layers, out, told)
