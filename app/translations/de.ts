@@ -2297,7 +2297,7 @@ Apache-2.0</translation>
     </message>
     <message>
         <source>the same, drawing what the footage leaves open, with every seed something else</source>
-        <translation type="unfinished"></translation>
+        <translation>dasselbe, zeichnet aber, was das Material offenlässt, mit jedem Startwert anderes</translation>
     </message>
     <message>
         <source>enhancer that sharpens what the starter leaves faint</source>
