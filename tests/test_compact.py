@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from skimage.data import astronaut
 from torch.testing import assert_close
 
@@ -249,6 +249,11 @@ def test_temporal_layers_in_a_file_of_their_own_belong_to_one_theta(tmp_path):
     assert joined.config.window == 5
     for key, value in read(whole).state_dict().items():
         assert joined.state_dict()[key].equal(value)
+    retold = spatial | {"norm.weight": spatial["norm.weight"] + 1}
+    save_file(retold, whole, metadata(replace(network.config, window=1)))
+    split(whole, base, alone)
+    assert list(load_file(alone)) == ["norm.weight"], "what differs is all that is kept"
+    assert read(alone).state_dict()["norm.weight"].equal(read(whole).state_dict()["norm.weight"])
     save_file({key: value + 1 for key, value in spatial.items()}, base, metadata(replace(VIDEO, window=1)))
     with pytest.raises(WeightsError, match=r"another base\.safetensors"):
         read(alone)
