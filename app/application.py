@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app import preflight
 from app.preferences import DEVICES
-from flair_core import allocator, waiting
+from flair_core.runtime import memory, openmp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.smoke:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    waiting.choose()
-    allocator.keep()
+    openmp.choose()
+    memory.keep()
     problem = preflight.missing()
     if problem is None:
         try:
@@ -53,11 +53,11 @@ def _run(app, arguments: argparse.Namespace) -> int:
     from PySide6.QtCore import QByteArray, QLoggingCategory  # noqa: PLC0415
 
     from app import preferences, smoke, theme, translations  # noqa: PLC0415
+    from app.core import RestorationCore  # noqa: PLC0415
     from app.frame_loader import open_source  # noqa: PLC0415
     from app.main_window import MainWindow  # noqa: PLC0415
-    from app.worker import RestorationCore  # noqa: PLC0415
     from flair_core.errors import JobError  # noqa: PLC0415
-    from flair_core.jobs import Jobs  # noqa: PLC0415
+    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
 
     QLoggingCategory.setFilterRules("qt.multimedia.*=false")  # the window says itself when there is no sound
     app.setApplicationName("FLAIR Studio")

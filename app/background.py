@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.requests import Offer, PreviewResult
 from app.tasks import (
     CheckReference,
     Doubt,
@@ -16,23 +17,22 @@ from app.tasks import (
     FoundReference,
     ImportModel,
     MakeDemo,
-    Offer,
     Point,
     Prerender,
-    PreviewResult,
     ReadSidecar,
     Spread,
     UseDevice,
 )
 from app.worker import Outcome
-from flair_core.project import LONG
+from flair_core.settings.project import LONG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from app.preview import PreviewController
+    from app.requests import PreviewRequest
     from app.session import Session
-    from app.tasks import PreviewRequest, Task
+    from app.tasks import Task
     from app.worker import Worker
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from flair_core import weights
+from flair_core import importing
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Downloads(QObject):
 
         message = ""
         try:
-            weights.download(name, progress)
+            importing.download(name, progress)
         except _Cancelled:
             message = self.tr("Cancelled; nothing was kept.")
         except FlairError as error:

@@ -10,13 +10,14 @@ from PySide6.QtCore import QObject, Signal
 
 from app.tasks import Exported, RunJob
 from flair_core.errors import JobError
-from flair_core.jobs import FINISHED, State
+from flair_core.jobs.queue import FINISHED, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.worker import Outcome, Worker
-    from flair_core.jobs import Job, Jobs, Request
+    from flair_core.jobs.queue import Job, Jobs
+    from flair_core.jobs.request import Request
 
 
 @dataclass(slots=True)

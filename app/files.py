@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app import preferences
 from app.recovery import Recovery
 from flair_core.errors import FlairError
-from flair_core.project import SUFFIX, Project, ProjectError, read, write
+from flair_core.settings.project import SUFFIX, Project, ProjectError, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

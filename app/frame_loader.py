@@ -13,7 +13,7 @@ from app.loading import behind_the_window
 from app.mailbox import Mailbox
 from app.session import Clip
 from flair_core.errors import FlairError
-from flair_core.settings import FootageSettings
+from flair_core.settings.groups import FootageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

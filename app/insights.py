@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.tasks import FindShots, MeasureWarp, Prerender, PreviewResult, Recall, RunJob
+from app.requests import PreviewResult
+from app.tasks import FindShots, MeasureWarp, Prerender, Recall, RunJob
 from app.worker import Outcome
 
 if TYPE_CHECKING:

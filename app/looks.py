@@ -12,11 +12,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWidget
 
 from app import preferences
+from flair_core.checkpoints.catalogue import COMPACT
 from flair_core.errors import SettingsError
-from flair_core.look import CLIP, Layer, Look, read_look
-from flair_core.project import write_atomically
-from flair_core.settings import bundled
-from flair_core.weights import COMPACT
+from flair_core.settings.groups import bundled
+from flair_core.settings.look import CLIP, Layer, Look, read_look
+from flair_core.settings.project import write_atomically
 
 if TYPE_CHECKING:
     from app.preview import PreviewController

@@ -53,9 +53,10 @@ from app.widgets.transport import Transport
 from app.widgets.viewer import FaceBox, Viewer, ViewMode
 from app.widgets.welcome import Welcome
 from app.worker import Worker
-from flair_core.jobs import DrawnFace, State
-from flair_core.look import Look
-from flair_core.project import Project
+from flair_core.jobs.queue import State
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.look import Look
+from flair_core.settings.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,11 +64,12 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
     from app.frame_loader import OpenSource
-    from app.tasks import Core, Offer, PreviewResult, Spread, Stages
+    from app.requests import Core, Offer, PreviewResult, Stages
+    from app.tasks import Spread
     from flair_core.faces.track import Track
-    from flair_core.jobs import Job, Jobs
-    from flair_core.settings import RestorationSettings
-    from flair_core.stroke import Stroke
+    from flair_core.jobs.queue import Job, Jobs
+    from flair_core.settings.drawn import Stroke
+    from flair_core.settings.groups import RestorationSettings
 
 MARGIN = 8
 

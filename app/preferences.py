@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from flair_core.project import write_atomically
+from flair_core.settings.project import write_atomically
 
 RECENT = 8
 THEMES = ("dark", "light", "system")

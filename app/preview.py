@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.tasks import PreviewRequest, PreviewResult
+from app.requests import PreviewRequest, PreviewResult
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Set

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from app import preferences
 from flair_core.errors import FlairError
-from flair_core.project import SUFFIX, Project, ProjectError, read, write
+from flair_core.settings.project import SUFFIX, Project, ProjectError, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

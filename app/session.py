@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
-from PySide6.QtGui import QUndoStack
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from app.commands import EditProject
-from flair_core.look import CLIP, GROUP_OF, KEYFRAMED, Key, Layer, Look, Scope, Shot
-from flair_core.project import Project
+from flair_core.settings.look import CLIP, GROUP_OF, KEYFRAMED, Key, Layer, Look, Scope, Shot
+from flair_core.settings.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from flair_core.faces.track import Track
     from flair_core.frames import VideoInfo
-    from flair_core.settings import RestorationSettings
+    from flair_core.settings.groups import RestorationSettings
+    from flair_core.settings.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,3 +321,37 @@ def _finder(project: Project) -> object:
     """What decides which faces are found."""
     settings = project.look.settings
     return project.clip, settings.faces.detector, settings.footage
+
+
+MERGE_SECONDS = 1.0
+"""A slider drawn without a longer pause is one edit."""
+
+
+class EditProject(QUndoCommand):
+    """Replace the session's project; edits of the same `subject` in quick succession become one."""
+
+    def __init__(self, session: Session, text: str, after: Project, subject: str | None) -> None:
+        super().__init__(text)
+        self._session, self._before, self._after = session, session.project, after
+        self._subject, self._time = subject, time.monotonic()
+
+    def redo(self) -> None:
+        """Put the edited project in place."""
+        self._session.adopt(self._after)
+
+    def undo(self) -> None:
+        """Put the former project back."""
+        self._session.adopt(self._before)
+
+    def id(self) -> int:
+        """Qt offers commands with the same id for merging."""
+        return 1 if self._subject else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:  # noqa: N802 - Qt's name
+        """Take a later edit of the same subject into this one."""
+        if not isinstance(other, EditProject) or other._subject != self._subject:
+            return False
+        if other._time - self._time > MERGE_SECONDS:
+            return False
+        self._after, self._time = other._after, other._time
+        return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from flair_core.jobs import Request
+from flair_core.jobs.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,36 +5,24 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from concurrent.futures import Future, wait
-from dataclasses import replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import platformdirs
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app import loading
 from app.mailbox import Mailbox
-from app.tasks import Offer, PreviewResult, Schedules
-from flair_core.errors import ClusterError, FlairError, MediaError
+from app.requests import PreviewResult
+from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from app.tasks import Core, PreviewRequest, Task
-    from flair_core.estimation import Estimated
-    from flair_core.faces.track import Track
-    from flair_core.jobs import DrawnFace, Job, Jobs
-    from flair_core.look import Look
-    from flair_core.metrics.reference import Reference
-    from flair_core.recipe import Models
-    from flair_core.restore import Preview, Progress
-    from flair_core.settings import DegradationSettings, FootageSettings, RestorationSettings
+    from app.requests import Core, PreviewRequest
+    from app.tasks import Task
+    from flair_core.settings.groups import FootageSettings
     from flair_core.video import FrameSource
-
-SHOT_REACH = 7
-"""Frames on either side that tell something of the degradation."""
 
 
 class Outcome(Enum):
@@ -243,204 +231,3 @@ class _Previewer:
         """Let the clip go."""
         self._steps, self._source, self._opened = iter(()), None, None
         self._open.close()
-
-
-def _settle(future: Future[Any], work: Callable[[], object]) -> None:
-    """Let a future hear what became of some work."""
-    try:
-        future.set_result(work())
-    except Exception as error:  # whoever asks for the result gets it
-        future.set_exception(error)
-
-
-class RestorationCore:
-    """flair_core on one device; making one imports torch, which takes seconds."""
-
-    def __init__(self, device: str, jobs: Jobs) -> None:
-        with loading.beside_a_window():
-            from flair_core import cache, devices, restore, video, visited  # noqa: PLC0415 - after the window
-
-            self._restore, self._devices, self._visited = restore, devices, visited
-            self.use_device(device)
-        self.open_source = video.open_source
-        self._cache = cache.Cache(keep_since=jobs.kept_since())
-
-    def use_device(self, name: str) -> None:
-        """See Core."""
-        self._device = self._devices.pick(name)
-
-    def offer(self) -> Offer:
-        """See Core."""
-        from flair_core import weights  # noqa: PLC0415
-        from flair_core.enhancers import factory  # noqa: PLC0415
-        from flair_core.faces import detect, parse  # noqa: PLC0415
-
-        choices = {
-            "model": (*weights.COMPACT, *weights.RELEASED),
-            "enhancer": factory.NAMES,
-            "detector": ("embedded", *detect.NETWORKS),
-            "mask": ("landmarks", *parse.NETWORKS),
-        }
-        lacking = frozenset(name for name in weights.CHECKPOINTS if not weights.here(name))
-        return Offer(self._devices.describe(self._device), choices, lacking)
-
-    def import_model(self, file: Path, name: str) -> None:
-        """See Core."""
-        from flair_core import weights  # noqa: PLC0415
-
-        weights.import_checkpoint(file, name)
-
-    def _models(self, settings: RestorationSettings) -> Models:
-        return self._restore.load_models(settings, self._device)
-
-    def find_tracks(
-        self, source: FrameSource, settings: RestorationSettings, *, span: range
-    ) -> Iterator[Progress | list[Track]]:
-        """See Core."""
-        return self._restore.find_tracks(source, settings, span=span, cache=self._cache)
-
-    def find_shots(self, source: FrameSource, footage: FootageSettings) -> Iterator[tuple[int, ...] | None]:
-        """See Core."""
-        from flair_core.search import find_shots  # noqa: PLC0415
-
-        return find_shots(source, footage, self._cache)
-
-    def warping_error(self, before: Preview, after: Preview) -> float | None:
-        """See Core."""
-        from flair_core.metrics.temporal import restored_warping_error  # noqa: PLC0415
-
-        return restored_warping_error(
-            (before.observed, after.observed), (before.frame, after.frame), before.mask
-        )
-
-    def drawn_track(self, face: DrawnFace, number: int) -> Track:
-        """See Core."""
-        from flair_core.faces.track import Track  # noqa: PLC0415
-
-        return Track.fixed(face.box, face.first, face.last - face.first + 1, id=number)
-
-    def preview(
-        self,
-        source: FrameSource,
-        index: int,
-        *,
-        tracks: Sequence[Track],
-        look: Look,
-        again: bool,
-    ) -> Iterator[Preview]:
-        """See Core."""
-        # A video network restores a whole window for one frame: that is not done twice.
-        alone = self._models(look.resolve(index)).denoiser.window == 1
-        kept = self._cache.unread() if again and alone else self._cache
-        load = self._models
-        for preview in self._restore.preview(source, index, tracks=tracks, look=look, load=load, cache=kept):
-            if preview.step == preview.steps:
-                self._visited.note(self._cache, source, look.settings.footage, [index])
-            yield preview
-
-    def restored_before(self, source: FrameSource, footage: FootageSettings) -> tuple[int, ...]:
-        """See Core."""
-        return self._visited.frames(self._cache, source, footage)
-
-    def recall(
-        self, source: FrameSource, index: int, *, tracks: Sequence[Track], look: Look
-    ) -> Preview | None:
-        """See Core."""
-        made = self._restore.preview(
-            source,
-            index,
-            tracks=tracks,
-            look=look,
-            load=self._models,
-            cache=self._cache,
-            only_known=True,
-        )
-        return next(iter(made), None)
-
-    def schedules(self, settings: RestorationSettings) -> Schedules:
-        """See Core."""
-        from flair_core import recipe  # noqa: PLC0415
-
-        denoiser = self._models(settings).denoiser
-        schedule, size = recipe.schedule_for(settings, denoiser), (denoiser.size, denoiser.size)
-        plan = recipe.plan_for(settings, schedule, denoiser, size, self._device)
-        plain = replace(settings, sampler=replace(settings.sampler, gamma_curve=""))
-        whole = plan if plain == settings else recipe.plan_for(plain, schedule, denoiser, size, self._device)
-        gamma, w, most = (tuple(one.flip(0).tolist()) for one in (plan.mean_gamma, plan.w, whole.mean_gamma))
-        return Schedules(gamma, w, most)
-
-    def estimate(
-        self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
-    ) -> Iterator[Estimated | None]:
-        """See Core."""
-        from flair_core.estimation import estimate_degradation  # noqa: PLC0415
-        from flair_core.faces.shots import shot_around  # noqa: PLC0415
-
-        here = [track for track in tracks if track.covers(index)]
-        if not here and not settings.faces.aligned:
-            raise MediaError(
-                "There is no face in this frame to judge by. Go to one with a face, or draw one."
-            )
-        shot, side = shot_around(source, index, SHOT_REACH), self._models(settings).denoiser.size
-        # It takes seconds in one piece: on a thread of its own previews go on meanwhile. Nobody waits for it
-        # when it is not wanted any more.
-        found: Future[Estimated] = Future()
-        work = threading.Thread(
-            target=_settle,
-            args=(found, lambda: estimate_degradation(shot, tracks=here, side=side)),
-            daemon=True,
-        )
-        work.start()
-        while not wait([found], timeout=0.03).done:
-            yield None
-        yield found.result()
-
-    @contextlib.contextmanager
-    def open_reference(self, path: Path, clip: FrameSource) -> Iterator[Reference]:
-        """See Core."""
-        from flair_core.metrics import perceptual  # noqa: PLC0415
-        from flair_core.metrics.reference import Reference  # noqa: PLC0415
-        from flair_core.settings import FootageSettings  # noqa: PLC0415
-
-        with self.open_source(path, FootageSettings()) as truth:
-            if self.lacking_for_lpips():
-                yield Reference(truth, clip)
-            else:
-                weights = perceptual.ALEXNET.path(fetch=False)
-                yield Reference(truth, clip, perceptual.lpips(weights, self._device))
-
-    def lacking_for_lpips(self) -> Path | None:
-        """See Core."""
-        from flair_core import weights  # noqa: PLC0415
-        from flair_core.metrics import perceptual  # noqa: PLC0415
-
-        file = weights.folder() / perceptual.ALEXNET.file
-        return None if file.is_file() else file
-
-    def read_sidecar(self, path: Path) -> DegradationSettings | None:
-        """See Core."""
-        from flair_core.degrade import read_sidecar  # noqa: PLC0415
-
-        return read_sidecar(path)
-
-    def make_demo(self) -> tuple[Path, RestorationSettings]:
-        """See Core."""
-        from flair_core.demo import SETTINGS, make_demo  # noqa: PLC0415
-
-        return make_demo(platformdirs.user_cache_path("flair-studio", appauthor=False)), SETTINGS
-
-    def run_job(self, jobs: Jobs, job: Job) -> Iterator[Progress]:
-        """See Core."""
-        from flair_core import render  # noqa: PLC0415
-
-        if cluster := job.request.cluster:
-            # Ray ends the whole program when the cluster's head is lost: a window with unsaved work must not join.
-            with jobs.working_on(job.id):
-                raise ClusterError(
-                    f"The cluster at {cluster} was to restore this, and only the command line joins one. "
-                    "Give the flair restore command again that began it; it goes on where it was."
-                )
-        yield from render.run(jobs, job, self._cache)
-        footage, span = job.request.look.settings.footage, job.request.span
-        with self.open_source(job.request.source, footage) as source:
-            self._visited.note(self._cache, source, footage, span or range(len(source)))

@@ -40,7 +40,8 @@ from flair_core.estimation.reader import (
 )
 from flair_core.estimation.spectrum import ROUNDING, SIDE, log_power
 from flair_core.frames import to_float, to_uint8
-from flair_core.settings import EIGHT_BIT, DegradationSettings
+from flair_core.settings.fields import EIGHT_BIT
+from flair_core.settings.groups import DegradationSettings
 from flair_core.training.data import load_faces
 
 FRAMES = 8

@@ -25,7 +25,7 @@ import numpy as np
 
 from flair_core import video
 from flair_core.errors import MediaError
-from flair_core.settings import FootageSettings
+from flair_core.settings.groups import FootageSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from clips import BESIDE, KINDS, make, picture

@@ -18,15 +18,17 @@ import numpy as np
 import torch
 
 from benchmarks.quality import resized
-from flair_core import devices, video
+from flair_core import video
 from flair_core.degradations import degrade
 from flair_core.estimation import estimate_degradation
 from flair_core.estimation.estimate import FRAMES
 from flair_core.frames import Frame, to_float, to_uint8
 from flair_core.metrics.fidelity import psnr
-from flair_core.recipe import estimate
-from flair_core.restore import load_models
-from flair_core.settings import EIGHT_BIT, DegradationSettings, FaceSettings, RestorationSettings
+from flair_core.restoration.models import load_models
+from flair_core.restoration.window import estimate
+from flair_core.runtime import devices
+from flair_core.settings.fields import EIGHT_BIT
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings
 
 SIDE = 256
 INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "lanczos": cv2.INTER_LANCZOS4}

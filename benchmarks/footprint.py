@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from flair_core.denoisers.released import NETWORKS
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 CARD = "cuda"
 SHAPES = FakeTensorMode()

@@ -17,7 +17,7 @@ from PySide6.QtCore import QEventLoop, Qt, QTimer
 
 from app.main_window import MainWindow
 from benchmarks import started
-from flair_core.jobs import Request
+from flair_core.jobs.request import Request
 
 BEAT_MS = 5
 PATIENCE = 60.0

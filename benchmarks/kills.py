@@ -25,15 +25,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flair_core import provenance, render, restore, search, video
-from flair_core.cache import Cache
+from flair_core import video
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
 from flair_core.frames import Frame, VideoInfo
-from flair_core.jobs import DrawnFace, Jobs, Request, State
-from flair_core.look import Look
-from flair_core.recipe import Models
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import RestorationSettings, SamplerSettings
+from flair_core.jobs.queue import Jobs, State
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import run
+from flair_core.kept import fingerprints
+from flair_core.kept.cache import Cache
+from flair_core.restoration import find, models
+from flair_core.restoration.models import Models
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.groups import RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 24
 STEPS, STEP_SECONDS = 2, 0.02
@@ -79,11 +84,11 @@ def do(folder: Path, request: Request) -> None:
     """One run of the job in `folder`, to its end."""
     torch.set_num_threads(1)
     log = folder / "windows.log"
-    provenance.code_version = lambda: "sources may be edited while this runs"
-    search.load_detector = lambda _: Blind()
-    restore.load_models = lambda _, device: Models(Waiting(log), Unchanged(), device)
+    fingerprints.code_version = lambda: "sources may be edited while this runs"
+    find.load_detector = lambda _: Blind()
+    models.load_models = lambda _, device: Models(Waiting(log), Unchanged(), device)
     jobs = Jobs(folder / "jobs.sqlite")
-    for _ in render.run(jobs, jobs.add(request), Cache(folder / "cache", keep_since=jobs.kept_since())):
+    for _ in run(jobs, jobs.add(request), Cache(folder / "cache", keep_since=jobs.kept_since())):
         pass
 
 

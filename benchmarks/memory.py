@@ -43,14 +43,17 @@ def peak_megabytes(clip: Path) -> float:
     """Do a job over the clip in this process; its peak resident memory."""
     import torch
 
-    from flair_core import render, restore, search, video
-    from flair_core.cache import Cache
+    from flair_core import video
+    from flair_core.denoisers.schedule import NoiseSchedule
     from flair_core.enhancers.base import Unchanged
-    from flair_core.jobs import DrawnFace, Request
-    from flair_core.look import Look
-    from flair_core.recipe import Models
-    from flair_core.schedule import NoiseSchedule
-    from flair_core.settings import RestorationSettings, SamplerSettings
+    from flair_core.jobs.request import Request
+    from flair_core.jobs.run import render
+    from flair_core.kept.cache import Cache
+    from flair_core.restoration import find, models
+    from flair_core.restoration.models import Models
+    from flair_core.settings.drawn import DrawnFace
+    from flair_core.settings.groups import RestorationSettings, SamplerSettings
+    from flair_core.settings.look import Look
 
     class Free:
         """Predicts that the clean image is the condition."""
@@ -67,8 +70,8 @@ def peak_megabytes(clip: Path) -> float:
         def detect(self, rgb):  # noqa: ARG002
             return []
 
-    search.load_detector = lambda _: Blind()
-    restore.load_models = lambda _, device: Models(Free(), Unchanged(), device)
+    find.load_detector = lambda _: Blind()
+    models.load_models = lambda _, device: Models(Free(), Unchanged(), device)
     with video.open_source(clip) as source:
         last, width, height = len(source) - 1, source.info.width, source.info.height
         big = (0.4 * width, 0.3 * height, 0.55 * width, 0.65 * height)
@@ -81,7 +84,7 @@ def peak_megabytes(clip: Path) -> float:
             drawn=(DrawnFace(big, 0, last), DrawnFace(small, last // 3, last)),
         )
         torch.set_num_threads(1)
-        for _ in render.render(request, source, Cache(clip.with_name("cache"))):
+        for _ in render(request, source, Cache(clip.with_name("cache"))):
             pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

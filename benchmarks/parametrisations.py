@@ -19,10 +19,10 @@ from torch import Tensor
 
 from benchmarks.quality import TASKS, measure
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, Guess, channels_last, share
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
-from flair_core.recipe import Models
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.restoration.models import Models
+from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training.data import load_faces
 from flair_core.training.image import ends, few_steps, loss_of, observed
 from flair_core.training.synthesis import draw_batch

@@ -16,12 +16,15 @@ from statistics import median
 
 import torch
 
-from flair_core import devices, video
-from flair_core.demo import SETTINGS, make_demo
+from flair_core import video
 from flair_core.denoisers.base import Condition
-from flair_core.look import Look
-from flair_core.restore import find_tracks, load_models, preview
-from flair_core.settings import RestorationSettings, SamplerSettings
+from flair_core.jobs.demo import SETTINGS, make_demo
+from flair_core.restoration.find import find_tracks
+from flair_core.restoration.models import load_models
+from flair_core.restoration.preview import preview
+from flair_core.runtime import devices
+from flair_core.settings.groups import RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
 
 
 def main() -> None:

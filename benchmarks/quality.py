@@ -22,16 +22,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flair_core import devices, video
+from flair_core import video
 from flair_core.degradations import build, upscale
-from flair_core.degrade import degrade_frame
 from flair_core.frames import to_float, to_uint8
+from flair_core.jobs.degrade import degrade_frame
 from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.temporal import WarpingError
-from flair_core.recipe import estimate
-from flair_core.restore import load_models
-from flair_core.settings import (
+from flair_core.restoration.models import load_models
+from flair_core.restoration.window import estimate
+from flair_core.runtime import devices
+from flair_core.settings.groups import (
     DegradationSettings,
     FaceSettings,
     RestorationSettings,

@@ -18,7 +18,7 @@ from app.main_window import MainWindow, about
 from app.widgets.dialogs import CrashDialog, ExportDialog, JobLog, PreferencesDialog, ShortcutsDialog
 from app.widgets.models import ModelsDialog
 from benchmarks import started
-from flair_core.jobs import Request
+from flair_core.jobs.request import Request
 
 PATIENCE = 120.0
 POINTS = 12

@@ -29,9 +29,9 @@ from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
-from flair_core import waiting
+from flair_core.runtime import openmp
 
-os.environ.update(waiting.SOON_ASLEEP)
+os.environ.update(openmp.SOON_ASLEEP)
 
 import av
 import cv2
@@ -42,22 +42,29 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from flair_core import devices, provenance, video, weights
+from flair_core import video
+from flair_core.checkpoints import store
 from flair_core.degradations import build, upscale
 from flair_core.degradations.cosine import downsampling_matrix
 from flair_core.degradations.jpeg import BLOCK, HALF, TO_YCBCR, Jpeg
 from flair_core.degradations.kernels import cubic
-from flair_core.demo import SETTINGS, make_demo
 from flair_core.denoisers.base import Condition
-from flair_core.denoisers.compact import CompactConfig, CompactNetwork, describe, fast_dtype
+from flair_core.denoisers.compact import CompactConfig, CompactNetwork, describe
+from flair_core.diffusion.plan import enhancement
+from flair_core.diffusion.refiners import Consistency
+from flair_core.diffusion.sampler import SeededNoise, start
 from flair_core.faces import align, mask, paste
-from flair_core.look import Look
-from flair_core.policies import enhancement
-from flair_core.recipe import plan_for, schedule_for
-from flair_core.refiners import Consistency
-from flair_core.restore import find_tracks, load_models, open_output, restore
-from flair_core.sampler import SeededNoise, start
-from flair_core.settings import DegradationSettings, RestorationSettings, SamplerSettings
+from flair_core.jobs.demo import SETTINGS, make_demo
+from flair_core.jobs.output import open_output
+from flair_core.kept import fingerprints
+from flair_core.restoration.clip import restore
+from flair_core.restoration.find import find_tracks
+from flair_core.restoration.models import load_models
+from flair_core.restoration.window import plan_for, schedule_for
+from flair_core.runtime import devices
+from flair_core.runtime.devices import fast_dtype
+from flair_core.settings.groups import DegradationSettings, RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
 
 KEPT = Path(__file__).with_name("speed.json")
 SECONDS = 3.0
@@ -265,7 +272,7 @@ class Bench:
 
     @property
     def _plain_parts(self) -> CompactNetwork:
-        return _single_precision(weights.path("starter"), self.device)
+        return _single_precision(store.path("starter"), self.device)
 
     def _plain_network(self) -> Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]:
         network, schedule = self._plain_parts, self.models.denoiser.schedule
@@ -459,7 +466,7 @@ def main() -> int:
         runs = json.loads(KEPT.read_text()) if KEPT.exists() else []
         when = datetime.now(UTC).date().isoformat()
         runs.append(
-            {"when": when, "code": provenance.code_version(), "device": described, "results": results}
+            {"when": when, "code": fingerprints.code_version(), "device": described, "results": results}
         )
         KEPT.write_text(json.dumps(runs, indent=1) + "\n")
     return 1 if worse else 0

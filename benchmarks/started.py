@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core import waiting
+from flair_core.runtime import openmp
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.update(waiting.SOON_ASLEEP)
+os.environ.update(openmp.SOON_ASLEEP)
 
 from PySide6.QtWidgets import QApplication
 
 from app import preferences, theme, translations
+from app.core import RestorationCore
 from app.frame_loader import open_source
 from app.main_window import MainWindow
-from app.worker import RestorationCore
-from flair_core.jobs import Jobs
+from flair_core.jobs.queue import Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

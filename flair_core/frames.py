@@ -148,3 +148,20 @@ def _thresholds(height: int, width: int) -> NDArray[np.float32]:
         pattern = np.block([[4 * pattern, 4 * pattern + 2], [4 * pattern + 3, 4 * pattern + 1]])
     repeats = -(-height // 8), -(-width // 8)
     return ((np.tile(pattern, repeats)[:height, :width] + 0.5) / 64).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One frame is done."""
+
+    done: int
+    total: int
+    index: int
+    """Of the frame in its clip."""
+    frame: Pixels | None = None
+    residual: float = 0.0
+    """Root mean square of A x̂ − y over the frame's faces, in 8-bit levels."""
+    stage: str = "restore"
+    """Or "join the cluster", "find faces", "record"."""
+    notes: tuple[str, ...] = ()
+    """What a person should know that happened on the way here; one sentence each."""

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from app.tasks import Offer, Schedules
+from app.requests import Offer, Schedules
 from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import Frame, VideoInfo
 from flair_core.metrics.reference import Reference
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 WIDTH, HEIGHT, LENGTH = 96, 72, 24
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from flair_core import video
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo
-from flair_core.recipe import Models
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import (
+from flair_core.restoration.models import Models
+from flair_core.settings.groups import (
     DegradationSettings,
     FaceSettings,
     RestorationSettings,

@@ -66,7 +66,7 @@ def dressed(qapp):
 @pytest.fixture
 def jobs(tmp_path):
     """An empty list of jobs."""
-    from flair_core.jobs import Jobs
+    from flair_core.jobs.queue import Jobs
 
     return Jobs(tmp_path / "jobs.sqlite")
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flair_core import allocator
+from flair_core.runtime import memory
 
 MEGABYTE = 2**20
 ROUNDS = """
@@ -31,7 +31,7 @@ print(psutil.Process().memory_info().rss)
 """
 
 
-@pytest.mark.skipif(not allocator.glibc(), reason="only glibc is told how to keep memory")
+@pytest.mark.skipif(not memory.glibc(), reason="only glibc is told how to keep memory")
 def test_layers_use_the_memory_of_those_before_and_it_is_given_back():
     done = subprocess.run([sys.executable, "-c", ROUNDS], check=True, capture_output=True, text=True)
     faults, kept, left = map(int, done.stdout.split())

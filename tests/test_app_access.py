@@ -21,8 +21,8 @@ from app.widgets.canvas import Canvas
 from app.widgets.dialogs import CrashDialog, ExportDialog, JobLog, PreferencesDialog, ShortcutsDialog
 from app.widgets.models import ModelsDialog
 from app.widgets.timeline import Timeline
-from flair_core.jobs import Request
-from flair_core.look import Look
+from flair_core.jobs.request import Request
+from flair_core.settings.look import Look
 
 CONTROLS = (
     QAbstractButton,

@@ -12,10 +12,11 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from app.core import RestorationCore
 from app.main_window import MainWindow
 from app.widgets.dialogs import ExportDialog
-from app.worker import RestorationCore
-from flair_core.jobs import Request, State
+from flair_core.jobs.queue import State
+from flair_core.jobs.request import Request
 
 pytestmark = pytest.mark.skipif(
     not (resources.files("resources") / "starter.safetensors").is_file(),
@@ -25,12 +26,12 @@ HEAVY = (
     ("av", "open"),
     ("cv2", "warpAffine"),
     ("torch.nn.functional", "conv2d"),
-    ("flair_core.cache", "Cache.get"),
-    ("flair_core.cache", "Cache.put"),
+    ("flair_core.kept.cache", "Cache.get"),
+    ("flair_core.kept.cache", "Cache.put"),
     ("flair_core.denoisers.compact", "load"),
     ("flair_core.faces.detect", "EmbeddedDetector.detect"),
-    ("flair_core.provenance", "fingerprint"),
-    ("flair_core.provenance", "sha256_of"),
+    ("flair_core.jobs.record", "fingerprint"),
+    ("flair_core.jobs.record", "sha256_of"),
     ("flair_core.video.reader", "VideoSource._frame"),
     ("flair_core.video.reader", "kept_index"),
     ("flair_core.video.sink", "VideoSink._encode"),
@@ -43,7 +44,7 @@ def new_window(qtbot, dressed, config, jobs, tmp_path, monkeypatch):
     """Makes windows as a start of the program does: over one cache, one list of jobs."""
     from app.frame_loader import open_source
 
-    monkeypatch.setattr("flair_core.cache.default_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("flair_core.kept.cache.default_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr("app.worker.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
     made = []
 
@@ -68,9 +69,9 @@ def window(new_window):
 @pytest.fixture
 def threads_of(monkeypatch):
     """The threads in which each heavy function ran."""
-    from flair_core import restore
+    from flair_core.restoration import models
 
-    for loaded in (restore._models, restore._denoiser):
+    for loaded in (models._models, models._denoiser):
         loaded.cache_clear()
     seen = {}
     for module, path in HEAVY:
@@ -327,7 +328,7 @@ def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, new_window
 
 def test_a_job_of_a_cluster_is_left_to_the_command_line(qtbot, window, jobs, tmp_path):
     """Ray ends the whole program when a cluster's head is lost."""
-    from flair_core.look import Look
+    from flair_core.settings.look import Look
 
     missing = tmp_path / "clip.mkv"
     window.queue.add(

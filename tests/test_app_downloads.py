@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMessageBox, QPushButton
 
 from app.downloads import Downloads
 from app.widgets.models import ModelsDialog
-from flair_core import weights
+from flair_core.checkpoints import catalogue
 
 YUNET = Path(__file__).parents[2] / "shared" / "models" / "yunet_n_640_640.onnx"
 
@@ -45,17 +45,19 @@ def site(tmp_path, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Published)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "models")
 
     def publish(content, port=server.server_port):
         held["content"] = content
         entry = replace(
-            weights.CHECKPOINTS["yunet"],
+            catalogue.CHECKPOINTS["yunet"],
             url=f"http://127.0.0.1:{port}/yunet.onnx",
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        monkeypatch.setattr(weights, "CHECKPOINTS", {**weights.CHECKPOINTS, "yunet": entry})
+        monkeypatch.setattr(
+            "flair_core.checkpoints.catalogue.CHECKPOINTS", {**catalogue.CHECKPOINTS, "yunet": entry}
+        )
 
     publish.gate = gate
     yield publish
@@ -102,7 +104,7 @@ def test_a_download_tells_its_terms_and_is_kept(qtbot, page, site, monkeypatch, 
     page._downloads.advanced.connect(lambda *news: heard.append(news))
     with qtbot.waitSignal(page._downloads.ended, timeout=30000) as ended:
         button(page, "Download yunet").click()
-    entry = weights.CHECKPOINTS["yunet"]
+    entry = catalogue.CHECKPOINTS["yunet"]
     assert all(part in told[0] for part in (entry.licence, entry.sha256, entry.url))
     assert ended.args == ["yunet", ""]
     assert heard[-1] == ("yunet", entry.size, entry.size)

@@ -23,10 +23,11 @@ from app.tasks import ImportModel
 from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog
 from app.widgets.viewer import ViewMode
 from flair_core.errors import MediaError, WeightsError
-from flair_core.jobs import Request, State
-from flair_core.look import Look, read_look
-from flair_core.project import SUFFIX, read
-from flair_core.settings import DegradationSettings, RestorationSettings
+from flair_core.jobs.queue import State
+from flair_core.jobs.request import Request
+from flair_core.settings.groups import DegradationSettings, RestorationSettings
+from flair_core.settings.look import Look, read_look
+from flair_core.settings.project import SUFFIX, read
 
 
 def preview_is(window, **sampler):

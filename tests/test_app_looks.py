@@ -11,8 +11,8 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
 from app.widgets import timeline_rows
-from flair_core.look import CLIP, Key, Layer, Look, Scope, Shot
-from flair_core.project import read
+from flair_core.settings.look import CLIP, Key, Layer, Look, Scope, Shot
+from flair_core.settings.project import read
 
 
 def value(window, name="w_tau", index=None, face=None):
@@ -377,7 +377,7 @@ def test_everything_is_saved_and_reopened(qtbot, opened, tmp_path):
 
 
 def test_a_removed_drawn_face_takes_its_settings_along(opened):
-    from flair_core.jobs import DrawnFace
+    from flair_core.settings.drawn import DrawnFace
 
     session = opened.session
     drawn = tuple(DrawnFace((10.0 + 20 * n, 10, 25 + 20 * n, 30), 0, 9) for n in range(2))

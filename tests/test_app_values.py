@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 from app import preferences, preflight, timecode
 from app.imaging import Heat, Picture, contour, heatmap, to_qimage
 from app.mailbox import Mailbox
-from flair_core import project
 from flair_core.errors import SettingsError
-from flair_core.jobs import DrawnFace
-from flair_core.look import Look
-from flair_core.project import Project, ProjectError
-from flair_core.settings import RestorationSettings, SamplerSettings
-from flair_core.stroke import Stroke
+from flair_core.settings import project
+from flair_core.settings.drawn import DrawnFace, Stroke
+from flair_core.settings.groups import RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
+from flair_core.settings.project import Project, ProjectError
 
 
 def test_a_mailbox_holds_the_newest_value_and_wakes_its_reader_once():
@@ -116,7 +115,7 @@ def test_a_crash_while_saving_leaves_the_old_project(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("flair_core.project.os.fsync", full)
+    monkeypatch.setattr("flair_core.settings.project.os.fsync", full)
     with pytest.raises(ProjectError, match="No space left"):
         project.write(replace(example(tmp_path), span=None), path)
     assert project.read(path).span == (3, 9)

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import QApplication
 
 from app.playback import Player
 from app.preview import PreviewCache
+from app.requests import PreviewRequest, PreviewResult, Schedules
 from app.session import Clip, Session
 from app.sound import Sound
-from app.tasks import PreviewRequest, PreviewResult, Schedules
 from app.widgets.canvas import Canvas
 from app.widgets.controls import control_for
 from app.widgets.explorer import frontier
@@ -30,18 +30,16 @@ from app.widgets.parameters import Parameters
 from app.widgets.timeline import LEAST_SHOWN, Timeline
 from flair_core import video
 from flair_core.frames import VideoInfo
-from flair_core.look import Look
-from flair_core.project import Project
-from flair_core.settings import (
+from flair_core.settings.fields import Range, check, fields
+from flair_core.settings.groups import (
     DegradationSettings,
     FaceSettings,
     FootageSettings,
-    Range,
     RestorationSettings,
     SamplerSettings,
-    check,
-    fields,
 )
+from flair_core.settings.look import Look
+from flair_core.settings.project import Project
 
 GROUPS = {
     "degradation": DegradationSettings,

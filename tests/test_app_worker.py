@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from app_fakes import FakeTrack
 
-from app.tasks import Prerender, PreviewRequest
+from app.requests import PreviewRequest
+from app.tasks import Prerender
 from app.worker import Outcome, Worker
 from flair_core.errors import MediaError
-from flair_core.look import Look
-from flair_core.settings import RestorationSettings, SamplerSettings
+from flair_core.settings.groups import RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
 
 FACE = FakeTrack(0, 0, 24)
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from flair_core.baselines import BASELINES, Job, LowPass, Proximal
 from flair_core.degradations import build, degrade
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
 from flair_core.enhancers.base import Unchanged
+from flair_core.experiments.baselines import BASELINES, Job, LowPass, Proximal
 from flair_core.experiments.trials import TASKS
-from flair_core.recipe import Models
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.restoration.models import Models
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
 CPU = torch.device("cpu")
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import os
 import re
+import shutil
 import time
 from collections import namedtuple
 
@@ -26,12 +27,13 @@ from cheap import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flair_core import cache as cache_module
-from flair_core import provenance, video
-from flair_core.cache import Cache, key
+from flair_core import video
 from flair_core.errors import DeviceError
-from flair_core.look import Look
-from flair_core.restore import open_output, preview, restore
+from flair_core.jobs.output import open_output
+from flair_core.kept.cache import FULL, RESERVE, REST, Cache, key
+from flair_core.restoration.clip import restore
+from flair_core.restoration.preview import preview
+from flair_core.settings.look import Look
 
 ARRAYS = {"x0": np.arange(24, dtype=np.uint16).reshape(2, 3, 4), "none": np.zeros((0, 5))}
 ONE_MIB = {"x": np.zeros(1 << 20, np.uint8)}
@@ -141,15 +143,15 @@ def test_a_full_disk_interrupts_keeping_but_not_the_work(kept, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache_module.os, "fdopen", full)
+        patch.setattr(os, "fdopen", full)
         kept.put("b" * 64, ARRAYS)
         kept.put("c" * 64, ARRAYS)
     kept.put("d" * 64, ARRAYS)  # too soon
     assert [path.name[0] for path in entries(kept)] == ["a"]
     assert kept.get("a" * 64) is not None
-    assert kept.notes == [cache_module.FULL]
-    later = time.monotonic() + cache_module.REST
-    monkeypatch.setattr(cache_module.time, "monotonic", lambda: later)
+    assert kept.notes == [FULL]
+    later = time.monotonic() + REST
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     kept.put("e" * 64, ARRAYS)
     assert [path.name[0] for path in entries(kept)] == ["a", "e"]
 
@@ -157,12 +159,12 @@ def test_a_full_disk_interrupts_keeping_but_not_the_work(kept, monkeypatch):
 def test_the_last_of_the_disk_is_left_to_the_output(tmp_path, monkeypatch):
     Cache(tmp_path).put("a" * 64, ONE_MIB)
     age(tmp_path / "aa" / ("a" * 64), 100)
-    usage, free = namedtuple("usage", "free"), cache_module.RESERVE
+    usage, free = namedtuple("usage", "free"), RESERVE
 
     def disk_usage(folder):
         return usage(free if (folder / "aa" / ("a" * 64)).exists() else free + (1 << 21))
 
-    monkeypatch.setattr(cache_module.shutil, "disk_usage", disk_usage)
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     kept = Cache(tmp_path)
     kept.put("b" * 64, ONE_MIB)  # the old entry makes room
     assert [path.name[0] for path in entries(kept)] == ["b"]
@@ -249,7 +251,7 @@ def test_other_weights_or_code_restore_again(film, tmp_path, kept, monkeypatch):
     run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == 0
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "2"})[0] == WINDOWS
-    monkeypatch.setattr(provenance, "code_version", lambda: "another")
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: "another")
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == WINDOWS
 
 
@@ -319,7 +321,7 @@ def test_a_window_is_no_longer_than_memory_has_room_for(film, tmp_path, kept, mo
             return 50 + 100 * frames
 
     plain = run(film, tmp_path / "a.mp4", None, faces(aligned=True), tracks=[])
-    monkeypatch.setattr("flair_core.memory.free", lambda device: 399)
+    monkeypatch.setattr("flair_core.runtime.memory.free", lambda device: 399)
     large = Large(room=3)
     _, notes, file = run(film, tmp_path / "b.mp4", kept, faces(aligned=True), tracks=[], denoiser=large)
     assert file == plain[2]

@@ -3,21 +3,21 @@
 import pytest
 from safetensors.torch import load_file, save_file
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue
 from flair_core.cli import main
 from flair_core.interpolation.amt import AMT
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "models")
     return tmp_path / "models"
 
 
 def test_the_list_tells_what_to_fetch_and_where(folder, capsys):
     assert main(["models", "list"]) == 0
     told = capsys.readouterr().out
-    for name, entry in weights.CHECKPOINTS.items():
+    for name, entry in catalogue.CHECKPOINTS.items():
         assert f"{name}\n" in told
         assert entry.licence in told
     assert "Google Drive" in told
@@ -56,17 +56,19 @@ def test_what_is_missing_is_said_in_one_sentence(folder, argv, capsys):
 def test_the_licence_is_shown_before_a_download(folder, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or "n")
-    monkeypatch.setattr(weights, "download", lambda *_: pytest.fail("nobody agreed"))
+    monkeypatch.setattr("flair_core.importing.download", lambda *_: pytest.fail("nobody agreed"))
     assert main(["models", "get", "codeformer"]) == 2
     told = capsys.readouterr().err
-    entry = weights.CHECKPOINTS["codeformer"]
+    entry = catalogue.CHECKPOINTS["codeformer"]
     for part in (entry.licence, entry.sha256, entry.url, f"{entry.size:,}"):
         assert part in told
     assert len(asked) == 1
 
 
 def test_a_download_goes_on_when_one_agrees(folder, monkeypatch, capsys):
-    monkeypatch.setattr(weights, "download", lambda name, progress: progress(10, 20) or folder / name)
+    monkeypatch.setattr(
+        "flair_core.importing.download", lambda name, progress: progress(10, 20) or folder / name
+    )
     monkeypatch.setattr("builtins.input", lambda _: "y")
     assert main(["models", "get", "yunet"]) == 0
     assert capsys.readouterr().out.strip() == str(folder / "yunet")

@@ -12,11 +12,12 @@ import pytest
 from cheap import BOXES, FRAMES, Counting, faces, make_film, models
 from clips import KINDS, make
 
-from flair_core import restore, video
+from flair_core import video
 from flair_core.cli import main
-from flair_core.jobs import DrawnFace, Jobs, State
-from flair_core.look import CLIP, Key, Look
-from flair_core.project import Project, write
+from flair_core.jobs.queue import Jobs, State
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.look import CLIP, Key, Look
+from flair_core.settings.project import Project, write
 
 ALIGNED = ("--aligned", "--scale", "2", "--steps", "2", "--device", "cpu")
 
@@ -25,7 +26,7 @@ ALIGNED = ("--aligned", "--scale", "2", "--steps", "2", "--device", "cpu")
 def counting(monkeypatch, home):
     """The network that every run gets; the user's folders are empty."""
     denoiser = Counting()
-    monkeypatch.setattr(restore, "load_models", lambda *_: models(denoiser))
+    monkeypatch.setattr("flair_core.restoration.models.load_models", lambda *_: models(denoiser))
     return denoiser
 
 
@@ -107,7 +108,7 @@ def test_estimated_settings_are_used_shot_by_shot(film, tmp_path, capsys, counti
     """Options override them; with one size for all frames the scale is that of the longest shot."""
     from flair_core import estimation
     from flair_core.estimation import Estimated
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
 
     found = [
         Estimated(DegradationSettings(scale=2, noise=0.02), {}, 1, range(2)),

@@ -11,15 +11,20 @@ from dataclasses import replace
 import pytest
 from cheap import BOXES, make_film, sampler
 
-from flair_core import cluster, provenance, render
-from flair_core.cache import Cache
 from flair_core.cli import main
 from flair_core.errors import ClusterError
-from flair_core.jobs import DrawnFace, Jobs, Request
-from flair_core.look import Look
-from flair_core.restored import FaceRestorer
-from flair_core.settings import changed
-from flair_core.windows import overlap, windows
+from flair_core.jobs import cluster
+from flair_core.jobs.queue import Jobs
+from flair_core.jobs.record import sidecar
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import run
+from flair_core.kept import fingerprints
+from flair_core.kept.cache import Cache
+from flair_core.restoration.restorer import FaceRestorer
+from flair_core.restoration.windows import overlap, windows
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.groups import changed
+from flair_core.settings.look import Look
 
 FRAMES = 14
 STORE = 80 << 20
@@ -65,11 +70,11 @@ def do(request, cache, meanwhile=lambda step: None):
     """The files of a job, and its notes."""
     jobs = Jobs(request.output.with_name("jobs.sqlite"))
     job, notes = jobs.add(request), []
-    with contextlib.closing(render.run(jobs, job, cache)) as steps:
+    with contextlib.closing(run(jobs, job, cache)) as steps:
         for step in steps:
             notes += step.notes
             meanwhile(step)
-    record = provenance.sidecar(request.output)
+    record = sidecar(request.output)
     return request.output.read_bytes(), record.read_bytes(), notes
 
 
@@ -116,7 +121,7 @@ def test_stopping_ends_the_workers_at_once_and_leaves_no_output(nodes, request_o
             jobs.cancel(job.id)
 
     before = time.monotonic()
-    with contextlib.closing(render.run(jobs, job, Cache(tmp_path / "cache"))) as steps:
+    with contextlib.closing(run(jobs, job, Cache(tmp_path / "cache"))) as steps:
         for step in steps:
             stop(step)
     assert jobs.state(job.id) == "cancelled"
@@ -136,8 +141,8 @@ def alive(process):
 
 def test_nodes_with_another_program_or_other_weights_are_left_out(nodes, request_of, tmp_path, monkeypatch):
     settings = [request_of(tmp_path).look.settings]
-    versions = iter([provenance.code_version(), 64 * "1"])
-    monkeypatch.setattr(provenance, "code_version", lambda: next(versions))
+    versions = iter([fingerprints.code_version(), 64 * "1"])
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: next(versions))
     with (
         pytest.raises(ClusterError, match="No node of the cluster can take part") as said,
         cluster.joined(nodes.address, "cpu", settings, {"starter-video": 64 * "0"}),

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from skimage.data import astronaut
 from torch.testing import assert_close
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import degrade
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import (
@@ -26,9 +26,9 @@ from flair_core.denoisers.compact import (
 )
 from flair_core.errors import WeightsError
 from flair_core.frames import to_float
-from flair_core.recipe import estimate
-from flair_core.restore import load_models
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, bundled
+from flair_core.restoration.models import load_models
+from flair_core.restoration.window import estimate
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, bundled
 from flair_core.training.enhancer import energy
 from flair_core.training.image import split
 
@@ -64,7 +64,7 @@ def test_an_untrained_network_gives_the_best_combination():
 
 def test_the_walk_ends_in_the_more_noise_the_less_the_footage_shows():
     """In as much as c errs by, times END: coarser footage leaves more open, and what is left open is not invented."""
-    model = load(weights.path(weights.SHIPPED), CPU)
+    model = load(store.path(catalogue.SHIPPED), CPU)
     ends = []
     for scale in (4, 8, 16):
         degradation = DegradationSettings(scale=scale)
@@ -262,7 +262,7 @@ def test_temporal_layers_in_a_file_of_their_own_belong_to_one_theta(tmp_path):
 
 
 def test_the_shipped_video_model_is_the_shipped_image_model_on_single_frames():
-    image, video = (load(weights.path(name), CPU) for name in (weights.SHIPPED, weights.SHIPPED_VIDEO))
+    image, video = (load(store.path(name), CPU) for name in (catalogue.SHIPPED, catalogue.SHIPPED_VIDEO))
     assert (image.window, video.window) == (1, 7)
     c, x_t = noise(3, 3, 64, 64).clamp(-1, 1), noise(3, 3, 64, 64, seed=1)
     condition = Condition(c[:1], DegradationSettings())
@@ -286,9 +286,9 @@ def test_the_vivid_model_draws_more_and_with_every_seed_something_else():
         return energy(one).mean().item(), (one - mean).square().mean().item()
 
     assert np.all(
-        np.divide(detail_and_spread(weights.SHIPPED_VIVID), detail_and_spread(weights.SHIPPED)) > 1.25
+        np.divide(detail_and_spread(catalogue.SHIPPED_VIVID), detail_and_spread(catalogue.SHIPPED)) > 1.25
     )
     plain, vivid = (
-        read(weights.path(name)).state_dict() for name in (weights.SHIPPED, weights.SHIPPED_VIVID)
+        read(store.path(name)).state_dict() for name in (catalogue.SHIPPED, catalogue.SHIPPED_VIVID)
     )
     assert all(value.equal(vivid[key]) for key, value in plain.items() if value.ndim == 4)

@@ -27,7 +27,7 @@ from flair_core.degradations import (
 )
 from flair_core.degradations.base import FLOOR
 from flair_core.errors import ShapeError
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 SCALES = st.sampled_from([1, 2, 4, 8, 16])
 ANGLES = st.one_of(st.sampled_from([-90.0, 0.0, 45.0, 90.0, 180.0]), st.floats(-180, 180))

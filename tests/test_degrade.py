@@ -8,10 +8,10 @@ import pytest
 
 from flair_core import video
 from flair_core.cli import main
-from flair_core.degrade import degrade_frame, read_sidecar, sidecar
 from flair_core.errors import SettingsError
 from flair_core.frames import Frame, VideoInfo
-from flair_core.settings import DegradationSettings
+from flair_core.jobs.degrade import degrade_frame, read_sidecar, sidecar
+from flair_core.settings.groups import DegradationSettings
 
 
 @pytest.fixture

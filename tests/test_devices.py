@@ -11,13 +11,18 @@ import torch
 from cheap import BOXES, SETTINGS, Counting, make_film, models, sampler
 from test_video_windows import FRAMES, RELEASED, SHOTS, TRACKS, Mixing
 
-from flair_core import devices, render, restore, video
-from flair_core.cache import Cache
+from flair_core import video
 from flair_core.errors import DeviceError
-from flair_core.jobs import DrawnFace, Request
-from flair_core.look import Look, Shot
-from flair_core.restore import open_output
-from flair_core.restored import Face, FaceRestorer
+from flair_core.jobs.output import open_output
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import run
+from flair_core.kept.cache import Cache
+from flair_core.restoration import clip, crop
+from flair_core.restoration.crop import Face
+from flair_core.restoration.restorer import FaceRestorer
+from flair_core.runtime import devices
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.look import Look, Shot
 
 
 class Slow(Mixing):
@@ -48,7 +53,7 @@ def export(film, look, networks, cache=None, tracks=TRACKS):
         video.open_source(film) as source,
         open_output(out, source, look.settings, range(FRAMES), codec="h264") as sink,
     ):
-        steps = restore.restore(
+        steps = clip.restore(
             source,
             sink,
             tracks=tracks,
@@ -123,9 +128,9 @@ def test_when_all_fail_the_error_of_the_last_is_raised(film):
 
 def test_only_a_few_windows_are_begun_ahead_and_closing_ends_them_within_a_step(film, monkeypatch):
     begun, threads = [], threading.active_count()
-    faces = restore._faces
-    monkeypatch.setattr(restore, "_faces", lambda *args: begun.append(1) or faces(*args))
-    monkeypatch.setattr(restore, "PULSE", 0.05)
+    faces = crop._faces
+    monkeypatch.setattr("flair_core.restoration.clip.faces_in", lambda *args: begun.append(1) or faces(*args))
+    monkeypatch.setattr("flair_core.restoration.clip.PULSE", 0.05)
     network = Slow(0.2)
     look = Look(sampler(steps=100))
     with (
@@ -134,7 +139,7 @@ def test_only_a_few_windows_are_begun_ahead_and_closing_ends_them_within_a_step(
     ):
         workers = [partial(FaceRestorer, lambda _: models(network)) for _ in range(2)]
         with contextlib.closing(
-            restore.restore(
+            clip.restore(
                 source,
                 sink,
                 tracks=TRACKS,
@@ -159,7 +164,7 @@ def test_a_job_names_its_devices(film, tmp_path, jobs, monkeypatch):
         made.append(next(networks))
         return models(made[-1], starter="ab" * 32)
 
-    monkeypatch.setattr(restore, "load_models", load)
+    monkeypatch.setattr("flair_core.restoration.models.load_models", load)
     outputs, cpu = [], torch.device("cpu")
     monkeypatch.setattr(devices, "several", lambda names: [cpu] * len(names.split(",")))
     for names in ("cpu", "cpu,other"):
@@ -168,7 +173,7 @@ def test_a_job_names_its_devices(film, tmp_path, jobs, monkeypatch):
         drawn = tuple(DrawnFace(box, 0, FRAMES - 1) for box, _, _ in BOXES)
         look = Look(sampler(steps=2))
         wanted = Request(source=film, output=output, look=look, device=names, drawn=drawn)
-        for _ in render.run(jobs, jobs.add(wanted), Cache(tmp_path / names)):
+        for _ in run(jobs, jobs.add(wanted), Cache(tmp_path / names)):
             pass
         outputs.append([path.read_bytes() for path in sorted(output.parent.iterdir())])
     assert outputs[0] == outputs[1], "the record, too"

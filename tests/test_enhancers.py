@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue
 from flair_core.degradations import linear
 from flair_core.enhancers import adapters, factory, learned
 from flair_core.enhancers.base import BATCH, Resized, Unchanged
@@ -28,11 +28,11 @@ from flair_core.enhancers.locks import TINT, MonochromeLock
 from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
 from flair_core.enhancers.vqfr import VQFR
 from flair_core.errors import SettingsError, WeightsError
-from flair_core.restore import load_models
-from flair_core.settings import DegradationSettings, RestorationSettings, SamplerSettings
+from flair_core.restoration.models import load_models
+from flair_core.settings.groups import DegradationSettings, RestorationSettings, SamplerSettings
 
 CPU = torch.device("cpu")
-BUILT_IN = ("none", "detail", weights.SHIPPED_ENHANCER)
+BUILT_IN = ("none", "detail", catalogue.SHIPPED_ENHANCER)
 
 
 def normal(shape, seed=0):
@@ -177,7 +177,7 @@ class TestLearned:
         assert (load_enhancer(file, CPU)(grey) - grey).mean((2, 3)).abs().max() < 2 / 127.5
 
     def test_the_built_in_one_draws_detail_where_there_is_some_and_none_on_plain_skin(self):
-        shipped = load_enhancer(weights.SHIPPED_ENHANCER, CPU)
+        shipped = load_enhancer(catalogue.SHIPPED_ENHANCER, CPU)
         A = linear(DegradationSettings(scale=4), (192, 192))
         soft = A.pinv(A.forward(portrait()))
         plain = torch.linspace(-0.2, 0.2, 128).expand(1, 3, 128, 128)
@@ -211,7 +211,7 @@ class TestLearned:
 
 @pytest.mark.parametrize("rests", [{"w_tau": 0.0, "tau": 0}, {"w_tau": 0.5, "tau": 2}])
 def test_an_enhancer_that_is_never_called_need_not_be_here(rests, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path)
     sampler = SamplerSettings(enhancer="codeformer", steps=2, **rests)
     found = load_models(RestorationSettings(sampler=sampler), CPU)
     assert isinstance(found.enhancer, Unchanged)
@@ -230,10 +230,10 @@ def test_an_unknown_name_lists_the_known():
 
 @pytest.mark.parametrize("name", [name for name in factory.NAMES if name not in BUILT_IN])
 def test_a_missing_file_says_what_to_fetch_and_the_way_out(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path)
     with pytest.raises(WeightsError) as caught:
         load_enhancer(name, CPU)
-    assert weights.CHECKPOINTS[name].file in str(caught.value)
+    assert catalogue.CHECKPOINTS[name].file in str(caught.value)
     assert str(tmp_path) in str(caught.value)
     assert "w_τ to 0" in str(caught.value)
 
@@ -281,7 +281,7 @@ def test_a_network_from_its_file(name, restorers, tmp_path, monkeypatch):
 
 
 def test_the_data_folder_is_where_files_are_looked_for(restorers, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path)
     monkeypatch.setattr(factory, "SIZE", 64)
     save_file(restorers["restoreformer-pp"], tmp_path / "restoreformer-pp.safetensors")
     assert load_enhancer("restoreformer-pp", CPU)(faces()).isfinite().all()

@@ -12,7 +12,6 @@ from skimage.data import astronaut
 
 from flair_core import cli, video
 from flair_core.degradations import degrade
-from flair_core.degrade import read_sidecar
 from flair_core.errors import MediaError
 from flair_core.estimation import estimate_degradation, estimate_shots
 from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
@@ -22,7 +21,8 @@ from flair_core.estimation.resampling import enlargement_traces
 from flair_core.estimation.spectrum import BANDS, EDGES, SECTORS, Kernel, grid, log_power, prior, response
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo, to_float, to_uint8
-from flair_core.settings import DegradationSettings
+from flair_core.jobs.degrade import read_sidecar
+from flair_core.settings.groups import DegradationSettings
 
 LUMA = np.array([0.299, 0.587, 0.114])
 SHARED = Path(__file__).parents[2] / "shared"

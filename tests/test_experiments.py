@@ -13,16 +13,16 @@ from safetensors.torch import save_file
 from skimage.data import astronaut
 
 from flair_core import cli, video
-from flair_core.baselines import BASELINES
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, metadata
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import MediaError, SettingsError
 from flair_core.experiments import compare, draw, paper, record, trials
+from flair_core.experiments.baselines import BASELINES
 from flair_core.experiments.record import Column, Finding, Line, Picture, Plot, Record, Table
 from flair_core.experiments.trials import Outcome, Trial
 from flair_core.frames import Frame, VideoInfo
-from flair_core.recipe import Models
-from flair_core.settings import FaceSettings, RestorationSettings
+from flair_core.restoration.models import Models
+from flair_core.settings.groups import FaceSettings, RestorationSettings
 
 CPU = torch.device("cpu")
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
@@ -131,7 +131,7 @@ def test_unknown_names_are_refused(models, settings):
 def test_a_trial_is_what_restore_does(models, settings, tmp_path):
     """The trial "flair" gives the frames that the recipe gives for the same observation."""
     from flair_core.frames import to_float, to_uint8
-    from flair_core.recipe import estimate
+    from flair_core.restoration.window import estimate
 
     (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv"), frames=2)
     (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)

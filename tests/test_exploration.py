@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flair_core.errors import ShapeError
-from flair_core.exploration import Frontier, Spread, Trial, agreement
+from flair_core.experiments.frontier import Frontier, Spread, Trial, agreement
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo
 from flair_core.metrics.reference import Reference

@@ -16,7 +16,7 @@ from flair_core.faces.mask import (
     painted,
     steadied,
 )
-from flair_core.stroke import Stroke
+from flair_core.settings.drawn import Stroke
 
 
 @pytest.mark.parametrize("size", [64, 256])

@@ -8,19 +8,23 @@ import torch
 from cheap import FRAMES, make_film
 from torch.testing import assert_close
 
-from flair_core import restore, video, weights
-from flair_core.cache import Cache
+from flair_core import video
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import WeightsError
 from flair_core.faces import released
 from flair_core.faces.align import inverse, template, transform
 from flair_core.faces.detect import Detection
 from flair_core.faces.track import Track
-from flair_core.look import Look
-from flair_core.recipe import Models, inlays
-from flair_core.restored import Face, FaceRestorer
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.jobs import output
+from flair_core.kept.cache import Cache
+from flair_core.restoration import preview
+from flair_core.restoration.clip import restore
+from flair_core.restoration.crop import Face
+from flair_core.restoration.models import Models, inlays, load_models
+from flair_core.restoration.restorer import FaceRestorer
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look
 
 CPU = torch.device("cpu")
 SIDE = 96
@@ -168,22 +172,22 @@ def test_when_it_applies():
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
     """A computer without any model but the network itself."""
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
-    monkeypatch.setattr(restore, "_denoiser", lambda *_: Window())
-    monkeypatch.setattr(restore.provenance, "weights_hash", lambda _: None)
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path)
+    monkeypatch.setattr("flair_core.restoration.models._denoiser", lambda *_: Window())
+    monkeypatch.setattr("flair_core.kept.fingerprints.weights_hash", lambda _: None)
 
 
 def test_the_parser_is_demanded_only_where_it_is_needed(empty):
     needs = settings(aligned=False, enhancer="none")
     with pytest.raises(WeightsError, match=r"flair models get parsenet.*set the enhancement w_τ to 0"):
-        restore.load_models(needs, CPU)
+        load_models(needs, CPU)
     for chosen in (
         settings(aligned=False, w_tau=0.0, enhancer="codeformer"),
         settings(aligned=False, tau=1, enhancer="codeformer"),
         settings(w_tau=0.0),
         settings(aligned=False, enhancer="none", policy="paper"),
     ):
-        assert restore.load_models(chosen, CPU).released_parser is None
+        assert load_models(chosen, CPU).released_parser is None
 
 
 def test_the_cache_tells_landmarks_and_detectors_apart():
@@ -208,12 +212,12 @@ def test_a_film_goes_through_and_its_preview_is_what_is_written(aligned, tmp_pat
     enhancer, kept = Brighter(), Cache(tmp_path / "cache")
     loaded = models(enhancer, Eye([detection(np.array([[5.0, 0, 0], [0, 5.0, 0]]), 40)]) if aligned else None)
     with video.open_source(clip) as source:
-        out = restore.open_output(tmp_path / "a.mkv", source, look.settings, range(FRAMES), codec="lossless")
+        out = output.open_output(tmp_path / "a.mkv", source, look.settings, range(FRAMES), codec="lossless")
         with out as sink:
             options = {"tracks": tracks, "look": look, "load": lambda _: loaded, "cache": kept}
-            list(restore.restore(source, sink, span=range(FRAMES), **options))
+            list(restore(source, sink, span=range(FRAMES), **options))
             sink.commit()
-        *_, last = restore.preview(source, 2, **options)
+        *_, last = preview.preview(source, 2, **options)
     assert enhancer.seen
     with video.open_source(tmp_path / "a.mkv") as result:
         np.testing.assert_array_equal(result[2].rgb, last.frame)

@@ -14,8 +14,7 @@ from clips import Clip, make, packets
 from safetensors.torch import save_file
 from skimage.data import astronaut
 
-from flair_core import cli, render, restore, video, weights
-from flair_core.cache import Cache
+from flair_core import cli, video
 from flair_core.enhancers.checkpoint import build
 from flair_core.errors import SettingsError, ShapeError, WeightsError
 from flair_core.frames import Frame, VideoInfo, faster
@@ -24,9 +23,12 @@ from flair_core.interpolation.base import times
 from flair_core.interpolation.clip import Between, White
 from flair_core.interpolation.factory import Pairs, load_interpolator
 from flair_core.interpolation.flow import FlowInterpolator
-from flair_core.jobs import DrawnFace, Request
-from flair_core.look import Look
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import run
+from flair_core.kept.cache import Cache
 from flair_core.metrics.fidelity import psnr
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.look import Look
 
 
 def frames(height, width, seed=0):
@@ -95,7 +97,7 @@ def test_frames_of_two_sizes(network):
 
 
 def test_the_network_from_its_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path)
     with pytest.raises(WeightsError, match=r"amt-g\.pth"):
         load_interpolator("amt", torch.device("cpu"))
     with torch.device("meta"):
@@ -246,7 +248,9 @@ def test_sound_subtitles_and_chapters_of_a_restored_clip_survive_more_frames(
         chapters=True,
     )
     clip = make(tmp_path / f"clip{suffix}", kind)
-    monkeypatch.setattr(restore, "load_models", lambda settings, device: models(Counting()))
+    monkeypatch.setattr(
+        "flair_core.restoration.models.load_models", lambda settings, device: models(Counting())
+    )
     face = DrawnFace((10, 10, 50, 50), 0, 19)
     shown, beside, ends = {}, {}, {}
     for factor in (1, 3):
@@ -260,7 +264,7 @@ def test_sound_subtitles_and_chapters_of_a_restored_clip_survive_more_frames(
             drawn=(face,),
             fps_factor=factor,
         )
-        for _ in render.run(jobs, jobs.add(wanted), Cache(tmp_path / "cache")):
+        for _ in run(jobs, jobs.add(wanted), Cache(tmp_path / "cache")):
             pass
         beside[factor] = (packets(out, "audio"), packets(out, "subtitle"), chapters_of(out))
         with video.open_source(out) as made:

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 from cheap import BOXES, FRAMES, SETTINGS, WINDOWS, Counting, models
 
-from flair_core import render, restore, video
-from flair_core.burn_in import in_words
-from flair_core.cache import Cache
+from flair_core import video
 from flair_core.errors import JobError, MediaError, SettingsError
-from flair_core.jobs import INTERRUPTED, DrawnFace, Jobs, Request, State
-from flair_core.look import Look
-from flair_core.stroke import Stroke
+from flair_core.jobs.burn_in import in_words
+from flair_core.jobs.queue import INTERRUPTED, Jobs, State
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import run
+from flair_core.kept.cache import Cache
+from flair_core.settings.drawn import DrawnFace, Stroke
+from flair_core.settings.look import Look
 
 DRAWN = tuple(DrawnFace(*face) for face in BOXES)
 
@@ -36,14 +38,16 @@ def request(output, source="in.mp4", **values):
 def counting(monkeypatch):
     """The network that every job gets."""
     denoiser = Counting()
-    monkeypatch.setattr(restore, "load_models", lambda settings, device: models(denoiser))
+    monkeypatch.setattr(
+        "flair_core.restoration.models.load_models", lambda settings, device: models(denoiser)
+    )
     return denoiser
 
 
 def do(jobs, wanted, cache, watch=lambda progress: None):
     """Add a job and do it; what it said."""
     job = jobs.add(wanted)
-    with contextlib.closing(render.run(jobs, job, cache)) as steps:
+    with contextlib.closing(run(jobs, job, cache)) as steps:
         return [note for progress in steps if watch(progress) or True for note in progress.notes]
 
 
@@ -187,7 +191,7 @@ def test_the_cache_keeps_what_unfinished_jobs_have_done(jobs):
 
 
 def test_a_job_tells_how_far_it_is_and_is_done(film, tmp_path, jobs, counting, monkeypatch):
-    monkeypatch.setattr(render, "REPORT_EVERY", 0)
+    monkeypatch.setattr("flair_core.jobs.run.REPORT_EVERY", 0)
     seen = []
     do(
         jobs,
@@ -204,7 +208,7 @@ def test_a_job_tells_how_far_it_is_and_is_done(film, tmp_path, jobs, counting, m
 
 @pytest.mark.parametrize("change", ["pause", "cancel"])
 def test_a_running_job_can_be_stopped_from_elsewhere(film, tmp_path, jobs, counting, monkeypatch, change):
-    monkeypatch.setattr(render, "REPORT_EVERY", 0)
+    monkeypatch.setattr("flair_core.jobs.run.REPORT_EVERY", 0)
     wanted, cache = request(tmp_path / "out.mp4", film), Cache(tmp_path / "cache")
 
     def stop(progress):
@@ -215,14 +219,14 @@ def test_a_running_job_can_be_stopped_from_elsewhere(film, tmp_path, jobs, count
     assert jobs.state(1) is {"pause": State.PAUSED, "cancel": State.CANCELLED}[change]
     assert not list(tmp_path.glob("out*"))
     jobs.retry(1)
-    list(render.run(jobs, jobs.next(), cache))
+    list(run(jobs, jobs.next(), cache))
     assert jobs.state(1) is State.DONE
     # The window that was being restored ahead of the file may have been torn, and is restored again.
     assert counting.windows - WINDOWS in (0, 1)
 
 
 def test_closing_pauses_and_leaves_nothing(film, tmp_path, jobs, counting):
-    steps = render.run(jobs, jobs.add(request(tmp_path / "out.mp4", film)), Cache(tmp_path / "cache"))
+    steps = run(jobs, jobs.add(request(tmp_path / "out.mp4", film)), Cache(tmp_path / "cache"))
     next(steps)
     steps.close()
     assert jobs.get(1).state is State.PAUSED
@@ -247,7 +251,7 @@ def test_a_full_disk_fails_the_job_and_loses_nothing(film, tmp_path, jobs, count
     assert "disk is full" in job.error
     assert not list(tmp_path.glob("out*"))
     jobs.retry(job.id)
-    list(render.run(jobs, jobs.next(), cache))
+    list(run(jobs, jobs.next(), cache))
     assert counting.windows == WINDOWS
     assert len(list((tmp_path / "out").iterdir())) == FRAMES
 
@@ -306,10 +310,10 @@ def test_a_range_beyond_the_clip_is_refused(film, tmp_path, jobs, counting):
 
 
 def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting, monkeypatch):
-    from flair_core import search
-    from flair_core.demo import make_demo
+    from flair_core.jobs.demo import make_demo
+    from flair_core.restoration import find
 
-    looked, load = [], search.load_detector
+    looked, load = [], find.load_detector
 
     def counted(name):
         detector = load(name)
@@ -317,7 +321,7 @@ def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting,
         detector.detect = lambda rgb: looked.append(1) or detect(rgb)
         return detector
 
-    monkeypatch.setattr(search, "load_detector", counted)
+    monkeypatch.setattr("flair_core.restoration.find.load_detector", counted)
     film, cache = make_demo(tmp_path), Cache(tmp_path / "cache")
     wanted = request(tmp_path / "out.mp4", film, drawn=(), span=range(9))
 

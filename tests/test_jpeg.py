@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from flair_core.degradations import Jpeg, JpegDegradation, build
 from flair_core.frames import to_float, to_uint8
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 QUALITIES = st.integers(5, 100)
 

@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flair_core import video
-from flair_core.cache import Cache
 from flair_core.errors import SettingsError
-from flair_core.look import CLIP, GROUP_OF, KEYFRAMED, Key, Lane, Layer, Look, Scope, Shot, read_look
-from flair_core.restore import open_output, preview, restore
-from flair_core.settings import GROUPS, RestorationSettings, SamplerSettings, fields
+from flair_core.jobs.output import open_output
+from flair_core.kept.cache import Cache
+from flair_core.restoration.clip import restore
+from flair_core.restoration.preview import preview
+from flair_core.settings.fields import fields
+from flair_core.settings.groups import GROUPS, RestorationSettings, SamplerSettings
+from flair_core.settings.look import CLIP, GROUP_OF, KEYFRAMED, Key, Lane, Layer, Look, Scope, Shot, read_look
 
 SHOT, FACE = Scope("shot", 4), Scope("face", 1)
 

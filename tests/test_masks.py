@@ -11,8 +11,8 @@ import torch
 from flair_core.faces.align import template
 from flair_core.faces.mask import from_landmarks
 from flair_core.faces.parse import NETWORKS
-from flair_core.masks import Masks
-from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.faces.placed_masks import Masks
+from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
 
 SIZE = 128
 SKIN, GLASSES, MOUTH, HAIR, NECK = 1, 3, 10, 13, 17

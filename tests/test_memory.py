@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from flair_core import memory
 from flair_core.denoisers.released import ReleasedX8
-from flair_core.restored import FaceRestorer
+from flair_core.restoration.restorer import FaceRestorer
+from flair_core.runtime import memory
 
 CARD = torch.device("cuda")
 

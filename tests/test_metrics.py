@@ -17,11 +17,12 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.kid import poly_mmd
 
 from flair_core import cli, video
-from flair_core.degrade import degrade_clip
+from flair_core.checkpoints import metrics
 from flair_core.errors import ShapeError, WeightsError
 from flair_core.faces.detect import Detection
 from flair_core.frames import Frame, VideoInfo
-from flair_core.metrics import distributions, fidelity, i3d, perceptual, suite, weights
+from flair_core.jobs.degrade import degrade_clip
+from flair_core.metrics import distributions, fidelity, i3d, perceptual, suite
 from flair_core.metrics.distributions import ClipFeatures, FrameFeatures, frechet_distance, kernel_distance
 from flair_core.metrics.fidelity import psnr, ssim
 from flair_core.metrics.identity import identity_similarity, landmark_distance
@@ -30,7 +31,7 @@ from flair_core.metrics.region import region
 from flair_core.metrics.suite import Evaluation, Setup
 from flair_core.metrics.temporal import WarpingError
 from flair_core.motion import dense_flow, pull, visible
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 CPU = torch.device("cpu")
 SHARED = Path(__file__).parents[2] / "shared"
@@ -327,7 +328,7 @@ def between_pixels(image: np.ndarray, x: float, y: float) -> np.ndarray:
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "models")
     return tmp_path / "models"
 
 
@@ -411,16 +412,16 @@ def test_a_missing_network_skips_its_metrics_and_says_what_to_do(models):
 def test_files_are_fetched_and_checked(models, tmp_path):
     published = tmp_path / "published.bin"
     published.write_bytes(b"weights")
-    right = weights.sha256_of(published)
+    right = metrics.sha256_of(published)
     assert (
-        weights.WeightsFile("a.bin", published.as_uri(), right[:8]).path(fetch=True).read_bytes()
+        metrics.WeightsFile("a.bin", published.as_uri(), right[:8]).path(fetch=True).read_bytes()
         == b"weights"
     )
     with pytest.raises(WeightsError, match="could not be fetched"):
-        weights.WeightsFile("b.bin", published.as_uri(), "0" * 8).path(fetch=True)
+        metrics.WeightsFile("b.bin", published.as_uri(), "0" * 8).path(fetch=True)
     assert not (models / "b.bin").exists()
     with pytest.raises(WeightsError, match="SHA-256"):
-        weights.WeightsFile("a.bin", "", "0" * 8).path(fetch=False)
+        metrics.WeightsFile("a.bin", "", "0" * 8).path(fetch=False)
 
 
 @pytest.mark.parametrize("content", [b"no weights", None])
@@ -428,7 +429,7 @@ def test_damaged_weights_skip_the_metric(models, monkeypatch, content):
     models.mkdir()
     path = models / perceptual.ALEXNET.file
     path.write_bytes(content) if content else torch.save({"features.0.weight": torch.ones(1)}, path)
-    monkeypatch.setattr(perceptual, "ALEXNET", weights.WeightsFile(path.name, "", ""))
+    monkeypatch.setattr(perceptual, "ALEXNET", metrics.WeightsFile(path.name, "", ""))
     reason = Evaluation(["lpips"], Setup(CPU)).skipped["lpips"]
     assert "does not hold AlexNet" in reason or "holds no weights" in reason
 

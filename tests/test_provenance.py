@@ -9,19 +9,27 @@ import numpy as np
 import pytest
 from cheap import BOXES, FRAMES, HEIGHT, SETTINGS, WIDTH, Counting, faces, make_film, models
 
-from flair_core import provenance, render, restore, video
-from flair_core.cache import Cache
+from flair_core import video
 from flair_core.errors import MediaError
+from flair_core.faces import paste
 from flair_core.frames import deepened, of_depth
-from flair_core.jobs import DrawnFace, Request
-from flair_core.look import Look
-from flair_core.settings import RestorationSettings
+from flair_core.jobs.record import GENERATED, sidecar
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import render
+from flair_core.kept import fingerprints
+from flair_core.kept.cache import Cache
+from flair_core.restoration import compose
+from flair_core.settings.drawn import DrawnFace
+from flair_core.settings.groups import RestorationSettings
+from flair_core.settings.look import Look
 
 
 @pytest.fixture
 def rendered(film, tmp_path, monkeypatch):
     """A function that does a request and returns what it reported."""
-    monkeypatch.setattr(restore, "load_models", lambda *_: models(Counting(), starter="ab" * 32))
+    monkeypatch.setattr(
+        "flair_core.restoration.models.load_models", lambda *_: models(Counting(), starter="ab" * 32)
+    )
     cache = Cache(tmp_path / "cache")
 
     def do(output="out.mp4", source=film, **values):
@@ -32,13 +40,13 @@ def rendered(film, tmp_path, monkeypatch):
         } | values
         wanted = Request(source=source, output=tmp_path / output, **values)
         with video.open_source(source) as clip:
-            return list(render.render(wanted, clip, cache))
+            return list(render(wanted, clip, cache))
 
     return do
 
 
 def read(output):
-    return json.loads(provenance.sidecar(output).read_text(encoding="utf-8"))
+    return json.loads(sidecar(output).read_text(encoding="utf-8"))
 
 
 def test_the_record_tells_how_the_output_was_made(rendered, film, tmp_path):
@@ -52,7 +60,7 @@ def test_the_record_tells_how_the_output_was_made(rendered, film, tmp_path):
     assert record["weights"] == {"starter": "ab" * 32}
     assert record["frames"] == {"first": 1, "last": 5}
     assert [face["id"] for face in record["faces"]] == [-1, -2]
-    assert record["libraries"].keys() == set(provenance.LIBRARIES)
+    assert record["libraries"].keys() == set(fingerprints.LIBRARIES)
     measured = {str(p.index): p.residual for p in done if p.stage == "restore"}
     assert record["residual"] == pytest.approx(measured, rel=1e-3)
     assert min(record["residual"].values()) > 0
@@ -66,7 +74,7 @@ def test_the_file_itself_can_say_how_it_was_made(rendered, film, tmp_path, name)
     claim = json.loads(metadata["CONTENT_CREDENTIALS"])
     actions, ingredient = claim["assertions"]
     (edit,) = actions["data"]["actions"]
-    assert (edit["action"], edit["digitalSourceType"]) == ("c2pa.edited", provenance.GENERATED)
+    assert (edit["action"], edit["digitalSourceType"]) == ("c2pa.edited", GENERATED)
     assert edit["parameters"]["weights"] == {"starter": "ab" * 32}
     assert edit["parameters"]["frames"] == {"first": 1, "last": 5}
     assert Look.from_json(json.dumps(edit["parameters"]["settings"])) == Look(SETTINGS)
@@ -96,19 +104,19 @@ def test_a_folder_is_recorded_image_by_image(rendered, tmp_path):
 def test_the_same_run_leaves_the_same_file_and_record(rendered, tmp_path, name):
     out = tmp_path / name
     rendered(name)
-    first = out.read_bytes(), provenance.sidecar(out).read_bytes()
+    first = out.read_bytes(), sidecar(out).read_bytes()
     rendered(name)
-    assert (out.read_bytes(), provenance.sidecar(out).read_bytes()) == first
+    assert (out.read_bytes(), sidecar(out).read_bytes()) == first
 
 
 def test_no_record_where_none_is_wanted(rendered, tmp_path):
     rendered(sidecar=False)
     assert (tmp_path / "out.mp4").exists()
-    assert not provenance.sidecar(tmp_path / "out.mp4").exists()
+    assert not sidecar(tmp_path / "out.mp4").exists()
 
 
 def test_a_record_that_can_not_be_written_leaves_no_half_of_it(rendered, tmp_path):
-    provenance.sidecar(tmp_path / "out.mp4").mkdir()
+    sidecar(tmp_path / "out.mp4").mkdir()
     with pytest.raises(MediaError, match=r"out.mp4 is complete, but its record .* can't be written"):
         rendered()
     assert not list(tmp_path.glob("*.partial"))
@@ -124,7 +132,7 @@ def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path
         assert len(mattes) == FRAMES
         for old, new, matte in zip(before.frames(), after.frames(), mattes.frames(), strict=True):
             assert matte.rgb.shape == new.rgb.shape == (2 * HEIGHT, 2 * WIDTH, 3)
-            larger = of_depth(restore.paste.enlarged(deepened(old.rgb), 2), 8)
+            larger = of_depth(paste.enlarged(deepened(old.rgb), 2), 8)
             changed = (new.rgb != larger).any(axis=-1)
             assert changed.any()
             assert not changed[matte.rgb.max(axis=-1) == 0].any()
@@ -141,16 +149,16 @@ def test_the_matte_is_no_second_output(rendered, tmp_path):
 
 def test_a_clip_is_known_by_size_time_and_ends(tmp_path):
     path = make_film(tmp_path / "a.mkv")
-    first = provenance.fingerprint(path)
-    assert provenance.fingerprint(path) == first
+    first = fingerprints.fingerprint(path)
+    assert fingerprints.fingerprint(path) == first
     status = path.stat()
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    second = provenance.fingerprint(path)
+    second = fingerprints.fingerprint(path)
     os.utime(path, ns=(0, 0))
-    assert len({first, second, provenance.fingerprint(path)}) == 3
+    assert len({first, second, fingerprints.fingerprint(path)}) == 3
 
 
 def test_a_folder_is_known_by_what_is_in_it(tmp_path):
@@ -159,44 +167,46 @@ def test_a_folder_is_known_by_what_is_in_it(tmp_path):
     found = set()
     for name in ("a", "b", "c"):
         (folder / name).write_text(name)
-        found.add(provenance.fingerprint(folder))
+        found.add(fingerprints.fingerprint(folder))
     (folder / "c").rename(folder / "d")
-    found.add(provenance.fingerprint(folder))
+    found.add(fingerprints.fingerprint(folder))
     assert len(found) == 4
     with pytest.raises(MediaError, match=r"can't be read any more \(No such file"):
-        provenance.fingerprint(tmp_path / "gone")
+        fingerprints.fingerprint(tmp_path / "gone")
 
 
 def test_weights_are_known_by_their_content(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"one")
-    assert provenance.weights_hash(str(path)) == digest(path)
+    assert fingerprints.weights_hash(str(path)) == digest(path)
     path.write_bytes(b"two!")
-    assert provenance.weights_hash(str(path)) == digest(path)
-    assert provenance.weights_hash("detail") is None
+    assert fingerprints.weights_hash(str(path)) == digest(path)
+    assert fingerprints.weights_hash("detail") is None
 
 
 def test_code_that_can_change_a_pixel_is_in_the_version(tmp_path, monkeypatch):
     def version():
-        provenance.code_version.cache_clear()
-        return provenance.code_version()
+        fingerprints.code_version.cache_clear()
+        return fingerprints.code_version()
 
     for name in ("a.py", "faces/b.py", "cli/c.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
     try:
-        monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+        monkeypatch.setattr(
+            "flair_core.kept.fingerprints.__file__", str(tmp_path / "kept" / "fingerprints.py")
+        )
         first = version()
         (tmp_path / "cli" / "c.py").write_text("x = 2\n")
         assert version() == first
         (tmp_path / "faces" / "b.py").write_text("x = 2\n")
         assert version() != first
-        monkeypatch.setattr(provenance, "library_versions", lambda: {"torch": "99"})
+        monkeypatch.setattr("flair_core.kept.fingerprints.library_versions", lambda: {"torch": "99"})
         assert len({first, version()}) == 2
     finally:
-        provenance.code_version.cache_clear()
+        fingerprints.code_version.cache_clear()
 
 
 def test_the_arrays_of_the_matte_are_full_range(film):
     shown = np.array([[0, 0.5, 1]], np.float32)
-    assert restore._grey(shown)[0, :, 0].tolist() == [0, 128, 255]
+    assert compose._grey(shown)[0, :, 0].tolist() == [0, 128, 255]

@@ -10,12 +10,14 @@ from torch.testing import assert_close
 
 from flair_core.degradations import ReleasedBlur, build
 from flair_core.denoisers.base import Condition
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import SettingsError
-from flair_core.recipe import STAGES, Models, estimate, operator, plan_for
-from flair_core.restored import Face, FaceRestorer
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.restoration.crop import Face
+from flair_core.restoration.models import Models
+from flair_core.restoration.restorer import FaceRestorer
+from flair_core.restoration.window import STAGES, estimate, operator, plan_for
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 
 
 class GaussianPrior:

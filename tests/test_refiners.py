@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from flair_core.degradations import build
-from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement
-from flair_core.settings import DegradationSettings
+from flair_core.diffusion.refiners import Anchor, Clamp, Consistency, Enhancement
+from flair_core.settings.groups import DegradationSettings
 
 STRENGTHS = torch.tensor([1.0, 0.25, 0.0])
 

@@ -11,21 +11,24 @@ import pytest
 import torch
 
 from flair_core import video
-from flair_core.cache import Cache
 from flair_core.degradations import upscale
-from flair_core.demo import CENTRE, SETTINGS, camera, make_demo
 from flair_core.denoisers.base import Condition
+from flair_core.denoisers.schedule import NoiseSchedule
+from flair_core.diffusion.plan import enhancement
 from flair_core.enhancers.base import Unchanged
 from flair_core.faces import parse
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo, deepened, of_depth
-from flair_core.look import Look, Shot
-from flair_core.policies import enhancement
-from flair_core.recipe import Models
-from flair_core.restore import Preview, find_tracks, load_models, open_output, preview, restore
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
-from flair_core.stroke import Stroke
+from flair_core.jobs.demo import CENTRE, SETTINGS, camera, make_demo
+from flair_core.jobs.output import open_output
+from flair_core.kept.cache import Cache
+from flair_core.restoration.clip import restore
+from flair_core.restoration.find import find_tracks
+from flair_core.restoration.models import Models, load_models
+from flair_core.restoration.preview import Preview, preview
+from flair_core.settings.drawn import Stroke
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.settings.look import Look, Shot
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
 

@@ -12,12 +12,12 @@ from torch.testing import assert_close
 
 from flair_core.degradations import Identity, build, linear
 from flair_core.denoisers.base import Condition
+from flair_core.denoisers.schedule import NoiseSchedule
+from flair_core.diffusion.plan import Plan, enhancement, paper, released
+from flair_core.diffusion.refiners import Clamp, Consistency
+from flair_core.diffusion.sampler import SeededNoise, sample, start
 from flair_core.errors import SettingsError
-from flair_core.policies import Plan, enhancement, paper, released
-from flair_core.refiners import Clamp, Consistency
-from flair_core.sampler import SeededNoise, sample, start
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings, SamplerSettings
+from flair_core.settings.groups import DegradationSettings, SamplerSettings
 
 CHAIN = NoiseSchedule.linear(1000, 1e-4, 2e-2)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.errors import SettingsError
-from flair_core.schedule import NoiseSchedule
 
 CHAIN = NoiseSchedule.linear(1000, 1e-4, 2e-2)
 

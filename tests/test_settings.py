@@ -8,18 +8,16 @@ import pytest
 from flair_core.cli import main, options
 from flair_core.cli.restore import look_of
 from flair_core.errors import SettingsError
-from flair_core.look import Look
-from flair_core.settings import (
-    Choice,
+from flair_core.settings.fields import Choice, Range, fields
+from flair_core.settings.groups import (
     DegradationSettings,
     FaceSettings,
     FootageSettings,
-    Range,
     RestorationSettings,
     SamplerSettings,
     changed,
-    fields,
 )
+from flair_core.settings.look import Look
 
 GROUPS = (DegradationSettings, SamplerSettings, FaceSettings, FootageSettings)
 

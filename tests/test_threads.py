@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from flair_core import threads
+from flair_core.runtime import threads
 
 
 @pytest.fixture

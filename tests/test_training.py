@@ -22,12 +22,12 @@ from torch.nn import functional
 from flair_core.degradations import build, enlarged
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig, Guess, describe
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers import learned
 from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
 from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import to_float
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 from flair_core.training import enhancer, loop, temporal
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.enhancer import EnhancerTraining, sharpened

@@ -26,8 +26,8 @@ from app.widgets.controls import Number
 from app.widgets.dialogs import CrashDialog, ExportDialog, JobLog, PreferencesDialog, ShortcutsDialog
 from app.widgets.elided import Elided
 from app.widgets.models import ModelsDialog
-from flair_core.jobs import Request
-from flair_core.look import Look
+from flair_core.jobs.request import Request
+from flair_core.settings.look import Look
 
 HERE = Path(translations.__file__).parent
 LANGUAGES = [name for name in preferences.LANGUAGES if name != translations.SOURCE]

@@ -15,7 +15,7 @@ from clips import KINDS, Clip, make, number, picture
 
 from flair_core import video
 from flair_core.errors import MediaError
-from flair_core.settings import FootageSettings
+from flair_core.settings.groups import FootageSettings
 from flair_core.video import kept_index
 
 DELAYED = {".ts", ".flv", ".avi", ".mpg"}

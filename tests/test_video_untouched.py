@@ -14,9 +14,11 @@ import pytest
 from cheap import SETTINGS, TRACKS, Counting, models
 from clips import KINDS, Clip, make, picture
 
-from flair_core import restore, video
-from flair_core.look import Look
-from flair_core.settings import FootageSettings
+from flair_core import video
+from flair_core.jobs import output
+from flair_core.restoration.clip import restore
+from flair_core.settings.groups import FootageSettings
+from flair_core.settings.look import Look
 from flair_core.video.color import Marked, completed, side_data
 from flair_core.video.untouched import planar
 
@@ -98,11 +100,11 @@ def test_outside_the_faces_a_restored_clip_equals_the_source(tmp_path, kind, cod
     with video.open_source(path) as source:
         span = range(len(source))
         with (
-            restore.open_output(out, source, SETTINGS, span, codec) as sink,
+            output.open_output(out, source, SETTINGS, span, codec) as sink,
             video.open_sink(matte, like=source.info, width=96, height=64, codec="lossless") as mattes,
         ):
             network = models(Counting())
-            steps = restore.restore(
+            steps = restore(
                 source,
                 sink,
                 tracks=TRACKS,

@@ -11,12 +11,14 @@ from cheap import FRAMES as SHORT
 from cheap import Counting, make_film, models, sampler
 
 from flair_core import video
-from flair_core.cache import Cache
 from flair_core.faces.track import Track
 from flair_core.frames import dithered
-from flair_core.look import Key, Lane, Look, Shot
-from flair_core.restore import open_output, preview, restore
-from flair_core.windows import overlap, windows
+from flair_core.jobs.output import open_output
+from flair_core.kept.cache import Cache
+from flair_core.restoration.clip import restore
+from flair_core.restoration.preview import preview
+from flair_core.restoration.windows import overlap, windows
+from flair_core.settings.look import Key, Lane, Look, Shot
 
 FRAMES = 17
 TRACKS = [Track.fixed((10, 10, 40, 50), 0, FRAMES), Track.fixed((60, 10, 90, 60), 6, 7, id=1)]

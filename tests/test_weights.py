@@ -17,7 +17,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from flair_core import weights
+from flair_core import importing
+from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import upscale
 from flair_core.denoisers import importer
 from flair_core.denoisers.base import Condition
@@ -28,7 +29,7 @@ from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.denoisers.unet import UNetConfig
 from flair_core.errors import ShapeError, WeightsError
 from flair_core.interpolation.amt import AMT
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 SMALL = UNetConfig(
     channels=(32, 64), blocks=1, embedding=64, out_channels=3, attention=(1,), window=3, head_channels=32
@@ -43,7 +44,7 @@ YUNET = Path(__file__).parents[2] / "shared" / "models" / "yunet_n_640_640.onnx"
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path, monkeypatch):
     """An empty data folder, and small networks in place of the released ones."""
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "data")
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "data")
     monkeypatch.setattr(ReleasedBicubic, "network_class", lambda: BicubicNetwork(SMALL))
     monkeypatch.setattr(ReleasedBlur, "network_class", lambda: BlurNetwork(SMALL_BLUR))
     return tmp_path / "data"
@@ -79,31 +80,31 @@ def checkpoint(tmp_path):
 
 
 def test_every_entry_says_where_it_comes_from_and_under_which_terms():
-    for name, entry in weights.CHECKPOINTS.items():
+    for name, entry in catalogue.CHECKPOINTS.items():
         assert entry.name == name
         assert entry.purpose
         assert entry.licence
         assert entry.source
         assert (entry.sha256 is None) == (entry.size is None)
         assert entry.sha256 is None or (len(entry.sha256) == 64 and int(entry.sha256, 16))
-    assert set(NETWORKS) < set(weights.CHECKPOINTS)
+    assert set(NETWORKS) < set(catalogue.CHECKPOINTS)
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in weights.CHECKPOINTS if not name.startswith(weights.SHIPPED)]
+    "name", [name for name in catalogue.CHECKPOINTS if not name.startswith(catalogue.SHIPPED)]
 )
 def test_a_missing_model_tells_what_to_fetch_and_where_to_put_it(name, data_folder):
-    entry = weights.CHECKPOINTS[name]
+    entry = catalogue.CHECKPOINTS[name]
     with pytest.raises(WeightsError) as error:
-        weights.load(name)
+        store.load(name)
     for part in (name, entry.source, entry.file, str(data_folder), "flair models import"):
         assert part in str(error.value)
-    assert next(status for status in weights.listing() if status.checkpoint is entry).path is None
+    assert next(status for status in store.listing() if status.checkpoint is entry).path is None
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with pytest.raises(WeightsError, match="flair-x8"):
-        weights.path("flair-x32")
+        store.path("flair-x32")
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("flair-x8", ".pt"), ("flair-gaussian", ".safetensors")])
@@ -115,9 +116,9 @@ def test_import_converts_and_the_network_computes_the_same(name, suffix, tmp_pat
         torch.save(released, file)
     else:
         save_file({key: value.clone() for key, value in released.items()}, file)
-    assert weights.import_checkpoint(file, name) == data_folder / f"{name}.safetensors"
+    assert importing.import_checkpoint(file, name) == data_folder / f"{name}.safetensors"
     assert [path.name for path in data_folder.iterdir()] == [f"{name}.safetensors"]
-    assert all(value.dtype == torch.float32 for value in weights.load(name).values())
+    assert all(value.dtype == torch.float32 for value in store.load(name).values())
 
     denoiser = load_denoiser(name, CPU)
     x_t, c = torch.rand(2, 2, 3, 32, 32) * 2 - 1
@@ -132,15 +133,15 @@ def test_import_converts_and_the_network_computes_the_same(name, suffix, tmp_pat
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_file_is_known_by_its_published_name(name, tmp_path):
-    file = tmp_path / weights.CHECKPOINTS[name].file
+    file = tmp_path / catalogue.CHECKPOINTS[name].file
     torch.save(published(name)[1], file)
-    assert weights.import_checkpoint(file).stem == name
-    assert weights.verify(name).path is not None
+    assert importing.import_checkpoint(file).stem == name
+    assert importing.verify(name).path is not None
 
 
 def test_a_file_of_another_name_needs_to_be_told(checkpoint):
     with pytest.raises(WeightsError, match=r"download\.pt.*--name.*flair-x16"):
-        weights.import_checkpoint(checkpoint(name="download.pt"))
+        importing.import_checkpoint(checkpoint(name="download.pt"))
 
 
 FAULTS = {
@@ -167,10 +168,10 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_named_and_leave_what_was_imported(fault, checkpoint, data_folder):
-    kept = weights.import_checkpoint(checkpoint()).read_bytes()
+    kept = importing.import_checkpoint(checkpoint()).read_bytes()
     spoil, named = FAULTS[fault]
     with pytest.raises(WeightsError, match=named) as error:
-        weights.import_checkpoint(checkpoint(spoil))
+        importing.import_checkpoint(checkpoint(spoil))
     assert "flair_x8_bicubic.pt" in str(error.value)
     assert [path.name for path in data_folder.iterdir()] == ["flair-x8.safetensors"]
     assert (data_folder / "flair-x8.safetensors").read_bytes() == kept
@@ -179,7 +180,7 @@ def test_faults_are_named_and_leave_what_was_imported(fault, checkpoint, data_fo
 def test_a_checkpoint_of_the_other_network_is_refused(tmp_path):
     torch.save(published("flair-gaussian")[1], tmp_path / "flair_jpeg.pt")
     with pytest.raises(WeightsError, match="another"):
-        weights.import_checkpoint(tmp_path / "flair_jpeg.pt", "flair-x8")
+        importing.import_checkpoint(tmp_path / "flair_jpeg.pt", "flair-x8")
 
 
 class Code:
@@ -198,7 +199,7 @@ def test_no_code_is_run(tmp_path):
         file = tmp_path / f"{number}.pt"
         save({"weight": Code(witness)}, file)
         with pytest.raises(WeightsError, match="more than weights"):
-            weights.import_checkpoint(file, "flair-x8")
+            importing.import_checkpoint(file, "flair-x8")
     assert not witness.exists()
 
 
@@ -210,19 +211,19 @@ def test_damaged_files_are_refused(suffix, content, checkpoint, tmp_path):
     whole = checkpoint().read_bytes()
     file.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(WeightsError, match="damaged"):
-        weights.import_checkpoint(file, "flair-x8")
+        importing.import_checkpoint(file, "flair-x8")
 
 
 def test_a_missing_file_an_archive_and_a_bare_tensor_are_refused(tmp_path):
     with pytest.raises(WeightsError, match="no file"):
-        weights.import_checkpoint(tmp_path / "none.pt", "flair-x8")
+        importing.import_checkpoint(tmp_path / "none.pt", "flair-x8")
     with zipfile.ZipFile(tmp_path / "checkpoints.zip", "w") as archive:
         archive.writestr("checkpoints/flair_x8_bicubic.pt", b"")
     with pytest.raises(WeightsError, match="Unpack"):
-        weights.import_checkpoint(tmp_path / "checkpoints.zip", "flair-x8")
+        importing.import_checkpoint(tmp_path / "checkpoints.zip", "flair-x8")
     torch.save(torch.zeros(3), tmp_path / "tensor.pt")
     with pytest.raises(WeightsError, match="Tensor"):
-        weights.import_checkpoint(tmp_path / "tensor.pt", "flair-x8")
+        importing.import_checkpoint(tmp_path / "tensor.pt", "flair-x8")
 
 
 def test_restorers_are_checked_against_their_networks(tmp_path):
@@ -230,29 +231,29 @@ def test_restorers_are_checked_against_their_networks(tmp_path):
         shapes = AMT().state_dict()
     state = {key: torch.zeros(value.shape) for key, value in shapes.items()}
     torch.save({"state_dict": state}, tmp_path / "amt-g.pth")
-    assert weights.import_checkpoint(tmp_path / "amt-g.pth").stem == "amt"
-    assert weights.load("amt").keys() == state.keys()
+    assert importing.import_checkpoint(tmp_path / "amt-g.pth").stem == "amt"
+    assert store.load("amt").keys() == state.keys()
     with pytest.raises(WeightsError, match=r"amt-g\.pth"):
-        weights.import_checkpoint(tmp_path / "amt-g.pth", "restoreformer-pp")
+        importing.import_checkpoint(tmp_path / "amt-g.pth", "restoreformer-pp")
     state.pop(last := list(state)[-1])
     torch.save(state, tmp_path / "amt-g.pth")
     with pytest.raises(WeightsError, match=re.escape(last)):
-        weights.import_checkpoint(tmp_path / "amt-g.pth")
+        importing.import_checkpoint(tmp_path / "amt-g.pth")
 
 
 def test_verify_notices_a_changed_file(checkpoint):
-    file = weights.import_checkpoint(checkpoint())
-    weights.verify("flair-x8")
+    file = importing.import_checkpoint(checkpoint())
+    importing.verify("flair-x8")
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
     with pytest.raises(WeightsError, match="changed"):
-        weights.verify("flair-x8")
+        importing.verify("flair-x8")
 
 
 def test_what_ships_is_not_replaced(checkpoint):
     with pytest.raises(WeightsError, match="starter"):
-        weights.import_checkpoint(checkpoint(), "starter")
+        importing.import_checkpoint(checkpoint(), "starter")
 
 
 def test_motion_is_found_once_for_each_window(monkeypatch):
@@ -341,12 +342,14 @@ def site(monkeypatch):
     def publish(content, published):
         Published.content = content
         entry = replace(
-            weights.CHECKPOINTS["yunet"],
+            catalogue.CHECKPOINTS["yunet"],
             url=f"http://127.0.0.1:{server.server_port}/yunet.onnx",
             size=len(published),
             sha256=hashlib.sha256(published).hexdigest(),
         )
-        monkeypatch.setattr(weights, "CHECKPOINTS", {**weights.CHECKPOINTS, "yunet": entry})
+        monkeypatch.setattr(
+            "flair_core.checkpoints.catalogue.CHECKPOINTS", {**catalogue.CHECKPOINTS, "yunet": entry}
+        )
 
     yield publish
     server.shutdown()
@@ -359,11 +362,11 @@ def test_a_download_is_checked_and_kept(site, data_folder):
         pytest.skip(f"no YuNet file at {YUNET}")
     site(YUNET.read_bytes(), YUNET.read_bytes())
     heard = []
-    kept = weights.download("yunet", lambda here, total: heard.append((here, total)))
+    kept = importing.download("yunet", lambda here, total: heard.append((here, total)))
     assert kept == data_folder / "yunet.onnx"
     assert kept.read_bytes() == YUNET.read_bytes()
     assert heard[-1] == (YUNET.stat().st_size, YUNET.stat().st_size)
-    assert weights.verify("yunet").as_published
+    assert importing.verify("yunet").as_published
     assert [path.name for path in data_folder.iterdir()] == ["yunet.onnx"]
 
 
@@ -374,26 +377,28 @@ def test_a_download_is_checked_and_kept(site, data_folder):
 def test_what_is_not_the_published_file_is_not_kept(content, reason, site, data_folder):
     site(content, b"0123456789 the real one")
     with pytest.raises(WeightsError, match=reason):
-        weights.download("yunet")
+        importing.download("yunet")
     assert list(data_folder.iterdir()) == []
 
 
 def test_the_right_bytes_that_are_no_network_are_not_kept(site, data_folder):
     site(b"no network", b"no network")
     with pytest.raises(WeightsError, match="no YuNet model"):
-        weights.download("yunet")
+        importing.download("yunet")
     assert list(data_folder.iterdir()) == []
 
 
 def test_without_a_network_one_hears_why(monkeypatch, data_folder):
-    gone = replace(weights.CHECKPOINTS["yunet"], url="http://127.0.0.1:9/yunet.onnx")
-    monkeypatch.setattr(weights, "CHECKPOINTS", {**weights.CHECKPOINTS, "yunet": gone})
+    gone = replace(catalogue.CHECKPOINTS["yunet"], url="http://127.0.0.1:9/yunet.onnx")
+    monkeypatch.setattr(
+        "flair_core.checkpoints.catalogue.CHECKPOINTS", {**catalogue.CHECKPOINTS, "yunet": gone}
+    )
     with pytest.raises(WeightsError, match=r"can't be reached \(ConnectionError\)"):
-        weights.download("yunet")
+        importing.download("yunet")
 
 
 def test_what_nobody_knows_the_checksum_of_is_fetched_by_hand():
     with pytest.raises(WeightsError, match="click “Google Drive”"):
-        weights.download("flair-x8")
+        importing.download("flair-x8")
     with pytest.raises(WeightsError, match="There is no model"):
-        weights.download("flair-x32")
+        importing.download("flair-x32")

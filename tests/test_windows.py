@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers
 
-from flair_core.windows import Window, windows
+from flair_core.restoration.windows import Window, windows
 
 
 @given(first=integers(0, 50), count=integers(0, 100), length=integers(1, 12), overlap=integers(0, 11))

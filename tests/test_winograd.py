@@ -6,9 +6,9 @@ from PySide6.QtCore import QThread
 from torch.nn import functional
 from torch.testing import assert_close
 
-from flair_core import threads
 from flair_core.denoisers import winograd
 from flair_core.denoisers.winograd import NormedConvolution, pays
+from flair_core.runtime import threads
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from app.actions import MENUS
 from app.preferences import LANGUAGES
 from app.translations import SOURCE
 from app.widgets.parameters import SECTIONS
-from flair_core import weights
-from flair_core.settings import GROUPS, Choice, fields
+from flair_core.checkpoints import catalogue
+from flair_core.settings.fields import Choice, fields
+from flair_core.settings.groups import GROUPS
 from flair_core.video import CODECS
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def words_of_tables() -> Iterator[tuple[str, str]]:
             yield from (("settings", words) for words in (field.help.label, field.help.text))
             if isinstance(field.limit, Choice):
                 yield from (("settings", value) for value in field.limit.values if isinstance(value, str))
-    for entry in weights.CHECKPOINTS.values():
+    for entry in catalogue.CHECKPOINTS.values():
         yield from (("weights", words) for words in (entry.purpose, entry.licence, entry.source))
     yield from (("video", codec.label) for codec in CODECS.values())
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
-from flair_core.stroke import Stroke
+from flair_core.settings.drawn import Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable

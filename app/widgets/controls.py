@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.widgets.icon_button import IconButton
-from flair_core.settings import Choice, Curve, Field, Range
+from flair_core.settings.fields import Choice, Curve, Field, Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

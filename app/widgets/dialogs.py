@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.preferences import AUTOSAVES, CHOICES, LANGUAGES
-from flair_core.jobs import Request
+from flair_core.jobs.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from app.preferences import Preferences
     from app.session import Session
-    from flair_core.jobs import Job
+    from flair_core.jobs.queue import Job
 
 FORMATS = (
     ("h264", ".mp4"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.tasks import Point
-    from flair_core.settings import SamplerSettings
+    from flair_core.settings.groups import SamplerSettings
 
 TIP_WIDTH = 180
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.widgets.dialogs import explained_buttons
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -55,7 +55,7 @@ class ModelsDialog(QDialog):
         self._said = QLabel(wordWrap=True, visible=False)
         where = QLabel(
             self.tr("Imported models lie in {0}. A fetched file can be dropped here, too.").format(
-                weights.folder()
+                store.folder()
             ),
             wordWrap=True,
         )
@@ -83,11 +83,11 @@ class ModelsDialog(QDialog):
         while (item := self._cards.takeAt(0)) is not None:
             if item.widget():
                 item.widget().deleteLater()
-        for status in weights.listing():
+        for status in store.listing():
             self._cards.addWidget(self._card(status))
         self._cards.addStretch(1)
 
-    def _card(self, status: weights.Status) -> QFrame:
+    def _card(self, status: store.Status) -> QFrame:
         entry = status.checkpoint
         card = QFrame(objectName="job")
         column = QVBoxLayout(card)
@@ -124,7 +124,7 @@ class ModelsDialog(QDialog):
             column.addWidget(bar)
         return card
 
-    def _add_buttons(self, row: QHBoxLayout, entry: weights.Checkpoint) -> None:
+    def _add_buttons(self, row: QHBoxLayout, entry: catalogue.Checkpoint) -> None:
         if self._downloads.running(entry.name):
             stop = QPushButton(self.tr("Cancel"))
             stop.setAccessibleName(self.tr("Cancel the download of {0}").format(entry.name))
@@ -144,7 +144,7 @@ class ModelsDialog(QDialog):
         fetch.clicked.connect(lambda: self._ask(entry))
         row.addWidget(fetch)
 
-    def _offer(self, entry: weights.Checkpoint) -> None:
+    def _offer(self, entry: catalogue.Checkpoint) -> None:
         """Download, if the user agrees to what it is."""
         box = QMessageBox(self, windowTitle=self.tr("Download {0}").format(entry.name))
         box.setText(self.tr("Download {0} under this licence?").format(entry.file))
@@ -184,7 +184,7 @@ class ModelsDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         """Take in those that are known by their names."""
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        by_file = {entry.file.lower(): entry.name for entry in weights.CHECKPOINTS.values()}
+        by_file = {entry.file.lower(): entry.name for entry in catalogue.CHECKPOINTS.values()}
         self.say("")
         for file in files:
             if (name := by_file.get(file.name.lower())) is not None:
@@ -197,7 +197,7 @@ class ModelsDialog(QDialog):
                 )
         event.acceptProposedAction()
 
-    def _ask(self, entry: weights.Checkpoint) -> None:
+    def _ask(self, entry: catalogue.Checkpoint) -> None:
         title, kinds = (
             self.tr("Where is {0}?").format(entry.file),
             self.tr("Checkpoints (*.pt *.pth *.ckpt *.safetensors *.onnx)"),

@@ -12,15 +12,16 @@ from app.widgets.estimator import Estimator
 from app.widgets.key_button import KEY_SIDE, KeyButton
 from app.widgets.schedule_plot import SchedulePlot
 from app.widgets.scopes import Scopes
-from flair_core import weights
-from flair_core.look import KEYFRAMED, Scope
-from flair_core.settings import GROUPS, WITH_FIDELITY, fields
+from flair_core.checkpoints import catalogue, store
+from flair_core.settings.fields import fields
+from flair_core.settings.groups import GROUPS, WITH_FIDELITY
+from flair_core.settings.look import KEYFRAMED, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from app.session import Session
-    from flair_core.look import Look
+    from flair_core.settings.look import Look
 
 OF_PARSERS = ("hair", "neck", "glasses", "occluders")
 SECTIONS = (
@@ -147,12 +148,12 @@ class Parameters(QFrame):
         self._show()
 
     def _how_to_get(self, name: str) -> str:
-        entry = weights.CHECKPOINTS[name]
+        entry = catalogue.CHECKPOINTS[name]
         source = QCoreApplication.translate("weights", entry.source)
         return self.tr(
             "{0} is not on this computer. To get it, {1}. Then choose “Models…” in the menu and import the file, "
             "which puts it into {2}."
-        ).format(entry.file, source, weights.folder())
+        ).format(entry.file, source, store.folder())
 
     def _edit(self, group: str, name: str, value: object, words: str) -> None:
         self._session.edit_setting(group, name, value, self.tr("Change {0}").format(words))

@@ -21,13 +21,13 @@ from PySide6.QtWidgets import (
 from app.widgets.dialogs import JobLog
 from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
-from flair_core.jobs import FINISHED, State
+from flair_core.jobs.queue import FINISHED, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.export_queue import ExportQueue, Pace
-    from flair_core.jobs import Job
+    from flair_core.jobs.queue import Job
 
 
 def clock(seconds: float) -> str:

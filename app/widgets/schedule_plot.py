@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyqtgraph as pg
 
-    from app.tasks import Schedules
-    from flair_core.settings import SamplerSettings
+    from app.requests import Schedules
+    from flair_core.settings.groups import SamplerSettings
 
 MOST_POINTS = 9
 """Points that are dragged; where there are more steps, those between follow."""

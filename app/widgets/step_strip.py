@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent
 
-    from app.tasks import Stages
+    from app.requests import Stages
 
 SIDE, GAP = 52, 6
 STAGES = ("x0", "after DC", "after G")

@@ -13,7 +13,7 @@ from app import theme
 from app.preview import Marks
 from app.widgets.controls import Number
 from app.widgets.timeline_rows import Faces, Film, Keys, Row, Ruler, Shots, Strip
-from flair_core.look import KEYFRAMED, Key
+from flair_core.settings.look import KEYFRAMED, Key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QMenu
 
 from app import theme
 from app.timecode import timecode
-from flair_core.look import GROUP_OF, Key, Lane
-from flair_core.settings import GROUPS, Range, fields
+from flair_core.settings.fields import Range, fields
+from flair_core.settings.groups import GROUPS
+from flair_core.settings.look import GROUP_OF, Key, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.tasks import Spread
-    from flair_core.restore import Preview
+    from flair_core.restoration.preview import Preview
 
 LEAST_PEAK = 2
 """8-bit levels that are shown brightest in a heatmap with nothing above; else the next power of two."""

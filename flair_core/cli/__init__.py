@@ -10,7 +10,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from flair_core import allocator, waiting
 from flair_core.cli import (
     autopsy,
     compare,
@@ -27,6 +26,7 @@ from flair_core.cli import (
     train,
 )
 from flair_core.errors import FlairError
+from flair_core.runtime import memory, openmp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 on bad input, 130 when interrupted."""
     arguments = parser().parse_args(argv)
-    waiting.choose()
-    allocator.keep()
+    openmp.choose()
+    memory.keep()
     try:
         return int(arguments.run(arguments) or 0)
     except FlairError as error:

@@ -75,12 +75,12 @@ def _joins(restored: Path, footage: FrameSource) -> set[int]:
 
     import torch  # noqa: PLC0415
 
-    from flair_core import provenance  # noqa: PLC0415
     from flair_core.denoisers.factory import load_denoiser  # noqa: PLC0415
-    from flair_core.look import Look  # noqa: PLC0415
-    from flair_core.windows import overlap, windows  # noqa: PLC0415
+    from flair_core.jobs import record  # noqa: PLC0415
+    from flair_core.restoration.windows import overlap, windows  # noqa: PLC0415
+    from flair_core.settings.look import Look  # noqa: PLC0415
 
-    path = provenance.sidecar(restored)
+    path = record.sidecar(restored)
     if not path.is_file():
         return set()
     data = json.loads(path.read_text(encoding="utf-8"))

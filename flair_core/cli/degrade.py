@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flair_core.cli import options
 from flair_core.errors import SettingsError
-from flair_core.settings import DegradationSettings, changed
+from flair_core.settings.groups import DegradationSettings, changed
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Degrade frame by frame; prints the output's path."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core.degrade import degrade_clip  # noqa: PLC0415
+    from flair_core.jobs.degrade import degrade_clip  # noqa: PLC0415
 
     settings = degradation(arguments, DegradationSettings())
     progress = degrade_clip(arguments.input, arguments.output, settings, seed=arguments.seed)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flair_core.estimation import Estimated
     from flair_core.faces.track import Track
-    from flair_core.look import Look
+    from flair_core.settings.look import Look
     from flair_core.video import FrameSource
 
 
@@ -92,7 +92,7 @@ def estimated(path: Path, look: Look) -> Look:
     """
     from flair_core import video  # noqa: PLC0415
     from flair_core.estimation import estimate_shots  # noqa: PLC0415
-    from flair_core.look import Layer, Shot  # noqa: PLC0415
+    from flair_core.settings.look import Layer, Shot  # noqa: PLC0415
 
     with video.open_source(path, look.settings.footage) as source:
         tracks = [] if look.settings.faces.aligned else _tracks(source, range(len(source)))
@@ -123,7 +123,7 @@ def _tracks(source: FrameSource, span: range) -> Sequence[Track]:
 
 
 def _write(path: Path, shots: Sequence[Estimated]) -> None:
-    from flair_core.degrade import sidecar  # noqa: PLC0415
+    from flair_core.jobs.degrade import sidecar  # noqa: PLC0415
 
     longest = max(shots, key=lambda shot: len(shot.frames))
     record = {**as_dict(longest), "source": "flair estimate"}

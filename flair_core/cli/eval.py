@@ -37,10 +37,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure frame by frame; a table or JSON on stdout."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core import devices, video  # noqa: PLC0415
-    from flair_core.degrade import read_sidecar  # noqa: PLC0415
+    from flair_core import video  # noqa: PLC0415
     from flair_core.errors import SettingsError  # noqa: PLC0415
+    from flair_core.jobs.degrade import read_sidecar  # noqa: PLC0415
     from flair_core.metrics.suite import METRICS, Evaluation, Setup, chosen, pairs  # noqa: PLC0415
+    from flair_core.runtime import devices  # noqa: PLC0415
 
     if arguments.definitions:
         for name, metric in METRICS.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flair_core.cli import interpolate, options
-from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings, bundled
+from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings, bundled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flair_core.experiments.record import Picture, Record
     from flair_core.experiments.trials import Clip, Outcome, Trial
     from flair_core.interpolation.base import Interpolator
-    from flair_core.recipe import Models
+    from flair_core.restoration.models import Models
 
 NAMES = ("fig7a", "fig7b", "table1", "table2", "table3", "table4")
 
@@ -84,11 +84,11 @@ def prepared(
     arguments: argparse.Namespace, sampler: dict[str, Any] | None = None
 ) -> tuple[RestorationSettings, Models]:
     """Settings and networks: the model's own settings, the experiment's, then the options."""
-    from flair_core import devices  # noqa: PLC0415
     from flair_core.errors import SettingsError  # noqa: PLC0415
     from flair_core.experiments.trials import MULTIPLE  # noqa: PLC0415
-    from flair_core.restore import load_models  # noqa: PLC0415
-    from flair_core.settings import changed  # noqa: PLC0415
+    from flair_core.restoration.models import load_models  # noqa: PLC0415
+    from flair_core.runtime import devices  # noqa: PLC0415
+    from flair_core.settings.groups import changed  # noqa: PLC0415
 
     if arguments.frames < 1:
         raise SettingsError(f"--frames must be 1 or more, but got {arguments.frames}.")
@@ -165,7 +165,7 @@ def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -
     """What makes the record again."""
     import json  # noqa: PLC0415
 
-    from flair_core import devices  # noqa: PLC0415
+    from flair_core.runtime import devices  # noqa: PLC0415
 
     return {
         "clips": {clip.name: list(clip.frames.shape[:3]) for clip in clips},

@@ -31,9 +31,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def listed(_: argparse.Namespace) -> None:
     """One paragraph for each checkpoint."""
-    from flair_core import weights  # noqa: PLC0415
+    from flair_core.checkpoints import (
+        store,  # noqa: PLC0415
+    )
 
-    for status in weights.listing():
+    for status in store.listing():
         entry = status.checkpoint
         size = f", {entry.size / 2**20:.0f} MB" if entry.size else ""
         checksum = f", SHA-256 {entry.sha256}" if entry.sha256 else ""
@@ -42,16 +44,19 @@ def listed(_: argparse.Namespace) -> None:
             f"{entry.name}\n  {entry.purpose}\n  licence: {entry.licence}\n  file: {entry.file}{size}{checksum}"
         )
         print(f"  {here}")
-    print(f"Imported models lie in {weights.folder()}.")
+    print(f"Imported models lie in {store.folder()}.")
 
 
 def got(arguments: argparse.Namespace) -> int:
     """Tell what it is, ask, download; print where the model lies now. 2 when the user declines."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core import weights  # noqa: PLC0415
+    from flair_core import importing  # noqa: PLC0415
+    from flair_core.checkpoints import (
+        catalogue,  # noqa: PLC0415
+    )
 
-    entry = weights.CHECKPOINTS.get(arguments.name)
+    entry = catalogue.CHECKPOINTS.get(arguments.name)
     if entry is not None and entry.url and not arguments.yes:
         print(f"{entry.name}: {entry.purpose}\nlicence: {entry.licence}", file=sys.stderr)
         print(f"{entry.size:,} bytes, SHA-256 {entry.sha256}\nfrom {entry.url}", file=sys.stderr)
@@ -67,25 +72,28 @@ def got(arguments: argparse.Namespace) -> int:
         def progress(here: int, _: int) -> None:
             bar.update(here - bar.n)
 
-        print(weights.download(arguments.name, progress))
+        print(importing.download(arguments.name, progress))
     return 0
 
 
 def imported(arguments: argparse.Namespace) -> None:
     """Print where the model lies now."""
-    from flair_core import weights  # noqa: PLC0415
+    from flair_core import importing  # noqa: PLC0415
 
-    print(weights.import_checkpoint(arguments.file, arguments.name))
+    print(importing.import_checkpoint(arguments.file, arguments.name))
 
 
 def verified(arguments: argparse.Namespace) -> int:
     """One line for each model; 2 when one of them is damaged."""
-    from flair_core import weights  # noqa: PLC0415
+    from flair_core import importing  # noqa: PLC0415
+    from flair_core.checkpoints import (
+        store,  # noqa: PLC0415
+    )
 
     failed = 0
-    for name in arguments.names or [status.checkpoint.name for status in weights.listing() if status.path]:
+    for name in arguments.names or [status.checkpoint.name for status in store.listing() if status.path]:
         try:
-            published = weights.verify(name).as_published
+            published = importing.verify(name).as_published
         except WeightsError as error:
             print(f"flair models: {error}", file=sys.stderr)
             failed = 2

@@ -7,12 +7,13 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from flair_core.errors import SettingsError
-from flair_core.settings import Choice, Curve, Field, Range, changed, check, fields
+from flair_core.settings.fields import Choice, Curve, Field, Range, check, fields
+from flair_core.settings.groups import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flair_core.settings import Group
+    from flair_core.settings.groups import Group
 
 AUTO = "auto"
 

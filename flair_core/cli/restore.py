@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from flair_core.cli import degrade, estimate, interpolate, options
 from flair_core.errors import JobError
-from flair_core.look import GROUP_OF, Look, read_look
-from flair_core.project import LONG, SUFFIX, Project, ProjectError, read
-from flair_core.settings import (
+from flair_core.settings.groups import (
     DegradationSettings,
     FaceSettings,
     FootageSettings,
     SamplerSettings,
     bundled,
 )
+from flair_core.settings.look import GROUP_OF, Look, read_look
+from flair_core.settings.project import LONG, SUFFIX, Project, ProjectError, read
 
 if TYPE_CHECKING:
-    from flair_core.jobs import Job, Jobs
+    from flair_core.jobs.queue import Job, Jobs
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,7 +105,7 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 
     With --scale auto each shot has its own degradation, as it is estimated from the footage.
     """
-    from flair_core.degrade import read_sidecar  # noqa: PLC0415
+    from flair_core.jobs.degrade import read_sidecar  # noqa: PLC0415
 
     if arguments.preset:
         look = read_look(arguments.preset)
@@ -139,7 +139,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Find faces, restore, write; progress on stderr, the output's path on stdout."""
     from flair_core import video  # noqa: PLC0415
     from flair_core.interpolation.base import times  # noqa: PLC0415
-    from flair_core.jobs import Jobs, Request  # noqa: PLC0415
+    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
+    from flair_core.jobs.request import Request  # noqa: PLC0415
 
     project = _project(arguments.input) if arguments.input.suffix == SUFFIX else None
     look, clip = look_of(arguments, project), project.clip if project and project.clip else arguments.input
@@ -185,12 +186,12 @@ def follow(jobs: Jobs, job: Job) -> None:
     """Do a job, with progress on stderr, and print the output's path. Raises JobError if it was stopped."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    from flair_core import render  # noqa: PLC0415
-    from flair_core.cache import Cache  # noqa: PLC0415
+    from flair_core.jobs.run import run  # noqa: PLC0415
+    from flair_core.kept.cache import Cache  # noqa: PLC0415
 
     cache = Cache(keep_since=jobs.kept_since())
     with tqdm(unit="frame") as bar:
-        for progress in render.run(jobs, job, cache):
+        for progress in run(jobs, job, cache):
             if bar.desc != f"{progress.stage}: ":
                 bar.reset(progress.total)
                 bar.set_description(progress.stage)

@@ -13,7 +13,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
 
 CUBIC = -0.5
 GAUSSIAN_REACH = 4

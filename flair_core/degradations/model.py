@@ -19,7 +19,7 @@ from flair_core.errors import ShapeError
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
 
 
 def build(

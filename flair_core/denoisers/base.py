@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from flair_core.schedule import NoiseSchedule
-    from flair_core.settings import DegradationSettings
+    from flair_core.denoisers.schedule import NoiseSchedule
+    from flair_core.settings.groups import DegradationSettings
 
 
 Labels = Callable[["Tensor"], "NDArray[np.uint8]"]

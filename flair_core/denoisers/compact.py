@@ -29,19 +29,21 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flair_core import threads
+from flair_core.checkpoints.store import sha256_of
 from flair_core.denoisers import winograd
 from flair_core.denoisers.compact_temporal import KINDS, Motion, TemporalLayers, estimated_flows, face
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.denoisers.winograd import NormedConvolution
 from flair_core.errors import WeightsError
-from flair_core.schedule import NoiseSchedule
-from flair_core.weights import sha256_of
+from flair_core.runtime import threads
+from flair_core.runtime.devices import fast_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flair_core.denoisers.base import Condition
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
+
 
 PATCH = 4
 """Pixels per side that one position of the finest features stands for."""
@@ -442,15 +444,6 @@ def channels_last(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """bf16 where the processor multiplies it natively, fp16 on other graphics chips, else fp32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
-        return torch.bfloat16
-    return torch.float32
 
 
 def read(path: Path) -> CompactNetwork:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flair_core import threads
 from flair_core.denoisers.flow import Flows
 from flair_core.denoisers.layers import ResidualBlock
 from flair_core.denoisers.temporal import PatchAlignment, RecurrentRefinement, TemporalAttention
 from flair_core.faces.mask import elliptical
 from flair_core.frames import to_uint8
 from flair_core.motion import dense_flow
+from flair_core.runtime import threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

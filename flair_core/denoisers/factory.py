@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ def load_denoiser(name: str, device: torch.device) -> Denoiser:
 
     Raises WeightsError when its file is missing, which says what to fetch and where to put it.
     """
-    if name in weights.COMPACT or name not in weights.CHECKPOINTS:
+    if name in catalogue.COMPACT or name not in catalogue.CHECKPOINTS:
         from flair_core.denoisers import compact  # noqa: PLC0415 - slow to import
 
-        return compact.load(weights.path(name) if name in weights.COMPACT else Path(name), device)
+        return compact.load(store.path(name) if name in catalogue.COMPACT else Path(name), device)
 
-    if name not in weights.RELEASED:
-        choices = ", ".join((*weights.COMPACT, *weights.RELEASED))
+    if name not in catalogue.RELEASED:
+        choices = ", ".join((*catalogue.COMPACT, *catalogue.RELEASED))
         raise SettingsError(f"{name} is no restoration model; choose {choices}.")
 
     from flair_core.denoisers import released  # noqa: PLC0415 - slow to import
 
-    return released.NETWORKS[name].from_state(weights.load(name), device)
+    return released.NETWORKS[name].from_state(store.load(name), device)

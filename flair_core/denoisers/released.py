@@ -13,8 +13,8 @@ from flair_core.degradations.resize import repeat, upscale
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.errors import ShapeError
-from flair_core.schedule import NoiseSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flair_core.denoisers.base import Labels
     from flair_core.denoisers.flow import Flows
     from flair_core.denoisers.unet import Size, UNet
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
 
 
 SINGLE, HALF = (6000, 5500), (6500, 2450)

@@ -23,7 +23,7 @@ import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
-from flair_core import threads
+from flair_core.runtime import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

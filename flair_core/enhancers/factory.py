@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.enhancers.base import Enhancer, Resized, Unchanged
 from flair_core.enhancers.detail import Detail
 from flair_core.errors import SettingsError, WeightsError
-from flair_core.settings import WITH_FIDELITY
+from flair_core.settings.groups import WITH_FIDELITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = (
     "none",
     "detail",
-    weights.SHIPPED_ENHANCER,
+    catalogue.SHIPPED_ENHANCER,
     "gfpgan",
     "restoreformer",
     "restoreformer-pp",
@@ -47,7 +47,7 @@ def load_enhancer(
             return Unchanged()
         case "detail":
             return Detail()
-        case _ if name == weights.SHIPPED_ENHANCER or name.endswith(".safetensors"):
+        case _ if name == catalogue.SHIPPED_ENHANCER or name.endswith(".safetensors"):
             from flair_core.enhancers import learned  # noqa: PLC0415 - loads the compact network's module
 
             return learned.load(_file(name) if name in NAMES else Path(name), device)
@@ -61,7 +61,7 @@ def load_enhancer(
 
 def _file(name: str) -> Path:
     try:
-        return weights.path(name)
+        return store.path(name)
     except WeightsError as error:
         raise WeightsError(f"{error} Or choose another enhancer, or set the enhancement w_τ to 0.") from None
 
@@ -72,7 +72,7 @@ def _network(name: str, path: Path, device: torch.device) -> Callable[..., Tenso
     from flair_core.enhancers import adapters  # noqa: PLC0415 - loads spandrel
     from flair_core.enhancers.checkpoint import build, unwrap  # noqa: PLC0415
 
-    state, source = unwrap(weights.read(path)), path.name
+    state, source = unwrap(store.read(path)), path.name
     match name:
         case "gfpgan":
             return adapters.gfpgan(state, source, device)

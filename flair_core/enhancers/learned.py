@@ -11,9 +11,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flair_core import threads
-from flair_core.denoisers.compact import Convolution, fast_dtype
+from flair_core.denoisers.compact import Convolution
 from flair_core.errors import WeightsError
+from flair_core.runtime import threads
+from flair_core.runtime.devices import fast_dtype
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.fft import dctn
 
 from flair_core.degradations.jpeg import BLOCK, TO_YCBCR, quantisation
-from flair_core.settings import DegradationSettings, Range, fields
+from flair_core.settings.fields import Range, fields
+from flair_core.settings.groups import DegradationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,8 @@ from flair_core.estimation.resampling import ALIGNMENT, FACTORS, enlargement_tra
 from flair_core.estimation.spectrum import SIDE, Likelihood
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.shots import ShotDetector, as_uint8
-from flair_core.settings import EIGHT_BIT, Choice, DegradationSettings, Range, changed, fields
+from flair_core.settings.fields import EIGHT_BIT, Choice, Range, fields
+from flair_core.settings.groups import DegradationSettings, changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flair_core.baselines import samplers
 from flair_core.errors import SettingsError
 from flair_core.experiments import trials
+from flair_core.experiments.baselines import samplers
 from flair_core.experiments.record import Finding
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from flair_core.experiments.record import Table
     from flair_core.experiments.trials import Outcome, Trial
-    from flair_core.recipe import Models
-    from flair_core.settings import RestorationSettings
+    from flair_core.restoration.models import Models
+    from flair_core.settings.groups import RestorationSettings
 
 
 def comparison(

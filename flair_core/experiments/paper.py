@@ -10,20 +10,20 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from flair_core.baselines import BASELINES, samplers
 from flair_core.errors import SettingsError
 from flair_core.experiments import compare, trials
+from flair_core.experiments.baselines import BASELINES, samplers
 from flair_core.experiments.record import Column, Finding, Line, Plot, Table
 from flair_core.experiments.trials import Slowed, Trial
 from flair_core.metrics.suite import METRICS
-from flair_core.settings import changed
+from flair_core.settings.groups import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flair_core.experiments.trials import Outcome
-    from flair_core.recipe import Models
-    from flair_core.settings import RestorationSettings
+    from flair_core.restoration.models import Models
+    from flair_core.settings.groups import RestorationSettings
 
 W_TAUS = (0.0, 0.25, 0.5, 0.75, 1.0)
 STEPS = (5, 10, 25, 50, 100)

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from flair_core import video
-from flair_core.baselines import Job
 from flair_core.degradations import degrade
 from flair_core.errors import MediaError, SettingsError
+from flair_core.experiments.baselines import Job
 from flair_core.experiments.record import Column, Table
 from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.frames import to_float, to_uint8
 from flair_core.interpolation.base import times
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.suite import METRICS, Evaluation, Setup
-from flair_core.settings import DegradationSettings
-from flair_core.windows import overlap, windows
+from flair_core.restoration.windows import overlap, windows
+from flair_core.settings.groups import DegradationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from flair_core.interpolation.base import Interpolator
-    from flair_core.recipe import Models
-    from flair_core.settings import RestorationSettings
+    from flair_core.restoration.models import Models
+    from flair_core.settings.groups import RestorationSettings
 
     Pixels = NDArray[np.uint8]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.errors import SettingsError, WeightsError
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
@@ -57,7 +57,7 @@ def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
         raise SettingsError(f"There is no detector {name!r}; choose {', '.join(['embedded', *NETWORKS])}.")
     if file is None:
         try:
-            file = weights.path(name)
+            file = store.path(name)
         except WeightsError as error:
             raise WeightsError(f"{error} Or choose the embedded detector.") from None
     if not file.is_file():
@@ -142,7 +142,7 @@ class YuNetDetector:
             self._network: Any = cv2.FaceDetectorYN.create(str(file), "", (320, 320), 0.6, 0.3, 5000)
         except cv2.error as error:
             raise WeightsError(
-                f"{file} is no YuNet model ({error.err}). Fetch {weights.CHECKPOINTS['yunet'].file}."
+                f"{file} is no YuNet model ({error.err}). Fetch {catalogue.CHECKPOINTS['yunet'].file}."
             ) from None
 
     def detect(self, rgb: Pixels) -> list[Detection]:
@@ -166,11 +166,11 @@ class RetinaFaceDetector:
         with warnings.catch_warnings(action="ignore"):  # its way of asking torchvision for a network is old
             self._network: Any = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
         # facexlib's own loader would download; this reads nothing but the user's file.
-        state = {key.removeprefix("module."): value for key, value in weights.read(file).items()}
+        state = {key.removeprefix("module."): value for key, value in store.read(file).items()}
         try:
             self._network.load_state_dict(state)
         except RuntimeError:
-            wanted = weights.CHECKPOINTS["retinaface"].file
+            wanted = catalogue.CHECKPOINTS["retinaface"].file
             raise WeightsError(f"{file} holds another network than RetinaFace. Fetch {wanted}.") from None
         self._network.eval()
         self._inference_mode = torch.inference_mode

@@ -17,7 +17,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flair_core import threads
+from flair_core.runtime import threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.stroke import Stroke
+    from flair_core.settings.drawn import Stroke
 
     Mask = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.errors import SettingsError, WeightsError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Parser:
         network = NETWORKS[name]
         if file is None:
             try:
-                file = weights.path(name)
+                file = store.path(name)
             except WeightsError as error:
                 raise WeightsError(f"{error} Or choose the mask “landmarks”.") from None
         from facexlib import parsing  # noqa: PLC0415 - slow to import
@@ -95,9 +95,9 @@ class Parser:
             else parsing.BiSeNet(num_class=19)
         )
         try:
-            self._network.load_state_dict(weights.read(file))
+            self._network.load_state_dict(store.read(file))
         except RuntimeError:
-            wanted = weights.CHECKPOINTS[name].file
+            wanted = catalogue.CHECKPOINTS[name].file
             raise WeightsError(f"{file} holds another network than {name}. Fetch {wanted}.") from None
         self._device = device or torch.device("cpu")
         self._network.eval().to(self._device)

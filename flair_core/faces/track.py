@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flair_core.faces.detect import Detector
     from flair_core.frames import Frame
-    from flair_core.stroke import Stroke
+    from flair_core.settings.drawn import Stroke
 
 STROKE_GRID = 256
 """Side of the aligned face in which a map is made; any would do."""

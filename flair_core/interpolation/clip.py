@@ -10,9 +10,8 @@ import numpy as np
 from flair_core import video
 from flair_core.errors import MediaError
 from flair_core.faces.shots import ShotDetector, as_uint8
-from flair_core.frames import faster
+from flair_core.frames import Progress, faster
 from flair_core.interpolation.base import times
-from flair_core.progress import Progress
 from flair_core.video import FrameSink
 
 if TYPE_CHECKING:

@@ -30,11 +30,11 @@ def load_interpolator(name: str, device: torch.device) -> Interpolator:
         return FlowInterpolator()
     if name != "amt":
         raise SettingsError(f"There is no interpolator {name!r}; choose one of {', '.join(NAMES)}.")
-    from flair_core import weights  # noqa: PLC0415
+    from flair_core.checkpoints import store  # noqa: PLC0415
     from flair_core.enhancers.checkpoint import build  # noqa: PLC0415 - loads spandrel
     from flair_core.interpolation.amt import AMT  # noqa: PLC0415
 
-    return Pairs(build(AMT, weights.load("amt"), weights.path("amt").name), device)
+    return Pairs(build(AMT, store.load("amt"), store.path("amt").name), device)
 
 
 class Pairs:

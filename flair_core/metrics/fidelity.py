@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.metrics.meters import Pair
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
 
 LUMA = np.array([0.299, 0.587, 0.114])
 SSIM_REACH = 5

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from flair_core.checkpoints.metrics import WeightsFile, read_state
 from flair_core.errors import WeightsError
-from flair_core.metrics.weights import WeightsFile, read_state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from flair_core.checkpoints.metrics import WeightsFile
 from flair_core.faces.detect import load_detector
-from flair_core.metrics.weights import WeightsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

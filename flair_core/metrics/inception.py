@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from flair_core.checkpoints.metrics import WeightsFile, read_state
 from flair_core.errors import WeightsError
-from flair_core.metrics.weights import WeightsFile, read_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

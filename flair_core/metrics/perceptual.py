@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torchmetrics.functional.image.lpips import _LPIPS
 
+from flair_core.checkpoints.metrics import WeightsFile, read_state
 from flair_core.errors import WeightsError
 from flair_core.frames import to_float
-from flair_core.metrics.weights import WeightsFile, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from flair_core.settings import DegradationSettings
+    from flair_core.settings.groups import DegradationSettings
     from flair_core.video import FrameSource
 
 MOST_CUT = 16

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import degrade
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import Compact
@@ -22,8 +22,9 @@ from flair_core.enhancers import learned
 from flair_core.enhancers.base import Unchanged
 from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
 from flair_core.frames import to_float, to_uint8
-from flair_core.recipe import Models, estimate
-from flair_core.settings import FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.restoration.models import Models
+from flair_core.restoration.window import estimate
+from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training import validation
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import VALIDATED
@@ -102,7 +103,7 @@ class EnhancerStage:
     def load(self) -> None:
         """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""
         run, device = self._run, PartialState().device
-        network = compact.read(run.theta or weights.path(weights.SHIPPED))
+        network = compact.read(run.theta or store.path(catalogue.SHIPPED))
         self._denoiser = Compact(network, device)
         with PartialState().main_process_first():
             path = run.out / "pairs.npy"

@@ -9,27 +9,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save_file
 
+from flair_core.checkpoints.store import sha256_of
 from flair_core.degradations import build
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import (
-    START,
-    Compact,
-    CompactConfig,
-    CompactNetwork,
-    Guess,
-    clean,
-    scale_of,
-)
+from flair_core.denoisers.compact import START, Compact, CompactConfig, CompactNetwork, Guess, clean, scale_of
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
 from flair_core.errors import WeightsError
-from flair_core.recipe import Models
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import DegradationSettings
+from flair_core.restoration.models import Models
+from flair_core.settings.groups import DegradationSettings
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
 from flair_core.training.synthesis import draw_batch
 from flair_core.training.validation import SETTINGS
-from flair_core.weights import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,8 +19,9 @@ from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
 
-from flair_core.denoisers.compact import channels_last, fast_dtype
+from flair_core.denoisers.compact import channels_last
 from flair_core.errors import WeightsError
+from flair_core.runtime.devices import fast_dtype
 from flair_core.training.muon import Muon
 from flair_core.training.validation import Validation
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from flair_core.recipe import Models
-    from flair_core.settings import RestorationSettings
+    from flair_core.restoration.models import Models
+    from flair_core.settings.groups import RestorationSettings
 
 
 MUON = 2.5

@@ -13,7 +13,8 @@ from flair_core.denoisers.compact import describe
 from flair_core.denoisers.compact_temporal import Motion, estimated_flows, face
 from flair_core.denoisers.flow import Flows
 from flair_core.frames import to_float, to_uint8
-from flair_core.settings import EIGHT_BIT, DegradationSettings
+from flair_core.settings.fields import EIGHT_BIT
+from flair_core.settings.groups import DegradationSettings
 from flair_core.training.movement import moving
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from flair_core import weights
+from flair_core.checkpoints import catalogue, store
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactNetwork, Guess
 from flair_core.denoisers.compact_temporal import Motion
@@ -130,7 +130,7 @@ def related(windows: int, shape: torch.Size, generator: torch.Generator) -> Tens
 def train(run: TemporalTraining, window: int = WINDOW) -> Iterator[Logged]:
     """See `fit`. Temporal layers that `init` has are trained further, others begin without effect."""
     torch.manual_seed(run.seed)
-    start = compact.read(run.init or weights.path(weights.SHIPPED))
+    start = compact.read(run.init or store.path(catalogue.SHIPPED))
     network = CompactNetwork(replace(start.config, window=max(start.config.window, window)))
     network.load_state_dict(start.state_dict(), strict=False)
     yield from fit(run, TemporalStage(run, network))

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from flair_core.degradations import upscale
-from flair_core.degrade import degrade_frame
 from flair_core.frames import to_float, to_uint8
+from flair_core.jobs.degrade import degrade_frame
 from flair_core.metrics.fidelity import fine_detail, psnr, ssim
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.temporal import WarpingError
-from flair_core.recipe import estimate
-from flair_core.settings import DegradationSettings, FaceSettings, RestorationSettings
+from flair_core.restoration.window import estimate
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.recipe import Models
+    from flair_core.restoration.models import Models
 
     Frames = NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
-from flair_core.settings import FootageSettings
+from flair_core.settings.groups import FootageSettings
 from flair_core.video import encoders, images
 from flair_core.video.encoders import CODECS, CONTAINERS
 from flair_core.video.reader import VideoSource

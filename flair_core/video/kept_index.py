@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import av
 import numpy as np
 
-from flair_core import cache
+from flair_core.kept import cache
 from flair_core.video.index import UNKNOWN, Entry, Index, Stopped, build_index
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from flair_core.degradations import JpegDegradation, ReleasedBlur, build, repeat
 from flair_core.degradations.cosine import downsampling_matrix, factorise
 from flair_core.degradations.kernels import cubic
 from flair_core.degradations.released import SCALE, cut_kernel, inverse_filter, released_kernel
-from flair_core.settings import DegradationSettings
+from flair_core.settings.groups import DegradationSettings
 
 
 @pytest.fixture(scope="module")

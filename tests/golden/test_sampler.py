@@ -13,12 +13,13 @@ from torch.nn.functional import avg_pool2d, pad
 from flair_core.degradations import JpegDegradation, ReleasedBlur, build
 from flair_core.degradations.released import SCALE
 from flair_core.denoisers.base import Condition
-from flair_core.policies import released
-from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement
-from flair_core.sampler import sample, start
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import EIGHT_BIT, DegradationSettings, SamplerSettings
-from flair_core.windows import windows
+from flair_core.denoisers.schedule import NoiseSchedule
+from flair_core.diffusion.plan import released
+from flair_core.diffusion.refiners import Anchor, Clamp, Consistency, Enhancement
+from flair_core.diffusion.sampler import sample, start
+from flair_core.restoration.windows import windows
+from flair_core.settings.fields import EIGHT_BIT
+from flair_core.settings.groups import DegradationSettings, SamplerSettings
 
 
 class StubDenoiser:

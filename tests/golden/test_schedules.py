@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from flair_core.policies import enhancement, released
-from flair_core.schedule import NoiseSchedule
-from flair_core.settings import EIGHT_BIT, SamplerSettings
+from flair_core.denoisers.schedule import NoiseSchedule
+from flair_core.diffusion.plan import enhancement, released
+from flair_core.settings.fields import EIGHT_BIT
+from flair_core.settings.groups import SamplerSettings
 
 
 @pytest.fixture(scope="module")

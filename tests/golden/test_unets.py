@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from flair_core import weights
+from flair_core import importing
+from flair_core.checkpoints import catalogue
 from flair_core.denoisers import importer
 from flair_core.denoisers.factory import load_denoiser
 from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedBlur
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
+from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.denoisers.temporal import TemporalAttention
 from flair_core.denoisers.unet import UNetConfig
-from flair_core.schedule import NoiseSchedule
 
 BLUR_WINDOW = BlurNetwork.__init__.__defaults__[0].window
 """Not among the recorded settings: the released blur network has it in its code."""
@@ -243,13 +244,13 @@ def test_full_size_networks(model, load_npz, manifest, fill, tolerances, tmp_pat
     """A checkpoint of full size is imported, checked, loaded and run."""
     golden = load_npz("unet_full")
     atol, relative = tolerances("unet_full")[:2]
-    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "models")
-    published = tmp_path / weights.CHECKPOINTS[model].file
+    monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "models")
+    published = tmp_path / catalogue.CHECKPOINTS[model].file
     keys = manifest(TASKS[model])["keys"]
     torch.save(fill.fill_state_dict({key: shape for key, (shape, *_) in keys.items()}), published)
-    weights.import_checkpoint(published)
+    importing.import_checkpoint(published)
     published.unlink()
-    assert weights.verify(model).path
+    assert importing.verify(model).path
     network = load_denoiser(model, torch.device("cpu")).network
     for layer in network.modules():
         if isinstance(layer, TemporalAttention):

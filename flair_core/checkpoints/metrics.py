@@ -1,0 +1,67 @@
+"""Weights of the networks that metrics look through: the user's files, or fetched when that is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flair_core.checkpoints.store import folder, sha256_of
+from flair_core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A file that others publish."""
+
+    file: str
+    source: str
+    """Where a person finds it."""
+    sha256: str
+    """Of the file, or the beginning of it that its publisher gives; empty when none is known."""
+    direct: bool = True
+    """Whether `source` is the file itself, and not a page about it."""
+
+    def path(self, *, fetch: bool) -> Path:
+        """Where the file lies, its checksum checked; with `fetch` a missing one is downloaded first.
+
+        Raises WeightsError when it is missing, damaged or can't be downloaded.
+        """
+        path = folder() / self.file
+        if not path.is_file():
+            if not (fetch and self.direct):
+                how = "run again with --fetch" if self.direct else f"get it from {self.source}"
+                raise WeightsError(
+                    f"needs {self.file}, which is not here: {how}, or put it into {path.parent}"
+                )
+            self._download(path)
+        found = sha256_of(path)
+        if not found.startswith(self.sha256):
+            raise WeightsError(
+                f"{path} has SHA-256 {found[:8]}…, but {self.sha256[:8]}… was expected: get it again"
+            )
+        return path
+
+    def _download(self, path: Path) -> None:
+        from torch.hub import download_url_to_file  # noqa: PLC0415
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            download_url_to_file(self.source, str(path), hash_prefix=self.sha256 or None)
+        except (OSError, RuntimeError) as error:
+            raise WeightsError(f"{self.file} could not be fetched from {self.source} ({error})") from None
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint. Raises WeightsError when it holds anything else."""
+    import torch  # noqa: PLC0415
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    except Exception as error:  # whatever is wrong with the file, it holds no weights
+        raise WeightsError(f"{path} holds no weights ({str(error).splitlines()[0]}): get it again") from None

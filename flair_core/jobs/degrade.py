@@ -1,0 +1,73 @@
+"""Degrading whole clips by eq. (10), and the side-car that tells how it was done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from flair_core import video
+from flair_core.degradations import degrade
+from flair_core.errors import MediaError, SettingsError
+from flair_core.frames import Frame, to_float, to_uint8
+from flair_core.settings.groups import DegradationSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def sidecar(path: Path) -> Path:
+    """Where the parameters of a degraded clip lie: beside it."""
+    return path.with_name(path.name + ".degradation.json")
+
+
+def read_sidecar(path: Path) -> DegradationSettings | None:
+    """The parameters beside a clip; None when there are none. Raises SettingsError when they are damaged."""
+    try:
+        text = sidecar(path).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    try:
+        return DegradationSettings(**json.loads(text)["degradation"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"The side-car {sidecar(path)} is damaged ({error}); delete it or degrade again."
+        ) from None
+
+
+def degrade_clip(
+    source: Path, target: Path, settings: DegradationSettings, *, seed: int = 0
+) -> Iterator[Frame]:
+    """Degrade every frame; y is written without loss (FFV1 in RGB, or a folder of PNGs) and yielded.
+
+    Frames are first cut to multiples of the scale. The noise of a frame depends on (seed, frame index) only.
+    """
+    if target.suffix.lower() not in ("", ".mkv"):
+        raise MediaError(f"{target.name} can't hold lossless frames: name a .mkv file or a folder.")
+    with video.open_source(source) as clip:
+        width, height = (extent // settings.scale for extent in (clip.info.width, clip.info.height))
+        if not width or not height:
+            raise MediaError(
+                f"{source.name} is smaller than {settings.scale} pixels; choose a smaller --scale."
+            )
+        with video.open_sink(target, like=clip.info, width=width, height=height, codec="lossless") as sink:
+            for frame in clip.frames(0, len(clip)):
+                y = degrade_frame(frame.rgb, settings, (seed, frame.index))
+                degraded = dataclasses.replace(frame, rgb=y)
+                sink.write(degraded)
+                yield degraded
+            sink.commit()
+    record = {"degradation": dataclasses.asdict(settings), "seed": seed, "source": source.name}
+    sidecar(target).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def degrade_frame(rgb: np.ndarray, settings: DegradationSettings, key: tuple[int, ...]) -> np.ndarray:
+    """y of one frame, uint8: (H, W, 3) → (H // s, W // s, 3); `key` seeds the noise."""
+    height, width = (extent // settings.scale * settings.scale for extent in rgb.shape[:2])
+    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+    generator = torch.Generator().manual_seed(seed)
+    return to_uint8(degrade(to_float(rgb[:height, :width])[None], settings, generator)[0])

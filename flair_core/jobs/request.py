@@ -1,0 +1,114 @@
+"""What a job is asked to do, as a value that the list of jobs keeps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from flair_core.settings.drawn import (
+    DrawnFace,
+    Stroke,
+)
+from flair_core.settings.look import Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a job is to do."""
+
+    source: Path
+    output: Path
+    look: Look
+    span: range | None = None
+    """Frames to restore; None for all."""
+    codec: str | None = None
+    bits: int | None = None
+    """Depth of the output; None for the source's."""
+    quality: int | None = None
+    """The encoder's constant-quality number, smaller is better; None for the usual one."""
+    hardware: bool = False
+    """Whether a graphics card may encode."""
+    beside: bool = True
+    """Whether the source's sound, subtitles and chapters are taken along."""
+    burn_in: bool = False
+    """Whether the settings are written into the picture."""
+    credentials: bool = False
+    """Whether the output itself says that faces were restored, and how."""
+    device: str = "auto"
+    cluster: str = ""
+    """HOST:PORT of the Ray cluster whose nodes restore; empty for this machine alone."""
+    sidecar: bool = True
+    """Whether the record of how the output was made is written beside it."""
+    matte: Path | None = None
+    """Where to write a video that is white where pixels were generated."""
+    searched: range | None = None
+    """Frames to look for faces in, so that they are those that were seen there; None for those to restore."""
+    left_out: frozenset[int] = frozenset()
+    """Numbers of found faces that stay as they are."""
+    drawn: tuple[DrawnFace, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
+    """Of the brush, over the masks of faces."""
+    fps_factor: int = 1
+    """How many times the frames a second; the new ones are made after the restoration."""
+    interpolator: str = "flow"
+    """What makes them."""
+
+    def to_json(self) -> str:
+        """The request as it is stored."""
+        data = {
+            "source": str(self.source),
+            "output": str(self.output),
+            "settings": self.look.to_dict(),
+            "span": _ends(self.span),
+            "searched": _ends(self.searched),
+            "codec": self.codec,
+            "bits": self.bits,
+            "quality": self.quality,
+            "hardware": self.hardware,
+            "beside": self.beside,
+            "burn_in": self.burn_in,
+            "credentials": self.credentials,
+            "device": self.device,
+            "cluster": self.cluster,
+            "sidecar": self.sidecar,
+            "matte": None if self.matte is None else str(self.matte),
+            "left_out": sorted(self.left_out),
+            "drawn": self.drawn,
+            "strokes": [stroke._asdict() for stroke in self.strokes],
+            "fps_factor": self.fps_factor,
+            "interpolator": self.interpolator,
+        }
+        return json.dumps(data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Read what `to_json` made. Raises SettingsError when the settings are those of another version."""
+        data = json.loads(text)
+        return cls(
+            source=Path(data["source"]),
+            output=Path(data["output"]),
+            look=Look.from_json(json.dumps(data["settings"])),
+            span=None if data["span"] is None else range(*data["span"]),
+            searched=None if data["searched"] is None else range(*data["searched"]),
+            codec=data["codec"],
+            bits=data.get("bits"),
+            quality=data.get("quality"),
+            hardware=data.get("hardware", False),
+            beside=data.get("beside", True),
+            burn_in=data.get("burn_in", False),
+            credentials=data.get("credentials", False),
+            device=data["device"],
+            cluster=data.get("cluster", ""),
+            sidecar=data["sidecar"],
+            matte=None if data["matte"] is None else Path(data["matte"]),
+            left_out=frozenset(data["left_out"]),
+            drawn=tuple(DrawnFace(tuple(box), first, last) for box, first, last in data["drawn"]),
+            strokes=tuple(map(Stroke.from_json, data.get("strokes", ()))),
+            fps_factor=data.get("fps_factor", 1),  # jobs of an older program have none
+            interpolator=data.get("interpolator", "flow"),
+        )
+
+
+def _ends(frames: range | None) -> list[int] | None:
+    return None if frames is None else [frames.start, frames.stop]

@@ -1,0 +1,1 @@
+"""What is kept between runs, and the hashes that tell when it still holds."""

@@ -1,0 +1,1 @@
+"""Windows, faces and clips, restored."""

@@ -1,0 +1,1 @@
+"""Every setting of a restoration, the look that varies them over a clip, and projects."""

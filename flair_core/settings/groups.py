@@ -1,0 +1,341 @@
+"""Every setting of a restoration: the one place where a default, a limit or a unit is written.
+
+A field carries its `Range` or `Choice` and its `Help` as annotations. The command line builds its options from
+them, the window its sliders and tooltips, and `__post_init__` checks against the same limits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from flair_core.errors import SettingsError
+from flair_core.settings.fields import (
+    EIGHT_BIT,
+    Checked,
+    Choice,
+    Curve,
+    Help,
+    Range,
+    fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+PRESET_VERSION = 1
+AT_LAST = "0, 0, 0, 0, 0, 0, 0, 0, 0, 1"
+"""The course with which the enhancer is called at step τ only: w_τ then means the same for any K."""
+WITH_FIDELITY = ("codeformer", "vqfr")
+"""Enhancers that can be told how near to the input they shall stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootageSettings(Checked):
+    """How a clip is read, before anything is done to it."""
+
+    deinterlace: Annotated[
+        bool,
+        Help(
+            "Deinterlace", "", "Make whole frames of the fields of interlaced footage: takes out the combs."
+        ),
+    ] = False
+    rate: Annotated[
+        float,
+        Range(1, 240, 0.001),
+        Help("Image rate", "", "Frames a second of a folder of images, which has no clock of its own."),
+    ] = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradationSettings(Checked):
+    """What happened to the footage, eq. (10): y = E((h * x)↓s + e)."""
+
+    scale: Annotated[
+        int,
+        Choice((1, 2, 4, 8, 16)),
+        Help("Scale", "↓s", "How many times smaller the face was recorded than it will be restored."),
+    ] = 4
+    kernel: Annotated[
+        str,
+        Choice(("bicubic", "gaussian", "motion")),
+        Help("Blur kind", "h", "What softened the picture: resizing, defocus, or movement during exposure."),
+    ] = "bicubic"
+    blur_sigma: Annotated[
+        float,
+        Range(0.1, 8, 0.1),
+        Help("Blur", "σ_h", "Width of the defocus blur, in pixels of the restored face."),
+    ] = 1.5
+    blur_ratio: Annotated[
+        float,
+        Range(0.1, 1, 0.05),
+        Help("Blur shape", "σ₂/σ₁", "1 is a round blur; less is stretched along the angle."),
+    ] = 1.0
+    motion_length: Annotated[
+        float,
+        Range(1, 31, 1),
+        Help("Motion length", "L", "How far the picture moved, in pixels of the restored face."),
+    ] = 9.0
+    angle: Annotated[
+        float, Range(-180, 180, 1), Help("Angle", "θ", "Direction of a motion or stretched blur, in degrees.")
+    ] = 0.0
+    noise: Annotated[
+        float,
+        Range(0, 50 / EIGHT_BIT, 0.5 / EIGHT_BIT, EIGHT_BIT),
+        Help("Noise", "σ_e", "Strength of the grain in the footage, in 8-bit levels. 0 trusts every pixel."),
+    ] = 0.0
+    jpeg: Annotated[
+        int | None,
+        Range(5, 100),
+        Help("JPEG quality", "Q", "Quality at which the footage was compressed. Off when it was not."),
+    ] = None
+
+    @property
+    def sigma_e(self) -> float:
+        """Std of the noise on images in [-1, 1], twice that on [0, 1]."""
+        return 2 * self.noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerSettings(Checked):
+    """How the reverse diffusion runs, eq. (9) and (12)."""
+
+    model: Annotated[
+        str,
+        Help(
+            "Model",
+            "ε_θ",
+            "The network that restores. The starter models ship with the app: starter shows a frame at once, "
+            "starter-video looks at seven frames, which is steadier in movement and takes longer, and starter-vivid, "
+            "with ρ at 0.7, draws strands and teeth that the footage leaves open, with every seed others.",
+        ),
+    ] = "starter"
+    steps: Annotated[
+        int,
+        Range(1, 1000),
+        Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer."),
+    ] = 4
+    rho: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Stochasticity", "ρ", "More is smoother and closer to the truth, less is crisper and grainier."),
+    ] = 1.0
+    samples: Annotated[
+        int,
+        Range(1, 32),
+        Help("Samples averaged", "SA", "The mean of several results: truer and smoother, slower."),
+    ] = 1
+    gamma: Annotated[
+        float,
+        Range(0, 1, 0.01),
+        Help(
+            "Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."
+        ),
+    ] = 1.0
+    gamma_curve: Annotated[
+        str,
+        Curve("1, 0"),
+        Help(
+            "Course of γ_t",
+            "γ_t / γ",
+            "How much of the policy's γ_t the steps keep, first to last: drag the blue points of the plot.",
+        ),
+    ] = ""
+    enhancer: Annotated[
+        str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
+    ] = "starter-detail"
+    fidelity: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Fidelity", "w", "How near CodeFormer or VQFR stays to the face: 0 trusts its memory alone."),
+    ] = 1.0
+    w_tau: Annotated[
+        float,
+        Range(0, 1, 0.01),
+        Help(
+            "Enhancement",
+            "w_τ",
+            "How much of the enhancer's face is mixed in: more is crisper but less faithful.",
+        ),
+    ] = 0.5
+    w_curve: Annotated[
+        str,
+        Curve("0, 1", AT_LAST),
+        Help(
+            "Course of w_t",
+            "w_t / w_τ",
+            "How the enhancement grows from the first step to step τ: drag the green points of the plot.",
+        ),
+    ] = AT_LAST
+    tau: Annotated[
+        int,
+        Range(0, 999),
+        Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal."),
+    ] = 0
+    w_eyes: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help(
+            "Eyes", "w_t", "Share of the enhancement that eyes and brows get: less keeps the gaze as filmed."
+        ),
+    ] = 1.0
+    w_mouth: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Mouth", "w_t", "Share of the enhancement that the mouth gets: less keeps speech as filmed."),
+    ] = 1.0
+    w_skin: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Skin", "w_t", "Share of the enhancement that the rest of the face gets."),
+    ] = 1.0
+    null_space_lock: Annotated[
+        bool,
+        Help("Lock to footage", "A⁺A", "The enhancer may only add what the footage is too coarse to show."),
+    ] = False
+    monochrome: Annotated[
+        str,
+        Choice(("auto", "on", "off")),
+        Help("Monochrome", "", "Black-and-white or toned footage stays so, whatever the networks invent."),
+    ] = "auto"
+    seed: Annotated[
+        int,
+        Range(0, 2**31 - 1),
+        Help("Seed", "seed", "Another seed invents other, equally plausible detail."),
+    ] = 0
+    policy: Annotated[
+        str,
+        Choice(("paper", "released")),
+        Help("Policy", "γ_t, ρ_t, w_t", "The paper's own schedules, or those of the released program."),
+    ] = "paper"
+
+    @property
+    def enhances(self) -> bool:
+        """Whether the enhancer is called at any step: w_t is above 0 from t = K − 1 down to τ."""
+        return self.w_tau > 0 and self.tau < self.steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceSettings(Checked):
+    """How faces are found and put back."""
+
+    aligned: Annotated[
+        bool, Help("Aligned", "", "The whole frame already is one aligned face: skip finding and pasting.")
+    ] = False
+    detector: Annotated[
+        str, Help("Detector", "", "What finds faces. The embedded one needs no download.")
+    ] = "embedded"
+    upscale: Annotated[
+        int, Choice((1, 2, 4)), Help("Frame size", "×", "Size of the written frame relative to the source.")
+    ] = 1
+    feather: Annotated[
+        float,
+        Range(0, 64, 1),
+        Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face."),
+    ] = 18.0
+    mask: Annotated[
+        str,
+        Choice(("landmarks", "parsenet", "bisenet")),
+        Help("Mask", "m_t", "What is replaced: an oval that follows the face, or what a parser calls face."),
+    ] = "landmarks"
+    hair: Annotated[bool, Help("Hair", "m_t", "Restore the hair too, where the parser sees it.")] = False
+    neck: Annotated[bool, Help("Neck", "m_t", "Restore the neck too, where the parser sees it.")] = False
+    glasses: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Glasses", "m_t", "How much of the restoration shows on glasses. 0 leaves them as filmed."),
+    ] = 1.0
+    occluders: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Occluders", "m_t", "The same for hands, microphones and other things before the face."),
+    ] = 0.0
+    match_colour: Annotated[
+        bool, Help("Match colour", "", "Give restored faces the broad colours and shades of the footage.")
+    ] = False
+    grain: Annotated[
+        float,
+        Range(0, 1, 0.05),
+        Help("Grain", "", "Give restored faces the footage's grain: 1 as much as it has, 0 none."),
+    ] = 0.0
+
+
+GROUPS: Mapping[str, type] = types.MappingProxyType(
+    {
+        "degradation": DegradationSettings,
+        "sampler": SamplerSettings,
+        "faces": FaceSettings,
+        "footage": FootageSettings,
+    }
+)
+"""The groups of settings by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorationSettings:
+    """Everything that decides what a restored frame looks like; its JSON form is a preset."""
+
+    degradation: DegradationSettings = DegradationSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    faces: FaceSettings = FaceSettings()
+    footage: FootageSettings = FootageSettings()
+
+    @property
+    def magnification(self) -> int:
+        """Size of a written frame relative to the source's."""
+        return self.degradation.scale if self.faces.aligned else self.faces.upscale
+
+    def to_json(self) -> str:
+        """The settings as a preset file."""
+        return json.dumps({"version": PRESET_VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> RestorationSettings:
+        """Read a preset; groups and keys may be left out. Raises SettingsError on anything unknown."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise SettingsError(
+                f"The preset is not valid JSON ({error}). Save it again from the application."
+            ) from None
+        if not isinstance(data, dict):
+            raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
+        version = data.pop("version", PRESET_VERSION)
+        if version != PRESET_VERSION:
+            raise SettingsError(
+                f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
+            )
+        return cls(**{name: _build(name, value) for name, value in data.items()})
+
+
+def _build(name: str, value: Any) -> Any:
+    if name not in GROUPS:
+        raise SettingsError(f"The preset has an unknown group {name!r}; it may hold {', '.join(GROUPS)}.")
+    if not isinstance(value, dict):
+        raise SettingsError(f"The preset's {name} must be an object, but got {value!r}.")
+    known = fields(GROUPS[name])
+    for key in value:
+        if key not in known:
+            raise SettingsError(
+                f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}."
+            )
+    return GROUPS[name](**value)
+
+
+def bundled(model: str | None) -> RestorationSettings:
+    """What a model was made for: the preset that ships for it, or the defaults."""
+    preset = resources.files("resources") / "presets" / f"{model}.json"
+    return RestorationSettings.from_json(preset.read_text()) if preset.is_file() else RestorationSettings()
+
+
+Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings, FootageSettings)
+
+
+def changed(group: Group, **values: Any) -> Group:
+    """A copy with some values replaced, checked again."""
+    return dataclasses.replace(group, **values)
