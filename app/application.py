@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     problem = preflight.missing()
     if problem is None:
         try:
-            from PySide6.QtWidgets import QApplication  # noqa: PLC0415 - may lack system libraries
+            from PySide6.QtWidgets import QApplication
         except ImportError as error:
             problem = preflight.remedy(str(error))
     if problem is not None:
@@ -50,14 +50,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(app, arguments: argparse.Namespace) -> int:
-    from PySide6.QtCore import QByteArray, QLoggingCategory  # noqa: PLC0415
+    from PySide6.QtCore import QByteArray, QLoggingCategory
 
-    from app import preferences, smoke, theme, translations  # noqa: PLC0415
-    from app.core import RestorationCore  # noqa: PLC0415
-    from app.frame_loader import open_source  # noqa: PLC0415
-    from app.main_window import MainWindow  # noqa: PLC0415
-    from flair_core.errors import JobError  # noqa: PLC0415
-    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
+    from app import preferences, smoke, theme, translations
+    from app.core import RestorationCore
+    from app.frame_loader import open_source
+    from app.main_window import MainWindow
+    from flair_core.errors import JobError
+    from flair_core.jobs.queue import Jobs
 
     QLoggingCategory.setFilterRules("qt.multimedia.*=false")  # the window says itself when there is no sound
     app.setApplicationName("FLAIR Studio")

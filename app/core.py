@@ -48,12 +48,12 @@ class RestorationCore:
 
     def __init__(self, device: str, jobs: Jobs) -> None:
         with loading.beside_a_window():
-            from flair_core import video  # noqa: PLC0415 - after the window
-            from flair_core.kept import cache, restored_frames  # noqa: PLC0415 - after the window
-            from flair_core.restoration.find import find_tracks  # noqa: PLC0415 - after the window
-            from flair_core.restoration.models import load_models  # noqa: PLC0415 - after the window
-            from flair_core.restoration.preview import preview  # noqa: PLC0415 - after the window
-            from flair_core.runtime import devices  # noqa: PLC0415 - after the window
+            from flair_core import video
+            from flair_core.kept import cache, restored_frames
+            from flair_core.restoration.find import find_tracks
+            from flair_core.restoration.models import load_models
+            from flair_core.restoration.preview import preview
+            from flair_core.runtime import devices
 
             self._find_tracks, self._load_models, self._preview = find_tracks, load_models, preview
             self._devices, self._restored_frames = devices, restored_frames
@@ -68,11 +68,11 @@ class RestorationCore:
     def offer(self) -> Offer:
         """See Core."""
         from flair_core.checkpoints import (
-            catalogue,  # noqa: PLC0415
-            store,  # noqa: PLC0415
+            catalogue,
+            store,
         )
-        from flair_core.enhancers import factory  # noqa: PLC0415
-        from flair_core.faces import detect, parse  # noqa: PLC0415
+        from flair_core.enhancers import factory
+        from flair_core.faces import detect, parse
 
         choices = {
             "model": (*catalogue.COMPACT, *catalogue.RELEASED),
@@ -85,7 +85,7 @@ class RestorationCore:
 
     def import_model(self, file: Path, name: str) -> None:
         """See Core."""
-        from flair_core import importing  # noqa: PLC0415
+        from flair_core import importing
 
         importing.import_checkpoint(file, name)
 
@@ -100,13 +100,13 @@ class RestorationCore:
 
     def find_shots(self, source: FrameSource, footage: FootageSettings) -> Iterator[tuple[int, ...] | None]:
         """See Core."""
-        from flair_core.restoration.find import find_shots  # noqa: PLC0415
+        from flair_core.restoration.find import find_shots
 
         return find_shots(source, footage, self._cache)
 
     def warping_error(self, before: Preview, after: Preview) -> float | None:
         """See Core."""
-        from flair_core.metrics.temporal import restored_warping_error  # noqa: PLC0415
+        from flair_core.metrics.temporal import restored_warping_error
 
         return restored_warping_error(
             (before.observed, after.observed), (before.frame, after.frame), before.mask
@@ -114,7 +114,7 @@ class RestorationCore:
 
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """See Core."""
-        from flair_core.faces.track import Track  # noqa: PLC0415
+        from flair_core.faces.track import Track
 
         return Track.fixed(face.box, face.first, face.last - face.first + 1, id=number)
 
@@ -158,7 +158,7 @@ class RestorationCore:
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """See Core."""
-        from flair_core.restoration import window  # noqa: PLC0415
+        from flair_core.restoration import window
 
         denoiser = self._models(settings).denoiser
         schedule, size = window.schedule_for(settings, denoiser), (denoiser.size, denoiser.size)
@@ -172,8 +172,8 @@ class RestorationCore:
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
     ) -> Iterator[Estimated | None]:
         """See Core."""
-        from flair_core.estimation import estimate_degradation  # noqa: PLC0415
-        from flair_core.faces.shots import shot_around  # noqa: PLC0415
+        from flair_core.estimation import estimate_degradation
+        from flair_core.faces.shots import shot_around
 
         here = [track for track in tracks if track.covers(index)]
         if not here and not settings.faces.aligned:
@@ -197,9 +197,9 @@ class RestorationCore:
     @contextlib.contextmanager
     def open_reference(self, path: Path, clip: FrameSource) -> Iterator[Reference]:
         """See Core."""
-        from flair_core.metrics import perceptual  # noqa: PLC0415
-        from flair_core.metrics.reference import Reference  # noqa: PLC0415
-        from flair_core.settings.groups import FootageSettings  # noqa: PLC0415
+        from flair_core.metrics import perceptual
+        from flair_core.metrics.reference import Reference
+        from flair_core.settings.groups import FootageSettings
 
         with self.open_source(path, FootageSettings()) as truth:
             if self.lacking_for_lpips():
@@ -211,28 +211,28 @@ class RestorationCore:
     def lacking_for_lpips(self) -> Path | None:
         """See Core."""
         from flair_core.checkpoints import (
-            store,  # noqa: PLC0415
+            store,
         )
-        from flair_core.metrics import perceptual  # noqa: PLC0415
+        from flair_core.metrics import perceptual
 
         file = store.folder() / perceptual.ALEXNET.file
         return None if file.is_file() else file
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
         """See Core."""
-        from flair_core.jobs.degrade import read_sidecar  # noqa: PLC0415
+        from flair_core.jobs.degrade import read_sidecar
 
         return read_sidecar(path)
 
     def make_demo(self) -> tuple[Path, RestorationSettings]:
         """See Core."""
-        from flair_core.jobs.demo import SETTINGS, make_demo  # noqa: PLC0415
+        from flair_core.jobs.demo import SETTINGS, make_demo
 
         return make_demo(platformdirs.user_cache_path("flair-studio", appauthor=False)), SETTINGS
 
     def run_job(self, jobs: Jobs, job: Job) -> Iterator[Progress]:
         """See Core."""
-        from flair_core.jobs.run import run  # noqa: PLC0415
+        from flair_core.jobs.run import run
 
         if cluster := job.request.cluster:
             # Ray ends the whole program when the cluster's head is lost: a window with unsaved work must not join.

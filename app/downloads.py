@@ -20,7 +20,7 @@ PATIENCE = 5.0
 """Seconds that closing waits for a download to notice."""
 
 
-class _Cancelled(Exception):  # noqa: N818 - it ends a download, nothing is wrong
+class _Cancelled(Exception):
     pass
 
 

@@ -33,9 +33,9 @@ AS_IT_IS = FootageSettings()
 
 def open_source(path: Path, footage: FootageSettings) -> AbstractContextManager[FrameSource]:
     """A reader of a clip."""
-    import cv2  # noqa: F401, PLC0415 - the picture will be drawn with it
+    import cv2  # noqa: F401 - the picture will be drawn with it
 
-    from flair_core import video  # noqa: PLC0415 - slow to import: left to the threads
+    from flair_core import video
 
     return video.open_source(path, footage)
 

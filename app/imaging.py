@@ -34,7 +34,7 @@ def to_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 def to_qimage(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> QImage:
     """Copy (H, W, 3) sRGB into Qt's fastest format; QImage alone only borrows the buffer."""
-    import numpy as np  # noqa: PLC0415 - by the time there is a picture, the threads have loaded it
+    import numpy as np
 
     height, width, _ = rgb.shape
     pixels = np.ascontiguousarray(to_uint8(rgb))
@@ -64,7 +64,7 @@ class Picture:
 
     def shrunk(self, width: int, height: int) -> QImage:
         """Averaged over areas, which QPainter's own smoothing leaves out."""
-        import cv2  # noqa: PLC0415
+        import cv2
 
         if (width, height) not in self._small:
             if len(self._small) >= SIZES_KEPT:
@@ -90,8 +90,8 @@ class Heat(Picture):
 
 def contour(mask: NDArray[np.float32], level: float) -> QPainterPath:
     """The line where the mask passes `level`, in pixels of the mask, without the stairs of its pixels."""
-    import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import cv2
+    import numpy as np
 
     every = max(1, max(mask.shape) // FINE)
     inside = (mask[::every, ::every] > level).astype(np.uint8)
@@ -107,7 +107,7 @@ def contour(mask: NDArray[np.float32], level: float) -> QPainterPath:
 
 def heatmap(levels: NDArray[np.float32], peak: float) -> NDArray[np.uint8]:
     """(H, W) in 8-bit levels → (H, W, 3) colours; `peak` and more is brightest."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     positions, colours = zip(*HEAT_STOPS, strict=True)
     ramp = np.array(

@@ -70,7 +70,7 @@ def _leave_sources_unread() -> None:
 
 def _load_plots() -> None:
     """What the widgets plot with, once there is something to plot; half of what the window would have to wait for."""
-    import pyqtgraph  # noqa: F401, PLC0415
+    import pyqtgraph  # noqa: F401
 
 
 def _load_libraries() -> None:

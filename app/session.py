@@ -347,7 +347,7 @@ class EditProject(QUndoCommand):
         """Qt offers commands with the same id for merging."""
         return 1 if self._subject else -1
 
-    def mergeWith(self, other: QUndoCommand) -> bool:  # noqa: N802 - Qt's name
+    def mergeWith(self, other: QUndoCommand) -> bool:
         """Take a later edit of the same subject into this one."""
         if not isinstance(other, EditProject) or other._subject != self._subject:
             return False

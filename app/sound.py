@@ -59,7 +59,7 @@ class _Device:
 
     def __init__(self) -> None:
         # Only in the window's thread: while it builds widgets, an import of Qt in another one may never end.
-        from PySide6.QtMultimedia import (  # noqa: PLC0415 - slow to import, and it may lack system libraries
+        from PySide6.QtMultimedia import (
             QAudioFormat,
             QAudioSink,
             QMediaDevices,
@@ -270,7 +270,7 @@ def _put(stream: _Stream, block: bytes | None) -> bool:
 
 
 def _blocks(stream: _Stream) -> Iterator[bytes]:
-    from flair_core import video  # noqa: PLC0415 - slow to import: left to the thread
+    from flair_core import video
 
     assert stream.path is not None
     first = stream.first

@@ -222,7 +222,7 @@ class Explore:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        from flair_core.experiments.frontier import Frontier, Trial  # noqa: PLC0415 - numpy keeps the window waiting
+        from flair_core.experiments.frontier import Frontier, Trial
 
         now = self.request.settings.sampler
         start = Trial(now.steps, now.w_tau, now.seed)
@@ -266,9 +266,9 @@ class Point:
     @classmethod
     def of(cls, result: PreviewResult, reference: Reference | None = None) -> Point:
         """Measure a complete result. Raises ShapeError when there is a reference, but no face."""
-        from flair_core.experiments.frontier import agreement  # noqa: PLC0415 - need numpy and OpenCV, slow to import
-        from flair_core.faces.shots import as_uint8  # noqa: PLC0415
-        from flair_core.metrics.fidelity import sharpness  # noqa: PLC0415
+        from flair_core.experiments.frontier import agreement
+        from flair_core.faces.shots import as_uint8
+        from flair_core.metrics.fidelity import sharpness
 
         preview = result.preview
         sharp = sharpness(as_uint8(preview.frame), preview.mask > 0.5) or 0.0
@@ -293,7 +293,7 @@ class Doubt:
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
         seed = self.request.settings.sampler.seed
-        from flair_core.experiments.frontier import Spread  # noqa: PLC0415
+        from flair_core.experiments.frontier import Spread
 
         collected = Spread()
         with core.open_source(self.request.clip, self.request.look.settings.footage) as source:

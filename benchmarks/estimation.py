@@ -25,7 +25,7 @@ from flair_core.estimation.estimate import FRAMES
 from flair_core.frames import Frame, to_float, to_uint8
 from flair_core.metrics.fidelity import psnr
 from flair_core.restoration.models import load_models
-from flair_core.restoration.window import estimate
+from flair_core.restoration.window import restore_window
 from flair_core.runtime import devices
 from flair_core.settings.fields import EIGHT_BIT
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings
@@ -75,7 +75,7 @@ def loss(clean: np.ndarray, y: np.ndarray, true: DegradationSettings, found: Deg
     for degradation in (true, found):
         settings = RestorationSettings(degradation=degradation, faces=FaceSettings(aligned=True))
         models = load_models(settings, devices.pick("cpu"))
-        *_, last = estimate(to_float(y), clean.shape[1:3], settings, models)
+        *_, last = restore_window(to_float(y), clean.shape[1:3], settings, models)
         scores.append(psnr(to_uint8(last.x0), clean))
     return scores[0] - scores[1]
 

@@ -67,7 +67,7 @@ def peak_megabytes(clip: Path) -> float:
     class Blind:
         """Finds no face."""
 
-        def detect(self, rgb):  # noqa: ARG002
+        def detect(self, rgb):
             return []
 
     find.load_detector = lambda _: Blind()

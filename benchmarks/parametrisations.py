@@ -39,17 +39,17 @@ def one_variance(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -
     return c + (observed - c) * best, sigma * best.sqrt()
 
 
-def clean(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def clean(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     """x0 itself."""
     return torch.zeros_like(c), torch.ones_like(sigma)
 
 
-def epsilon(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def epsilon(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     """−ε: x0 = x_t/√ᾱ − σ ε."""
     return observed, sigma
 
 
-def velocity(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def velocity(c: Tensor, observed: Tensor, sigma: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     """−v: x0 = √ᾱ x_t − √(1 − ᾱ) v."""
     alpha_bar = 1 / (1 + sigma**2)
     return alpha_bar * observed, sigma * alpha_bar.sqrt()

@@ -30,7 +30,7 @@ from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.temporal import WarpingError
 from flair_core.restoration.models import load_models
-from flair_core.restoration.window import estimate
+from flair_core.restoration.window import restore_window
 from flair_core.runtime import devices
 from flair_core.settings.groups import (
     DegradationSettings,
@@ -63,7 +63,7 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
     y = torch.stack(
         [to_float(degrade_frame(frame, settings.degradation, (0, i))) for i, frame in enumerate(clean)]
     )
-    states = list(estimate(y, (height, width), settings, models))
+    states = list(restore_window(y, (height, width), settings, models))
     one, mean = (to_uint8(states[at - 1].x0) for at in (sampler.steps, len(states)))
     A = build(changed(settings.degradation, jpeg=None), (height, width))
     plain = settings.degradation.kernel == "bicubic"
@@ -76,7 +76,7 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
         figures["sa_gain"] = figures["psnr"] - scores(one, clean)["psnr"]
     if models.denoiser.window > 1:
         window, models.denoiser.window = models.denoiser.window, 1
-        *_, last = estimate(y, (height, width), settings, models)
+        *_, last = restore_window(y, (height, width), settings, models)
         models.denoiser.window = window
         figures |= {f"{name}_image": value for name, value in scores(to_uint8(last.x0), clean).items()}
     return {name: round(value, 3) for name, value in figures.items()}

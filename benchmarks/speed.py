@@ -165,7 +165,7 @@ class Bench:
     def jpeg(self) -> dict[str, object]:
         """D(E(x)) of 8 frames of 256 × 256."""
         x, jpeg = self._image(SIDE).expand(8, -1, -1, -1).contiguous(), Jpeg(60)
-        plain = lambda: [_plain_jpeg(frame[None], jpeg) for frame in x]  # noqa: E731
+        plain = lambda: [_plain_jpeg(frame[None], jpeg) for frame in x]
         off = float((torch.cat(plain()) - jpeg.recode(x)).abs().mean())
         times = race(plain, partial(jpeg.recode, x), device=self.device)
         floor = 4 * 2 * x.numel() / rates(self.device)[2]
@@ -286,7 +286,7 @@ class Bench:
 
         return noise
 
-    @cache  # noqa: B019 - one bench in a process
+    @cache
     def _dense(self, side: int, scale: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A (h w, H W) and A⁺ for bicubic downsampling, in single precision: 2 × 1 GB."""
         along = downsampling_matrix(cubic(scale), scale, side)
@@ -376,7 +376,7 @@ def _enhanced(settings: RestorationSettings) -> RestorationSettings:
 def _single_precision(path: Path, device: torch.device) -> CompactNetwork:
     with safe_open(path, framework="pt") as file:
         config = json.loads(file.metadata()["config"])
-        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+        state = {key: file.get_tensor(key).float() for key in file.keys()}
     shape = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
     network = CompactNetwork(CompactConfig(**shape))
     network.load_state_dict(state)

@@ -86,7 +86,7 @@ class Frame:
 
 def to_float(rgb: Pixels) -> torch.Tensor:
     """(..., H, W, 3) integers → (..., 3, H, W) float32 in [-1, 1]."""
-    import torch  # noqa: PLC0415 - importing the core must not load torch
+    import torch
 
     peak = np.iinfo(rgb.dtype).max
     planes = np.ascontiguousarray(np.moveaxis(rgb, -1, -3), dtype=np.float32)
@@ -101,7 +101,7 @@ def to_uint8(images: torch.Tensor, *, dither: bool = False) -> NDArray[np.uint8]
     """
     scaled = images.detach().float().add(1).mul(127.5)
     if dither:
-        import torch  # noqa: PLC0415 - importing the core must not load torch
+        import torch
 
         height, width = scaled.shape[-2:]
         scaled = scaled.add(torch.from_numpy(_thresholds(height, width)).to(scaled.device)).floor()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,8 +26,8 @@ def download(name: str, progress: Callable[[int, int], None] | None = None) -> P
     progress: hears how many bytes of how many are here; what it raises ends the download.
     Raises WeightsError when nobody knows its checksum, the network fails, or something else arrives.
     """
-    import pooch  # noqa: PLC0415
-    import requests  # noqa: PLC0415
+    import pooch
+    import requests
 
     store.place(name)
     entry = catalogue.CHECKPOINTS[name]
@@ -84,7 +83,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
     name: which checkpoint it is; None knows it by the name of the file. Raises WeightsError when that is not
     clear, when reading the file would run code, or when its keys and shapes are not those of the network.
     """
-    from safetensors.torch import save_file  # noqa: PLC0415 - loads torch
+    from safetensors.torch import save_file
 
     name = name or _by_file_name(file)
     target = store.place(name)
@@ -104,7 +103,7 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
                     "digest": store.digest_of(tensors),
                 }
                 save_file(tensors, fresh, metadata)
-            os.replace(fresh, target)  # noqa: PTH105 - whole or not at all
+            fresh.replace(target)
     except OSError as error:
         raise WeightsError(
             f"{target} can't be written ({error}). Free some space or allow writing."
@@ -122,10 +121,10 @@ def _by_file_name(file: Path) -> str:
 
 def _fitting(name: str, file: Path) -> dict[str, Tensor]:
     """The tensors of the file, under the keys that its network is loaded with; none of an catalogue.ONNX file."""
-    import torch  # noqa: PLC0415
+    import torch
 
-    from flair_core.denoisers import importer, released  # noqa: PLC0415
-    from flair_core.faces import detect, parse  # noqa: PLC0415
+    from flair_core.denoisers import importer, released
+    from flair_core.faces import detect, parse
 
     if name in detect.NETWORKS:
         detect.load_detector(name, file)
@@ -139,15 +138,15 @@ def _fitting(name: str, file: Path) -> dict[str, Tensor]:
             network = released.NETWORKS[name].network_class()
         return importer.convert(state, network, file.name)
 
-    from flair_core.enhancers import checkpoint  # noqa: PLC0415
+    from flair_core.enhancers import checkpoint
 
     unwrapped = checkpoint.unwrap(state)
     if name == "amt":
-        from flair_core.interpolation.amt import AMT  # noqa: PLC0415
+        from flair_core.interpolation.amt import AMT
 
         checkpoint.build(AMT, unwrapped, file.name)
     else:
-        from flair_core.enhancers.factory import load_enhancer  # noqa: PLC0415
+        from flair_core.enhancers.factory import load_enhancer
 
         load_enhancer(name, torch.device("cpu"), path=file)
     return unwrapped

@@ -113,7 +113,7 @@ def test_jpeg_can_be_switched_off(qtbot, session):
 def test_only_the_chosen_blur_is_asked_about(qtbot, session):
     panel = Parameters(session)
     qtbot.addWidget(panel)
-    asked = lambda: {name for (_, name), c in panel.controls.items() if not c.isHidden()}  # noqa: E731
+    asked = lambda: {name for (_, name), c in panel.controls.items() if not c.isHidden()}
     assert not asked() & {"blur_sigma", "motion_length", "angle"}
     session.edit_setting("degradation", "kernel", "motion", "blur")
     assert asked() & {"blur_sigma", "motion_length", "angle"} == {"motion_length", "angle"}

@@ -27,7 +27,7 @@ from flair_core.denoisers.compact import (
 from flair_core.errors import WeightsError
 from flair_core.frames import to_float
 from flair_core.restoration.models import load_models
-from flair_core.restoration.window import estimate
+from flair_core.restoration.window import restore_window
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, bundled
 from flair_core.training.enhancer import energy
 from flair_core.training.image import split
@@ -281,7 +281,7 @@ def test_the_vivid_model_draws_more_and_with_every_seed_something_else():
         settings = RestorationSettings(
             degradation=degradation, sampler=sampler, faces=FaceSettings(aligned=True)
         )
-        states = list(estimate(y, (160, 160), settings, load_models(settings, CPU)))
+        states = list(restore_window(y, (160, 160), settings, load_models(settings, CPU)))
         one, mean = states[sampler.steps - 1].x0, states[-1].x0
         return energy(one).mean().item(), (one - mean).square().mean().item()
 

@@ -131,12 +131,12 @@ def test_unknown_names_are_refused(models, settings):
 def test_a_trial_is_what_restore_does(models, settings, tmp_path):
     """The trial "flair" gives the frames that the recipe gives for the same observation."""
     from flair_core.frames import to_float, to_uint8
-    from flair_core.restoration.window import estimate
+    from flair_core.restoration.window import restore_window
 
     (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv"), frames=2)
     (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)
     y = trials.observe(clip, trial.settings.degradation)
-    *_, last = estimate(to_float(y), (64, 64), trial.settings, models)
+    *_, last = restore_window(to_float(y), (64, 64), trial.settings, models)
     np.testing.assert_array_equal(trials.restored(y, trial), to_uint8(last.x0))
 
 

@@ -158,7 +158,7 @@ def test_what_is_unknown_or_does_not_fit_is_refused(change, message):
 
 def rendered(film, out, look, *, denoiser=None, kept=None, span=range(FRAMES)):
     made_by = models(denoiser or Counting())
-    load = lambda _: made_by  # noqa: E731
+    load = lambda _: made_by
     with (
         video.open_source(film) as source,
         open_output(out, source, look.settings, span, "lossless") as sink,

@@ -468,7 +468,7 @@ def test_identity_is_the_cosine_of_each_frames_face_at_its_own_landmarks(monkeyp
     """SFace's file is not here: block means of the aligned face stand in for its description."""
 
     class Recognizer:
-        def alignCrop(self, bgr, row):  # noqa: N802 - OpenCV's name
+        def alignCrop(self, bgr, row):
             np.testing.assert_allclose(row[:4], (10, 10, 40, 44))
             assert row[14] == pytest.approx(0.9)
             matrix, _ = cv2.estimateAffinePartial2D(row[4:14].reshape(5, 2), FIVE)

@@ -123,7 +123,7 @@ class Canvas(QWidget):
 
     # --- painting -------------------------------------------------------------------------------
 
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _: QPaintEvent) -> None:
         """Paint all columns."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme.current().colour("canvas"))
@@ -168,17 +168,17 @@ class Canvas(QWidget):
 
     # --- mouse ----------------------------------------------------------------------------------
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom around the pointer."""
         if turned := event.angleDelta().y():
             self.set_zoom(self.zoom * 1.2 ** (turned / 120), event.position())
         event.accept()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to pan."""
         self._drag = event.position()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Pan all columns together."""
         if self._drag is None or not event.buttons() or self.fitted:
             return
@@ -188,15 +188,15 @@ class Canvas(QWidget):
         self._keep_inside()
         self.update()
 
-    def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, _: QMouseEvent) -> None:
         """The pan is over."""
         self._drag = None
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Change between fit and 100 %."""
         self.set_zoom(1.0 if self.fitted else None, event.position())
 
-    def resizeEvent(self, _: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, _: QResizeEvent) -> None:
         """The fitting zoom has changed."""
         if self.fitted:
             self.zoomed.emit()

@@ -283,7 +283,7 @@ class _Slider(QSlider):
         super().__init__(Qt.Orientation.Horizontal)
         self.setMinimumWidth(40)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
     def event(self, event: QEvent) -> bool:
@@ -306,7 +306,7 @@ class Number(QDoubleSpinBox):
         """A comma counts as a point: on many keyboards it is what the number pad has."""
         return super().validate(text.replace(",", "."), at)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Leaves it to the panel, which scrolls."""
         event.ignore()
 
@@ -321,5 +321,5 @@ class _Box(QComboBox):
         # The default one paints what is disabled like all else, whatever the style sheet says.
         self.setItemDelegate(QStyledItemDelegate(self))
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()

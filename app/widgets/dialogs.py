@@ -261,7 +261,7 @@ class ExportDialog(QDialog):
 
     def _offer_encoder(self) -> None:
         """Only what the format can be told."""
-        from flair_core.video import CODECS  # noqa: PLC0415 - loaded long since by the decode thread
+        from flair_core.video import CODECS
 
         codec = CODECS.get(self._format.currentData()[0])
         self._depth.setEnabled(codec is not None and {8, 10} <= codec.formats.keys())
@@ -295,7 +295,7 @@ def _unused(path: Path) -> Path:
 
 def _formats(images: str) -> Iterable[tuple[str, str, str]]:
     """(codec, suffix, words) of every format there is."""
-    from flair_core.video import CODECS  # noqa: PLC0415 - loaded long since by the decode thread
+    from flair_core.video import CODECS
 
     for codec, suffix in FORMATS:
         if codec in CODECS:

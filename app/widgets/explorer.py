@@ -70,7 +70,7 @@ class Explorer(QWidget):
 
     def _draw_axes(self) -> pg.PlotWidget:
         """With the first point: pyqtgraph is loaded with the core, and the window need not wait for it."""
-        import pyqtgraph as pg  # noqa: PLC0415
+        import pyqtgraph as pg
 
         self._plot = pg.PlotWidget()
         self._plot.setMinimumHeight(120)
@@ -231,7 +231,7 @@ class Explorer(QWidget):
         picture = _as_html(_face(preview.frame, preview.mask))
         QToolTip.showText(QCursor.pos(), f"{picture}<br>{words}", self._plot)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_plot") and self._plot is not None:
@@ -239,7 +239,7 @@ class Explorer(QWidget):
             self._redraw()
 
     def _dress(self, plot: pg.PlotWidget) -> None:
-        import pyqtgraph as pg  # noqa: PLC0415
+        import pyqtgraph as pg
 
         colours = theme.current()
         plot.setBackground(colours.panel)

@@ -19,7 +19,7 @@ class IconButton(QToolButton):
         if style == "tiny":
             self.setIconSize(QSize(12, 12))
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: QEvent) -> None:
         """Draw anew in another theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:

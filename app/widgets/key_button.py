@@ -29,7 +29,7 @@ class KeyButton(QToolButton):
         self.setAccessibleName(self.toolTip())
         self.update()
 
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _: QPaintEvent) -> None:
         """Draw the diamond."""
         colours = theme.current()
         painter = QPainter(self)

@@ -48,7 +48,7 @@ class SchedulePlot(QWidget):
 
     def _draw_axes(self) -> pg.PlotWidget:
         """When there is something to plot: pyqtgraph is loaded with the core, and the window need not wait for it."""
-        import pyqtgraph as pg  # noqa: PLC0415
+        import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background=None)
         self.layout().addWidget(self._plot)
@@ -67,7 +67,7 @@ class SchedulePlot(QWidget):
 
     def show_schedules(self, schedules: Schedules, sampler: SamplerSettings) -> None:
         """Plot the weights of the executed steps."""
-        import numpy as np  # noqa: PLC0415 - has come with the core; the window need not wait for it
+        import numpy as np
 
         if self._taken is not None:
             return
@@ -97,14 +97,14 @@ class SchedulePlot(QWidget):
 
     def _points(self, name: str) -> np.ndarray:
         """The steps whose weights are dragged."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         steps = len(self._shown[name][0])
         return np.linspace(0, steps - 1, min(steps, MOST_POINTS)).round().astype(int)
 
     def _take(self, position: QPointF) -> None:
         """The point nearest to the pointer, if it can be moved at all."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         near = []
         for name, (weights, most) in self._shown.items():
@@ -119,7 +119,7 @@ class SchedulePlot(QWidget):
         self._taken = min(near, key=lambda one: one[0])[1:] if near else None
 
     def _drag(self, position: QPointF) -> None:
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         assert self._plot is not None
         assert self._taken is not None
@@ -138,7 +138,7 @@ class SchedulePlot(QWidget):
         )
         self.shaped.emit(name, ", ".join(f"{factor:g}" for factor in factors.round(2)))
 
-    def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, _: QObject, event: QEvent) -> bool:
         """Take, drag and let go a point."""
         kinds = QEvent.Type
         if event.type() == kinds.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
@@ -152,14 +152,14 @@ class SchedulePlot(QWidget):
             return True
         return False
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and self._plot is not None:
             self._dress(self._plot)
 
     def _dress(self, shown: pg.PlotWidget) -> None:
-        import pyqtgraph as pg  # noqa: PLC0415
+        import pyqtgraph as pg
 
         colours = theme.current()
         for curve, colour in ((self._gamma, colours.blue), (self._w, colours.accent)):

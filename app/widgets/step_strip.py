@@ -75,7 +75,7 @@ class _Film(QWidget):
         self.setAccessibleName(self.tr("Steps of the diffusion"))
         self.setToolTip(self.tr("Click a step to see what each stage made of it"))
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         return QSize(300, SIDE + 4)
 
     def show_stages(self, stages: Sequence[Stages]) -> None:
@@ -106,7 +106,7 @@ class _Film(QWidget):
             return list(self._stages)
         return [self._stages[round(at * (count - 1) / max(room - 1, 1))] for at in range(room)]
 
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _: QPaintEvent) -> None:
         painter, colours = QPainter(self), theme.current()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -129,12 +129,12 @@ class _Film(QWidget):
             self._pictures[stages.step] = to_qimage(image).scaledToWidth(side, smooth)
         return self._pictures[stages.step]
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         at, shown = int(event.position().x() // (SIDE + GAP)), self._shown()
         step = shown[at].step if at < len(shown) else None
         self.choose(None if step == self._step else step)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         move = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(event.key())
         shown = [stages.step for stages in self._shown()]
         if move is None or not shown:

@@ -112,7 +112,7 @@ class Timeline(QFrame):
         self.setFixedHeight(self.sizeHint().height())
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """As high as its rows."""
         return QSize(600, round(self._bottom()) + TOP)
 
@@ -185,7 +185,7 @@ class Timeline(QFrame):
         if abs(row.shown(value - key.value)) >= 0.005:
             row.replace(key, Key(key.frame, value, key.held), self.tr("Change a keyframe"))
 
-    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:
         """Escape closes the box of a keyframe's value."""
         if (
             event.type() in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
@@ -220,7 +220,7 @@ class Timeline(QFrame):
 
     # --- painting -------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Paint everything."""
         super().paintEvent(event)
         painter = QPainter(self)
@@ -290,7 +290,7 @@ class Timeline(QFrame):
                     return grip
         return Grip.PLAYHEAD
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Let the row have it, or take a handle or the playhead; the middle button pans."""
         if self._session.clip is None:
             return
@@ -303,7 +303,7 @@ class Timeline(QFrame):
             self._grip = Grip.ROW if self._drag else self._grip_at(position)
             self.mouseMoveEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag what is held."""
         x, span = event.position().x(), self._session.span
         boundary = self.boundary_at(x)
@@ -327,17 +327,17 @@ class Timeline(QFrame):
                 )
                 self.setCursor(Qt.CursorShape.SizeHorCursor if over_handle else Qt.CursorShape.ArrowCursor)
 
-    def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, _: QMouseEvent) -> None:
         """Let go."""
         self._grip, self._drag = None, None
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """What the row does; elsewhere, show the whole clip."""
         row = self._row_at(event.position()) if self._session.clip else None
         if row is None or not row.double_click(event.position()):
             self.zoom_out()
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """What the row offers."""
         position = QPointF(event.pos())
         row = self._row_at(position) if self._session.clip else None
@@ -364,7 +364,7 @@ class Timeline(QFrame):
         row = self._row_at(QPointF(event.pos()))
         QToolTip.showText(event.globalPos(), row.tip(QPointF(event.pos())) if row else "", self)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom around the pointer; sideways, or with Shift, move along."""
         turn = event.angleDelta()
         if turn.x() or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -377,12 +377,12 @@ class Timeline(QFrame):
             self._show_range(at - share * shown, shown)
         event.accept()
 
-    def resizeEvent(self, _: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, _: QResizeEvent) -> None:
         """More or fewer thumbnails fit."""
         self._lay_out()
         self._ask_soon.start()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Plus and minus zoom around the playhead; Delete removes the chosen keyframe."""
         factor = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Minus: 1.25}.get(event.key())
         if factor is not None:

@@ -103,7 +103,7 @@ class _Time(QLineEdit):
             self.setText(timecode(self._session.index, rate))
             self.clearFocus()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape gives up."""
         if event.key() == Qt.Key.Key_Escape and self._session.clip is not None:
             self.setText(timecode(self._session.index, self._session.clip.info.rate))

@@ -272,7 +272,7 @@ class Viewer(Canvas):
         painter.fillRect(target, theme.DARK.colour("canvas", 0.6))
         if levels is not None:
             if self._heat is None or self._heat.levels is not levels:
-                import numpy as np  # noqa: PLC0415 - has come with the levels
+                import numpy as np
 
                 every = max(1, max(levels.shape) // FINE)
                 most = np.quantile(levels[::every, ::every], 0.999)
@@ -381,7 +381,7 @@ class Viewer(Canvas):
         hit = [face for face in self._faces if face.box.contains(spot)]
         return min(hit, key=lambda face: face.box.width(), default=None).id if hit else None
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take the wipe, begin a face, click one, or pan."""
         left = event.button() == Qt.MouseButton.LeftButton
         if left and self._drawing:
@@ -402,12 +402,12 @@ class Viewer(Canvas):
             self.brush.begin(face.id, face.to_face, self.to_picture(position), flipped=flipped)
             self.update()
 
-    def leaveEvent(self, _: QEvent) -> None:  # noqa: N802 - Qt's name
+    def leaveEvent(self, _: QEvent) -> None:
         """No brush to be seen."""
         self._pointer = None
         self.update()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with it."""
         position = event.position()
         if self._corner is not None:
@@ -434,7 +434,7 @@ class Viewer(Canvas):
                 self._hovered = face
                 self.update()
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End it."""
         super().mouseReleaseEvent(event)
         self._wiping = False

@@ -47,7 +47,7 @@ class WeightsFile:
         return path
 
     def _download(self, path: Path) -> None:
-        from torch.hub import download_url_to_file  # noqa: PLC0415
+        from torch.hub import download_url_to_file
 
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -58,7 +58,7 @@ class WeightsFile:
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint. Raises WeightsError when it holds anything else."""
-    import torch  # noqa: PLC0415
+    import torch
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

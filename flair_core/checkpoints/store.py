@@ -60,6 +60,7 @@ def path(name: str) -> Path:
 
 
 def place(name: str) -> Path:
+    """Where the file of a checkpoint lies, or would lie. Raises WeightsError on a name that nobody knows."""
     if name not in catalogue.CHECKPOINTS:
         raise WeightsError(f"There is no model {name!r}; there are {', '.join(catalogue.CHECKPOINTS)}.")
     if name in catalogue.BUILT_IN:
@@ -81,6 +82,7 @@ def listing() -> list[Status]:
 
 
 def status(name: str) -> Status:
+    """Whether a checkpoint is here, and whether it is the published one."""
     entry, file = catalogue.CHECKPOINTS[name], place(name)
     if not file.is_file():
         return Status(entry, None)
@@ -95,9 +97,9 @@ def read(file: Path) -> dict[str, Any]:
 
     Raises WeightsError when the file is missing, an archive or damaged, or holds more than weights.
     """
-    import torch  # noqa: PLC0415
-    from safetensors import SafetensorError  # noqa: PLC0415
-    from safetensors.torch import load_file  # noqa: PLC0415
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     if not file.is_file():
         raise WeightsError(f"There is no file {file}. Check its path.")
@@ -137,7 +139,8 @@ def load(name: str) -> dict[str, Tensor]:
 
 
 def metadata_of(file: Path) -> Mapping[str, str]:
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+    """The metadata of a safetensors file; none when it can't be read."""
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="pt") as opened:
@@ -154,7 +157,7 @@ def sha256_of(file: Path) -> str:
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over keys, types, shapes and values."""
-    import torch  # noqa: PLC0415
+    import torch
 
     found = hashlib.sha256()
     for key in sorted(tensors):

@@ -33,12 +33,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Examine; prints the findings and where the record is."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.errors import WeightsError  # noqa: PLC0415
-    from flair_core.experiments import draw  # noqa: PLC0415
-    from flair_core.experiments.autopsy import autopsy, examine  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.errors import WeightsError
+    from flair_core.experiments import draw
+    from flair_core.experiments.autopsy import autopsy, examine
 
     draw.require()
     notes: list[str] = []
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _describe(fetch: bool) -> Describe:
-    from flair_core.metrics import identity  # noqa: PLC0415
-    from flair_core.metrics.meters import Pair  # noqa: PLC0415
+    from flair_core.metrics import identity
+    from flair_core.metrics.meters import Pair
 
     similarity = identity.identity_similarity(identity.detector(), identity.SFACE.path(fetch=fetch))
     return lambda before, now: similarity(Pair(before, now))
@@ -71,14 +71,14 @@ def _describe(fetch: bool) -> Describe:
 
 def _joins(restored: Path, footage: FrameSource) -> set[int]:
     """First frames of the windows after the first one of each shot, as the provenance record tells them."""
-    import json  # noqa: PLC0415
+    import json
 
-    import torch  # noqa: PLC0415
+    import torch
 
-    from flair_core.denoisers.factory import load_denoiser  # noqa: PLC0415
-    from flair_core.jobs import record  # noqa: PLC0415
-    from flair_core.restoration.windows import overlap, windows  # noqa: PLC0415
-    from flair_core.settings.look import Look  # noqa: PLC0415
+    from flair_core.denoisers.factory import load_denoiser
+    from flair_core.jobs import record
+    from flair_core.restoration.windows import overlap, windows
+    from flair_core.settings.look import Look
 
     path = record.sidecar(restored)
     if not path.is_file():

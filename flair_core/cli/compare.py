@@ -33,10 +33,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare; prints the tables, and writes them with the pictures."""
-    from flair_core.experiments import compare, trials  # noqa: PLC0415
-    from flair_core.experiments.baselines import samplers  # noqa: PLC0415
-    from flair_core.experiments.record import Record  # noqa: PLC0415
-    from flair_core.metrics.suite import chosen  # noqa: PLC0415
+    from flair_core.experiments import compare, trials
+    from flair_core.experiments.baselines import samplers
+    from flair_core.experiments.record import Record
+    from flair_core.metrics.suite import chosen
 
     settings, models = experiment.prepared(arguments)
     known = samplers(models)

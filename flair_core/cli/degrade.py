@@ -38,9 +38,9 @@ def degradation(arguments: argparse.Namespace, base: DegradationSettings) -> Deg
 
 def run(arguments: argparse.Namespace) -> None:
     """Degrade frame by frame; prints the output's path."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.jobs.degrade import degrade_clip  # noqa: PLC0415
+    from flair_core.jobs.degrade import degrade_clip
 
     settings = degradation(arguments, DegradationSettings())
     progress = degrade_clip(arguments.input, arguments.output, settings, seed=arguments.seed)

@@ -32,10 +32,10 @@ def run(_: argparse.Namespace) -> int:
             print(f"library       {package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             print(f"library       {package} is missing: pip install {package}")
-    from flair_core.errors import FlairError  # noqa: PLC0415
-    from flair_core.restoration.models import load_models  # noqa: PLC0415
-    from flair_core.runtime import devices  # noqa: PLC0415
-    from flair_core.settings.groups import RestorationSettings  # noqa: PLC0415
+    from flair_core.errors import FlairError
+    from flair_core.restoration.models import load_models
+    from flair_core.runtime import devices
+    from flair_core.settings.groups import RestorationSettings
 
     device = devices.pick()
     print(f"device        {devices.describe(device)}")

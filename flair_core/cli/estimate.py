@@ -38,8 +38,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print one line or JSON object for each shot."""
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.estimation import estimate_shots  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.estimation import estimate_shots
 
     with video.open_source(arguments.input) as source:
         span = options.span(arguments.range, len(source))
@@ -90,9 +90,9 @@ def estimated(path: Path, look: Look) -> Look:
 
     Whole frames that are faces all grow alike: there the scale is that of the longest shot.
     """
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.estimation import estimate_shots  # noqa: PLC0415
-    from flair_core.settings.look import Layer, Shot  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.estimation import estimate_shots
+    from flair_core.settings.look import Layer, Shot
 
     with video.open_source(path, look.settings.footage) as source:
         tracks = [] if look.settings.faces.aligned else _tracks(source, range(len(source)))
@@ -113,17 +113,17 @@ def estimated(path: Path, look: Look) -> Look:
 
 def _tracks(source: FrameSource, span: range) -> Sequence[Track]:
     """The faces of the clip; without any the whole frame is looked at."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.faces.detect import load_detector  # noqa: PLC0415
-    from flair_core.faces.track import track_faces  # noqa: PLC0415
+    from flair_core.faces.detect import load_detector
+    from flair_core.faces.track import track_faces
 
     frames = tqdm(source.frames(span.start, span.stop), total=len(span), unit="frame", desc="find faces")
     return track_faces(frames, load_detector("embedded"))
 
 
 def _write(path: Path, shots: Sequence[Estimated]) -> None:
-    from flair_core.jobs.degrade import sidecar  # noqa: PLC0415
+    from flair_core.jobs.degrade import sidecar
 
     longest = max(shots, key=lambda shot: len(shot.frames))
     record = {**as_dict(longest), "source": "flair estimate"}

@@ -35,13 +35,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure frame by frame; a table or JSON on stdout."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.errors import SettingsError  # noqa: PLC0415
-    from flair_core.jobs.degrade import read_sidecar  # noqa: PLC0415
-    from flair_core.metrics.suite import METRICS, Evaluation, Setup, chosen, pairs  # noqa: PLC0415
-    from flair_core.runtime import devices  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.errors import SettingsError
+    from flair_core.jobs.degrade import read_sidecar
+    from flair_core.metrics.suite import METRICS, Evaluation, Setup, chosen, pairs
+    from flair_core.runtime import devices
 
     if arguments.definitions:
         for name, metric in METRICS.items():
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def matching(reference: Path, restored: Path) -> list[tuple[Path, Path]]:
     """The two clips given, or those of two folders by name. Raises MediaError when one is missing."""
-    from flair_core.errors import MediaError  # noqa: PLC0415
+    from flair_core.errors import MediaError
 
     clips = _clips(reference)
     if not clips:

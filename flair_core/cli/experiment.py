@@ -48,11 +48,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Do it; prints the findings and where the record is."""
-    from flair_core.experiments import draw, trials  # noqa: PLC0415
-    from flair_core.experiments.paper import EXPERIMENTS  # noqa: PLC0415
-    from flair_core.experiments.record import Record  # noqa: PLC0415
-    from flair_core.interpolation.factory import load_interpolator  # noqa: PLC0415
-    from flair_core.metrics.suite import chosen  # noqa: PLC0415
+    from flair_core.experiments import draw, trials
+    from flair_core.experiments.paper import EXPERIMENTS
+    from flair_core.experiments.record import Record
+    from flair_core.interpolation.factory import load_interpolator
+    from flair_core.metrics.suite import chosen
 
     draw.require()
     experiment = EXPERIMENTS[arguments.name]
@@ -84,11 +84,11 @@ def prepared(
     arguments: argparse.Namespace, sampler: dict[str, Any] | None = None
 ) -> tuple[RestorationSettings, Models]:
     """Settings and networks: the model's own settings, the experiment's, then the options."""
-    from flair_core.errors import SettingsError  # noqa: PLC0415
-    from flair_core.experiments.trials import MULTIPLE  # noqa: PLC0415
-    from flair_core.restoration.models import load_models  # noqa: PLC0415
-    from flair_core.runtime import devices  # noqa: PLC0415
-    from flair_core.settings.groups import changed  # noqa: PLC0415
+    from flair_core.errors import SettingsError
+    from flair_core.experiments.trials import MULTIPLE
+    from flair_core.restoration.models import load_models
+    from flair_core.runtime import devices
+    from flair_core.settings.groups import changed
 
     if arguments.frames < 1:
         raise SettingsError(f"--frames must be 1 or more, but got {arguments.frames}.")
@@ -104,7 +104,7 @@ def prepared(
 
 def read(arguments: argparse.Namespace) -> list[Clip]:
     """The clips."""
-    from flair_core.experiments.trials import read_clips  # noqa: PLC0415
+    from flair_core.experiments.trials import read_clips
 
     return read_clips(arguments.input, frames=arguments.frames, size=arguments.size)
 
@@ -117,9 +117,9 @@ def done(
     interpolator: Interpolator | None = None,
 ) -> list[Outcome]:
     """The outcomes of all trials, with a progress bar."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.experiments import trials  # noqa: PLC0415
+    from flair_core.experiments import trials
 
     outcomes = []
     with tqdm(total=len(clips) * len(plan), unit="clip") as bar:
@@ -133,14 +133,14 @@ def done(
 
 def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture]:
     """For each task the first clip's middle frame as a picture, side by side, and all of them as a video."""
-    from fractions import Fraction  # noqa: PLC0415
+    from fractions import Fraction
 
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.experiments.compare import by_task  # noqa: PLC0415
-    from flair_core.experiments.record import Picture  # noqa: PLC0415
-    from flair_core.experiments.trials import side_by_side  # noqa: PLC0415
-    from flair_core.frames import Frame, VideoInfo  # noqa: PLC0415
-    from flair_core.video.images import write_png  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.experiments.compare import by_task
+    from flair_core.experiments.record import Picture
+    from flair_core.experiments.trials import side_by_side
+    from flair_core.frames import Frame, VideoInfo
+    from flair_core.video.images import write_png
 
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -163,9 +163,9 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
 
 def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -> dict[str, Any]:
     """What makes the record again."""
-    import json  # noqa: PLC0415
+    import json
 
-    from flair_core.runtime import devices  # noqa: PLC0415
+    from flair_core.runtime import devices
 
     return {
         "clips": {clip.name: list(clip.frames.shape[:3]) for clip in clips},
@@ -177,8 +177,8 @@ def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -
 
 def finish(record: Record, folder: Path) -> None:
     """Write a record with its figures, and print what it says."""
-    from flair_core.experiments import draw  # noqa: PLC0415
-    from flair_core.experiments.record import plot_file, write  # noqa: PLC0415
+    from flair_core.experiments import draw
+    from flair_core.experiments.record import plot_file, write
 
     write(record, folder, {plot_file(plot): draw.svg(plot) for plot in record.plots})
     print(record.markdown())

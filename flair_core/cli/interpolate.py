@@ -37,11 +37,11 @@ def add_interpolator(parser: argparse.ArgumentParser, where: str = "") -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Interpolate; progress on stderr, the output's path on stdout."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.interpolation.clip import interpolate_clip  # noqa: PLC0415
-    from flair_core.interpolation.factory import load_interpolator  # noqa: PLC0415
-    from flair_core.runtime import devices  # noqa: PLC0415
+    from flair_core.interpolation.clip import interpolate_clip
+    from flair_core.interpolation.factory import load_interpolator
+    from flair_core.runtime import devices
 
     interpolator = load_interpolator(arguments.interpolator, devices.pick(arguments.device))
     run = interpolate_clip(

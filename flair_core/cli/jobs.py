@@ -27,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
+    from flair_core.jobs.queue import Jobs
 
     for job in Jobs().list():
         frames = f"{job.done}/{job.total}" if job.total else "-"
@@ -38,7 +38,7 @@ def _list(_: argparse.Namespace) -> None:
 
 def _resume(arguments: argparse.Namespace) -> None:
     """Jobs one after the other; one that fails does not keep the others from being done."""
-    from flair_core.jobs.queue import FINISHED, Jobs, State  # noqa: PLC0415
+    from flair_core.jobs.queue import FINISHED, Jobs, State
 
     jobs, failures = Jobs(), 0
     ids = arguments.id or [
@@ -57,7 +57,7 @@ def _resume(arguments: argparse.Namespace) -> None:
 
 
 def _change(arguments: argparse.Namespace) -> None:
-    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
+    from flair_core.jobs.queue import Jobs
 
     jobs = Jobs()
     change = {"pause": jobs.pause, "cancel": jobs.cancel}[arguments.change]
@@ -66,8 +66,8 @@ def _change(arguments: argparse.Namespace) -> None:
 
 
 def _clear(arguments: argparse.Namespace) -> None:
-    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
-    from flair_core.kept.cache import Cache  # noqa: PLC0415
+    from flair_core.jobs.queue import Jobs
+    from flair_core.kept.cache import Cache
 
     print(f"{Jobs().clear()} jobs forgotten")
     if arguments.cache:

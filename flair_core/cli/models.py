@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def listed(_: argparse.Namespace) -> None:
     """One paragraph for each checkpoint."""
     from flair_core.checkpoints import (
-        store,  # noqa: PLC0415
+        store,
     )
 
     for status in store.listing():
@@ -49,11 +49,11 @@ def listed(_: argparse.Namespace) -> None:
 
 def got(arguments: argparse.Namespace) -> int:
     """Tell what it is, ask, download; print where the model lies now. 2 when the user declines."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core import importing  # noqa: PLC0415
+    from flair_core import importing
     from flair_core.checkpoints import (
-        catalogue,  # noqa: PLC0415
+        catalogue,
     )
 
     entry = catalogue.CHECKPOINTS.get(arguments.name)
@@ -78,16 +78,16 @@ def got(arguments: argparse.Namespace) -> int:
 
 def imported(arguments: argparse.Namespace) -> None:
     """Print where the model lies now."""
-    from flair_core import importing  # noqa: PLC0415
+    from flair_core import importing
 
     print(importing.import_checkpoint(arguments.file, arguments.name))
 
 
 def verified(arguments: argparse.Namespace) -> int:
     """One line for each model; 2 when one of them is damaged."""
-    from flair_core import importing  # noqa: PLC0415
+    from flair_core import importing
     from flair_core.checkpoints import (
-        store,  # noqa: PLC0415
+        store,
     )
 
     failed = 0

@@ -19,8 +19,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write it; prints its path."""
-    from flair_core.errors import MediaError  # noqa: PLC0415
-    from flair_core.experiments.report import report  # noqa: PLC0415
+    from flair_core.errors import MediaError
+    from flair_core.experiments.report import report
 
     text = report(arguments.folders, arguments.title)
     try:

@@ -105,7 +105,7 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 
     With --scale auto each shot has its own degradation, as it is estimated from the footage.
     """
-    from flair_core.jobs.degrade import read_sidecar  # noqa: PLC0415
+    from flair_core.jobs.degrade import read_sidecar
 
     if arguments.preset:
         look = read_look(arguments.preset)
@@ -137,10 +137,10 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 
 def run(arguments: argparse.Namespace) -> None:
     """Find faces, restore, write; progress on stderr, the output's path on stdout."""
-    from flair_core import video  # noqa: PLC0415
-    from flair_core.interpolation.base import times  # noqa: PLC0415
-    from flair_core.jobs.queue import Jobs  # noqa: PLC0415
-    from flair_core.jobs.request import Request  # noqa: PLC0415
+    from flair_core import video
+    from flair_core.interpolation.base import times
+    from flair_core.jobs.queue import Jobs
+    from flair_core.jobs.request import Request
 
     project = _project(arguments.input) if arguments.input.suffix == SUFFIX else None
     look, clip = look_of(arguments, project), project.clip if project and project.clip else arguments.input
@@ -184,10 +184,10 @@ def _project(path: Path) -> Project:
 
 def follow(jobs: Jobs, job: Job) -> None:
     """Do a job, with progress on stderr, and print the output's path. Raises JobError if it was stopped."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.jobs.run import run  # noqa: PLC0415
-    from flair_core.kept.cache import Cache  # noqa: PLC0415
+    from flair_core.jobs.run import run
+    from flair_core.kept.cache import Cache
 
     cache = Cache(keep_since=jobs.kept_since())
     with tqdm(unit="frame") as bar:

@@ -79,7 +79,7 @@ def _clips(stage: argparse.ArgumentParser) -> None:
 
 def run_image(arguments: argparse.Namespace) -> None:
     """Train θ, with a progress bar."""
-    from flair_core.training.image import ImageTraining, train  # noqa: PLC0415
+    from flair_core.training.image import ImageTraining, train
 
     run = _told(ImageTraining, arguments)
     _follow(run, train(run))
@@ -87,7 +87,7 @@ def run_image(arguments: argparse.Namespace) -> None:
 
 def run_temporal(arguments: argparse.Namespace) -> None:
     """Train φ, with a progress bar."""
-    from flair_core.training.temporal import TemporalTraining, train  # noqa: PLC0415
+    from flair_core.training.temporal import TemporalTraining, train
 
     run = _told(TemporalTraining, arguments)
     _follow(run, train(run))
@@ -95,7 +95,7 @@ def run_temporal(arguments: argparse.Namespace) -> None:
 
 def run_enhancer(arguments: argparse.Namespace) -> None:
     """Train G, with a progress bar."""
-    from flair_core.training.enhancer import EnhancerTraining, train  # noqa: PLC0415
+    from flair_core.training.enhancer import EnhancerTraining, train
 
     run = _told(EnhancerTraining, arguments)
     _follow(run, train(run))
@@ -103,9 +103,9 @@ def run_enhancer(arguments: argparse.Namespace) -> None:
 
 def run_locator(arguments: argparse.Namespace) -> None:
     """Train the face locator, with a progress bar."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.training.locator import LocatorTraining, train  # noqa: PLC0415
+    from flair_core.training.locator import LocatorTraining, train
 
     run = _told(LocatorTraining, arguments)
     bar = tqdm(train(run), total=run.steps, unit="step")
@@ -123,9 +123,9 @@ def _told(kind: type[Told], arguments: argparse.Namespace) -> Told:
 
 def _follow(run: Run, steps: Iterator[Logged]) -> None:
     """Show what training tells; prints where the weights are."""
-    from tqdm import tqdm  # noqa: PLC0415
+    from tqdm import tqdm
 
-    from flair_core.training.loop import Log, is_main  # noqa: PLC0415
+    from flair_core.training.loop import Log, is_main
 
     log = Log(run.out / "log.csv")
     with tqdm(total=run.steps, unit="step", smoothing=0.05, disable=not is_main()) as bar:

@@ -470,7 +470,7 @@ def read(path: Path) -> CompactNetwork:
 
 def _tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}
 
 
 def load(path: Path, device: torch.device) -> Compact:

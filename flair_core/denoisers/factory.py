@@ -20,7 +20,7 @@ def load_denoiser(name: str, device: torch.device) -> Denoiser:
     Raises WeightsError when its file is missing, which says what to fetch and where to put it.
     """
     if name in catalogue.COMPACT or name not in catalogue.CHECKPOINTS:
-        from flair_core.denoisers import compact  # noqa: PLC0415 - slow to import
+        from flair_core.denoisers import compact
 
         return compact.load(store.path(name) if name in catalogue.COMPACT else Path(name), device)
 
@@ -28,6 +28,6 @@ def load_denoiser(name: str, device: torch.device) -> Denoiser:
         choices = ", ".join((*catalogue.COMPACT, *catalogue.RELEASED))
         raise SettingsError(f"{name} is no restoration model; choose {choices}.")
 
-    from flair_core.denoisers import released  # noqa: PLC0415 - slow to import
+    from flair_core.denoisers import released
 
     return released.NETWORKS[name].from_state(store.load(name), device)

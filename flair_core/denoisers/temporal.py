@@ -115,10 +115,10 @@ class PatchAlignment(nn.Module):
     def bring(
         self,
         carried: Tensor,
-        before: Tensor,  # noqa: ARG002 - the deformable way reads them
-        now: Tensor,  # noqa: ARG002
+        before: Tensor,
+        now: Tensor,
         flow: Tensor,
-        earlier: Tensor | None,  # noqa: ARG002
+        earlier: Tensor | None,
     ) -> Tensor:
         """See Alignment."""
         pixels = warp(functional.pixel_shuffle(carried, self.patch), flow)

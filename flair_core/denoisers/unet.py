@@ -68,7 +68,7 @@ class FrameConv(nn.Module):
         self.upscale = upscale
         self.conv = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1)
 
-    def forward(self, x: Tensor, context: Context) -> Tensor:  # noqa: ARG002 - called like a Stage
+    def forward(self, x: Tensor, context: Context) -> Tensor:
         """(B, T, C_in, h, w) → (B, T, C, h', w')."""
         if self.upscale:
             x = per_frame(lambda y: functional.interpolate(y, scale_factor=2, mode="nearest"), x)

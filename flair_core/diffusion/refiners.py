@@ -27,7 +27,7 @@ class Refiner(Protocol):
 class Clamp:
     """Keeps the estimate in [-1, 1]."""
 
-    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
         """Clamp x0."""
         return x0.clamp(-1, 1)
 
@@ -91,6 +91,6 @@ class Anchor:
     previous: Tensor
     """(n, 3, H, W) in [-1, 1]: the window's first n frames as the window before has them."""
 
-    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
         """Put the frames of the window before into x0."""
         return torch.cat([self.previous.to(x0), x0[len(self.previous) :]])

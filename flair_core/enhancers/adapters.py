@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def gfpgan(state: Mapping[str, Tensor], source: str, device: torch.device) -> Network:
     """GFPGAN (Wang et al., 2021), the clean layout of versions 1.2 to 1.4."""
-    from spandrel.architectures.GFPGAN import GFPGANArch  # noqa: PLC0415 - slow
+    from spandrel.architectures.GFPGAN import GFPGANArch
 
     # The noise stored with the weights: fresh noise would flicker from frame to frame.
     return partial(_first, _load(GFPGANArch(), state, source, device), randomize_noise=False)
@@ -28,7 +28,7 @@ def gfpgan(state: Mapping[str, Tensor], source: str, device: torch.device) -> Ne
 
 def restoreformer(state: Mapping[str, Tensor], source: str, device: torch.device) -> Network:
     """RestoreFormer (Wang et al., 2022)."""
-    from spandrel.architectures.RestoreFormer import RestoreFormerArch  # noqa: PLC0415 - slow
+    from spandrel.architectures.RestoreFormer import RestoreFormerArch
 
     return partial(_first, _load(RestoreFormerArch(), state, source, device))
 
@@ -38,7 +38,7 @@ def codeformer(
 ) -> Callable[[Tensor, float], Tensor]:
     """CodeFormer (Zhou et al., 2022), called with faces and its w: 1 stays near them, 0 trusts the codebook."""
     try:
-        from spandrel_extra_arches.architectures.CodeFormer import CodeFormerArch  # noqa: PLC0415
+        from spandrel_extra_arches.architectures.CodeFormer import CodeFormerArch
     except ImportError:
         raise SettingsError(
             "CodeFormer needs the package spandrel-extra-arches; its licence allows non-commercial use only. "

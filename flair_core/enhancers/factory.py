@@ -48,7 +48,7 @@ def load_enhancer(
         case "detail":
             return Detail()
         case _ if name == catalogue.SHIPPED_ENHANCER or name.endswith(".safetensors"):
-            from flair_core.enhancers import learned  # noqa: PLC0415 - loads the compact network's module
+            from flair_core.enhancers import learned
 
             return learned.load(_file(name) if name in NAMES else Path(name), device)
         case _ if name in NAMES:
@@ -69,8 +69,8 @@ def _file(name: str) -> Path:
 @lru_cache(maxsize=2)
 def _network(name: str, path: Path, device: torch.device) -> Callable[..., Tensor]:
     """What turns faces, and for some their fidelity, into better ones."""
-    from flair_core.enhancers import adapters  # noqa: PLC0415 - loads spandrel
-    from flair_core.enhancers.checkpoint import build, unwrap  # noqa: PLC0415
+    from flair_core.enhancers import adapters
+    from flair_core.enhancers.checkpoint import build, unwrap
 
     state, source = unwrap(store.read(path)), path.name
     match name:
@@ -81,10 +81,10 @@ def _network(name: str, path: Path, device: torch.device) -> Callable[..., Tenso
         case "codeformer":
             return adapters.codeformer(state, source, device)
         case "vqfr":
-            from flair_core.enhancers.vqfr import VQFR  # noqa: PLC0415
+            from flair_core.enhancers.vqfr import VQFR
 
             return build(VQFR, state, source).to(device)
         case _:
-            from flair_core.enhancers.restoreformer import RestoreFormer, released_keys  # noqa: PLC0415
+            from flair_core.enhancers.restoreformer import RestoreFormer, released_keys
 
             return build(RestoreFormer, state, source, released_keys).to(device)

@@ -139,7 +139,7 @@ def read(path: Path) -> LearnedNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {})["enhancer"])
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            state = {key: file.get_tensor(key).float() for key in file.keys()}
         network = LearnedNetwork(LearnedConfig(**{name: tuple(value) for name, value in told.items()}))
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -46,7 +46,7 @@ class MonochromeLock:
         share = (2 - tint / TINT).clamp(0, 1).view(-1, 1, 1, 1)
         return cls(lock.offset, lock.slope, share) if share.any() else None
 
-    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
         """(N, 3, H, W) → the same luma with the footage's colour."""
         luma, _ = _split(x0)
         return x0 + self.share * (luma + self.offset + self.slope * luma - x0)

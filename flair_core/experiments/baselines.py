@@ -123,7 +123,7 @@ class LowPass:
     factor: int
     """φ reduces by this and enlarges again, bicubic."""
 
-    def __call__(self, x0: Tensor, index: int) -> Tensor:  # noqa: ARG002 - the same at every step
+    def __call__(self, x0: Tensor, index: int) -> Tensor:
         """φ is linear, so one pass over the difference does."""
         return x0 + self._filtered(self.reference - x0)
 
@@ -187,7 +187,9 @@ def _ones(job: Job) -> Tensor:
 def _flair(job: Job, **changes: float) -> Tensor:
     sampler = changed(job.settings.sampler, **changes)
     settings = replace(job.settings, sampler=sampler)
-    *_, last = window.estimate(job.y, job.size, settings, job.models, first=job.first, previous=job.previous)
+    *_, last = window.restore_window(
+        job.y, job.size, settings, job.models, first=job.first, previous=job.previous
+    )
     return last.x0
 
 

@@ -19,7 +19,7 @@ SIZE = (5.2, 3.6)
 def require() -> None:
     """Raise FlairError unless plots can be drawn."""
     try:
-        import matplotlib  # noqa: F401, PLC0415
+        import matplotlib  # noqa: F401
     except ImportError:
         raise FlairError(
             "Figures need matplotlib, which is not installed: pip install flair-studio[report]"
@@ -29,8 +29,8 @@ def require() -> None:
 def svg(plot: Plot) -> str:
     """A plot as an SVG document. The same plot gives the same text. Raises FlairError."""
     require()
-    import matplotlib as mpl  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     # A figure of its own, without pyplot: nothing global is touched, and no window system is looked for.
     style: dict[Any, Any] = {

@@ -81,7 +81,7 @@ class EmbeddedDetector:
     """
 
     def __init__(self) -> None:
-        from flair_core.faces import locator  # noqa: PLC0415 - it loads torch
+        from flair_core.faces import locator
 
         self._network, self._proposals = locator.locator(), locator.proposals
 
@@ -160,8 +160,8 @@ class RetinaFaceDetector:
     """RetinaFace with a ResNet-50 (Deng et al. 2020) through facexlib."""
 
     def __init__(self, file: Path) -> None:
-        import torch  # noqa: PLC0415 - the other detectors do without these two
-        from facexlib.detection.retinaface import RetinaFace  # noqa: PLC0415
+        import torch
+        from facexlib.detection.retinaface import RetinaFace
 
         with warnings.catch_warnings(action="ignore"):  # its way of asking torchvision for a network is old
             self._network: Any = RetinaFace(network_name="resnet50", device=torch.device("cpu"))

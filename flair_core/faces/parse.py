@@ -86,7 +86,7 @@ class Parser:
                 file = store.path(name)
             except WeightsError as error:
                 raise WeightsError(f"{error} Or choose the mask “landmarks”.") from None
-        from facexlib import parsing  # noqa: PLC0415 - slow to import
+        from facexlib import parsing
 
         self.classes = network.classes
         self._network: Any = (

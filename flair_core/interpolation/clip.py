@@ -76,7 +76,7 @@ class Between(FrameSink):
 class White:
     """An Interpolator for mattes: what is made between frames is generated, all of it."""
 
-    def between(self, before: Pixels, after: Pixels, moments: Sequence[float]) -> list[Pixels]:  # noqa: ARG002
+    def between(self, before: Pixels, after: Pixels, moments: Sequence[float]) -> list[Pixels]:
         """See Interpolator."""
         return [np.full_like(before, np.iinfo(before.dtype).max) for _ in moments]
 

@@ -25,14 +25,14 @@ def load_interpolator(name: str, device: torch.device) -> Interpolator:
     where to put it.
     """
     if name == "flow":
-        from flair_core.interpolation.flow import FlowInterpolator  # noqa: PLC0415
+        from flair_core.interpolation.flow import FlowInterpolator
 
         return FlowInterpolator()
     if name != "amt":
         raise SettingsError(f"There is no interpolator {name!r}; choose one of {', '.join(NAMES)}.")
-    from flair_core.checkpoints import store  # noqa: PLC0415
-    from flair_core.enhancers.checkpoint import build  # noqa: PLC0415 - loads spandrel
-    from flair_core.interpolation.amt import AMT  # noqa: PLC0415
+    from flair_core.checkpoints import store
+    from flair_core.enhancers.checkpoint import build
+    from flair_core.interpolation.amt import AMT
 
     return Pairs(build(AMT, store.load("amt"), store.path("amt").name), device)
 
@@ -45,9 +45,9 @@ class Pairs:
 
     def between(self, before: Pixels, after: Pixels, moments: Sequence[float]) -> list[Pixels]:
         """See Interpolator."""
-        import torch  # noqa: PLC0415
+        import torch
 
-        from flair_core.frames import to_float, to_uint8, to_uint16  # noqa: PLC0415
+        from flair_core.frames import to_float, to_uint8, to_uint16
 
         with torch.inference_mode():
             ends = (to_float(frame)[None].to(self._device) for frame in (before, after))

@@ -155,7 +155,7 @@ class Seat:
 
         Raises what the worker raises; ClusterError when it is lost for good; Stopped when closed meanwhile.
         """
-        import ray  # noqa: PLC0415
+        import ray
 
         while True:
             try:
@@ -165,7 +165,7 @@ class Seat:
 
     def close(self) -> None:
         """End the worker; what it does is given up at once."""
-        import ray  # noqa: PLC0415
+        import ray
 
         self.closed = True
         with suppress(Exception):  # a process, or a whole cluster, that is gone needs no end
@@ -222,7 +222,7 @@ class Remote(FaceRestorer):
         super().stop()
         self._seat.close()
 
-    def at_once(self, settings: RestorationSettings) -> int:  # noqa: ARG002
+    def at_once(self, settings: RestorationSettings) -> int:
         """As many as fill a batch, whatever works on the other side."""
         return BATCH
 
@@ -301,7 +301,7 @@ def _connected(address: str) -> Iterator[Any]:
     # Under `uv run` Ray would have every worker build the environment again.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
-        import ray  # noqa: PLC0415
+        import ray
     except ImportError:
         raise ClusterError(
             "--cluster needs Ray, which is not installed here. Run: pip install 'flair-studio[cluster]'"
@@ -335,7 +335,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _seats(ray: Any, device: str) -> list[Seat]:
     """Every graphics card of the cluster; where it has none, or `cpu` is wanted, every node."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     if device not in DEVICES:
         raise ClusterError(f"With --cluster the device is one of {', '.join(DEVICES)}, but got {device!r}.")

@@ -49,7 +49,7 @@ def clean_frame(picture: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
 
 def make_demo(folder: Path) -> Path:
     """Write the clip into `folder` unless it is there; returns its path."""
-    from skimage.data import astronaut  # noqa: PLC0415 - slow to import, and needed once
+    from skimage.data import astronaut
 
     path = folder / "flair-demo.mp4"
     if path.exists():

@@ -76,8 +76,8 @@ def residual_to(degradation: DegradationSettings) -> Callable[[Pair], float | No
 
     With noise in y a restoration should not be below it: σ_e itself is what the truth has.
     """
-    from flair_core.degradations import build  # noqa: PLC0415 - torch only where an operator is needed
-    from flair_core.frames import to_float  # noqa: PLC0415
+    from flair_core.degradations import build
+    from flair_core.frames import to_float
 
     operators = {}
 

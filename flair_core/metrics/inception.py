@@ -42,7 +42,7 @@ class FrameNetwork:
 @lru_cache(maxsize=1)
 def _network(weights: Path, device: torch.device) -> torch.nn.Module:
     try:
-        from torch_fidelity import feature_extractor_inceptionv3 as published  # noqa: PLC0415
+        from torch_fidelity import feature_extractor_inceptionv3 as published
     except ImportError:
         raise WeightsError("needs the package torch-fidelity: pip install torch-fidelity") from None
     state = read_state(weights)

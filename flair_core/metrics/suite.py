@@ -60,14 +60,14 @@ def _residual(setup: Setup) -> Meter:
 
 
 def _lpips(setup: Setup) -> Meter:
-    from flair_core.metrics import perceptual  # noqa: PLC0415
+    from flair_core.metrics import perceptual
 
     return Mean(perceptual.lpips(perceptual.ALEXNET.path(fetch=setup.fetch), setup.device))
 
 
 def _inception(distance: str) -> Callable[[Setup], Meter]:
     def build(setup: Setup) -> Meter:
-        from flair_core.metrics import distributions, inception  # noqa: PLC0415
+        from flair_core.metrics import distributions, inception
 
         network = inception.FrameNetwork(inception.INCEPTION.path(fetch=setup.fetch), setup.device)
         return distributions.FrameFeatures(network, getattr(distributions, distance))
@@ -76,21 +76,21 @@ def _inception(distance: str) -> Callable[[Setup], Meter]:
 
 
 def _fvd(setup: Setup) -> Meter:
-    from flair_core.metrics import distributions, i3d  # noqa: PLC0415
+    from flair_core.metrics import distributions, i3d
 
     network = i3d.ClipNetwork(i3d.I3D.path(fetch=setup.fetch), setup.device)
     return distributions.ClipFeatures(network, distributions.frechet_distance, PIECE, STRIDE)
 
 
 def _identity(setup: Setup) -> Meter:
-    from flair_core.metrics import identity  # noqa: PLC0415
+    from flair_core.metrics import identity
 
     weights = identity.SFACE.path(fetch=setup.fetch)
     return Mean(identity.identity_similarity(identity.detector(), weights))
 
 
 def _landmarks(_: Setup) -> Meter:
-    from flair_core.metrics import identity  # noqa: PLC0415
+    from flair_core.metrics import identity
 
     return Mean(identity.landmark_distance(identity.detector()))
 

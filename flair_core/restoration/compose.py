@@ -38,6 +38,7 @@ class Picture:
 def picture_of(
     frame: Frame, results: Sequence[tuple[Face, Restored]], settings: RestorationSettings
 ) -> Picture:
+    """The finished frame, with its faces put back."""
     rgb = composite(frame, results, settings)
     shown = shown_in(frame, results, settings, rgb.shape[:2])
     return Picture(replace(frame, rgb=rgb), shown, residual_of(frame, results))
@@ -110,6 +111,7 @@ def greyscale(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def residual_of(frame: Frame, results: Sequence[tuple[Face, Restored]]) -> float:
+    """Root mean square of A x̂ − y over the faces of a frame, in 8-bit levels; 0 without faces."""
     parts = [made.error[frame.index - face.first] for face, made in results if frame.index in face.span]
     return 127.5 * float(np.sqrt(np.mean(parts))) if parts else 0.0
 

@@ -79,6 +79,7 @@ class Chain:
 def chain_of(
     source: FrameSource, grid: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
 ) -> Chain:
+    """The windows of a part of a clip, as long as the network at its first frame takes them."""
     length = load(look.resolve(grid.start)).denoiser.window
     return Chain(source, grid, length, tracks, look, restorer)
 

@@ -22,6 +22,7 @@ OF_THE_ENHANCER = (
 
 
 def network_identity(models: Models, name: str, network: object) -> str:
+    """A network in a key: its class, and the SHA-256 of its file, or its name where it has none."""
     return f"{type(network).__qualname__} {models.weights.get(name, name)}"
 
 

@@ -28,7 +28,7 @@ from flair_core.restoration.handover import chain_of, chained, cross_faded, lean
 from flair_core.restoration.models import Load
 from flair_core.restoration.restored import Restored
 from flair_core.restoration.restorer import FaceRestorer
-from flair_core.restoration.window import Estimate
+from flair_core.restoration.window import WindowStep
 from flair_core.restoration.windows import Window
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def preview(
         yield after(steps, steps, [place.known for place in places if place.known], {})
     if not missing or only_known:
         return
-    states: list[Estimate] = []
+    states: list[WindowStep] = []
     running = (restorer.steps(place.face, place.before) for place in missing)
     for step, latest in enumerate(zip_longest(*running), 1):
         # A face with fewer steps waits for the others.
@@ -162,5 +162,6 @@ class Place:
 
     @property
     def steps(self) -> int:
+        """How many steps its restoration takes, over all samples."""
         sampler = self.face.settings.sampler
         return sampler.steps * sampler.samples

@@ -10,7 +10,7 @@ import torch
 
 from flair_core.errors import DeviceError
 from flair_core.frames import to_uint16
-from flair_core.restoration.window import Estimate
+from flair_core.restoration.window import WindowStep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +31,11 @@ class Kept(Protocol):
         """Keep arrays under a key."""
 
 
-class OutOfMemory(DeviceError):  # noqa: N818 - the name that PyTorch and Python use
+class OutOfMemory(DeviceError):
     """The processor's memory does not hold so many faces at once."""
 
 
-class Stopped(Exception):  # noqa: N818 - nothing went wrong
+class Stopped(Exception):
     """Nobody waits for the face any more."""
 
 
@@ -55,7 +55,8 @@ class Restored:
         return Restored(self.x0[frames], self.error[frames], self.mask[frames])
 
 
-def as_arrays(state: Estimate) -> dict[str, NDArray[Any]]:
+def as_arrays(state: WindowStep) -> dict[str, NDArray[Any]]:
+    """What is kept of a restored face: x0 (N, H, W, 3) with 16 bits, and the error (N,)."""
     return {"x0": to_uint16(state.x0), "error": mean_square(state.residual)}
 
 
@@ -66,6 +67,7 @@ def mean_square(residual: torch.Tensor) -> NDArray[np.float32]:
 
 
 def joined_parts(parts: list[Restored]) -> Restored:
+    """Consecutive frames of one face that were restored apart."""
     return Restored(
         torch.cat([part.x0 for part in parts]),
         np.concatenate([part.error for part in parts]),

@@ -38,7 +38,7 @@ from flair_core.restoration.restored import (
     joined_parts,
     mean_square,
 )
-from flair_core.restoration.window import Estimate, condition_for, estimate, operator
+from flair_core.restoration.window import WindowStep, condition_for, operator, restore_window
 from flair_core.runtime import devices, memory
 from flair_core.settings.groups import RestorationSettings
 
@@ -167,13 +167,14 @@ class FaceRestorer:
 
     def _last(self, states: Iterator[State]) -> State:
         last: State | None = None
-        for last in states:  # noqa: B007 - the one that is left
+        for state in states:
+            last = state
             if self._stopped:
                 raise Stopped
         assert last is not None
         return last
 
-    def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[Estimate]:
+    def steps(self, face: Face, previous: torch.Tensor | None = None) -> Iterator[WindowStep]:
         """The face after every step. Raises OutOfMemory."""
         if self._load(face.settings).together > 1 and not self._alone:
             begun = False
@@ -191,7 +192,7 @@ class FaceRestorer:
         weight = None if masks is None else masks.weight
         yield from self._run(face, self._enhancer([face], len(face.y)), weight, previous)
 
-    def _padded(self, faces: Sequence[Face]) -> Iterator[list[Estimate]]:
+    def _padded(self, faces: Sequence[Face]) -> Iterator[list[WindowStep]]:
         """Faces of single frames after every step, in a batch that is always full.
 
         Of batches of one size a graphics card makes each face by the same sums, with whatever faces it comes: so a
@@ -215,7 +216,7 @@ class FaceRestorer:
         enhancer: Enhancer,
         mask: Callable[[torch.Tensor], torch.Tensor] | None,
         previous: torch.Tensor | None = None,
-    ) -> Iterator[Estimate]:
+    ) -> Iterator[WindowStep]:
         models = replace(self._load(face.settings), enhancer=enhancer)
         if not self._missed and models.released_parser is None and anneals(models.denoiser):
             self._missed = True
@@ -223,7 +224,9 @@ class FaceRestorer:
                 f"{face.settings.sampler.model} carries less of the background along, but what finds it is "
                 f"missing: background and face are treated alike. “flair models get {RELEASED_PARSER}” fetches it."
             )
-        run = estimate(face.y, face.size, face.settings, models, mask, first=face.first, previous=previous)
+        run = restore_window(
+            face.y, face.size, face.settings, models, mask, first=face.first, previous=previous
+        )
         try:
             yield from run
         except (RuntimeError, MemoryError) as error:
@@ -248,11 +251,11 @@ class FaceRestorer:
         arrays = self._kept.get(key)
         return None if arrays is None else self._restored(face, arrays, key)
 
-    def seen(self, face: Face, state: Estimate) -> Restored:
+    def seen(self, face: Face, state: WindowStep) -> Restored:
         """The face after some step, as it is shown."""
         return self._restored(face, as_arrays(state))
 
-    def keep(self, face: Face, last: Estimate, previous: torch.Tensor | None = None) -> Restored:
+    def keep(self, face: Face, last: WindowStep, previous: torch.Tensor | None = None) -> Restored:
         """The face after the last step, from now on in the cache."""
         arrays = as_arrays(last)
         if self._kept is None:
@@ -438,7 +441,7 @@ class FaceRestorer:
         }
 
 
-def _one(state: Estimate, at: int) -> Estimate:
+def _one(state: WindowStep, at: int) -> WindowStep:
     """One frame of a batch."""
     here = slice(at, at + 1)
     stages = {name: x0[here] for name, x0 in state.stages.items()}

@@ -32,7 +32,7 @@ STAGES = ("x0", "after DC", "after G")
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class WindowStep:
     """The restored window after one executed step; the last one is the result."""
 
     step: int
@@ -46,7 +46,7 @@ class Estimate:
     """(N, 3, h, w): A x̂ − y, in [-1, 1] units."""
 
 
-def estimate(
+def restore_window(
     y: Tensor,
     size: tuple[int, int],
     settings: RestorationSettings,
@@ -55,7 +55,7 @@ def estimate(
     *,
     first: int = 0,
     previous: Tensor | None = None,
-) -> Iterator[Estimate]:
+) -> Iterator[WindowStep]:
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
     y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
@@ -100,7 +100,7 @@ def estimate(
             x0 = (total + state.x0) / (number + 1)
             step = number * sampler.steps + done
             stages = {name: state.stages[name] for name in STAGES}
-            yield Estimate(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
+            yield WindowStep(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
 
 

@@ -23,7 +23,7 @@ from flair_core.enhancers.base import Unchanged
 from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
 from flair_core.frames import to_float, to_uint8
 from flair_core.restoration.models import Models
-from flair_core.restoration.window import estimate
+from flair_core.restoration.window import restore_window
 from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training import validation
 from flair_core.training.data import load_clips, load_faces
@@ -241,7 +241,7 @@ def write_pairs(
         )
         x = to_float(faces[at : at + GROUP])
         y = degrade(x, degradation, torch.Generator().manual_seed(int(rng.integers(2**62))))
-        states = list(estimate(y, (x.shape[-2], x.shape[-1]), settings, models))
+        states = list(restore_window(y, (x.shape[-2], x.shape[-1]), settings, models))
         for place, state in enumerate((states[int(rng.integers(1, steps))], states[-1])):
             out[at : at + GROUP, place] = to_uint8(state.stages["after DC"].clamp(-1, 1))
         out[at : at + GROUP, 2] = faces[at : at + GROUP]

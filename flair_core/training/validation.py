@@ -15,7 +15,7 @@ from flair_core.jobs.degrade import degrade_frame
 from flair_core.metrics.fidelity import fine_detail, psnr, ssim
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.temporal import WarpingError
-from flair_core.restoration.window import estimate
+from flair_core.restoration.window import restore_window
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Validation:
                     for index, frame in enumerate(clean)
                 ]
             )
-            *_, last = estimate(y, size, self._settings, models)
+            *_, last = restore_window(y, size, self._settings, models)
             restored, bicubic = to_uint8(last.x0), to_uint8(upscale(y, size))
             rows.append(_scores(restored, clean) | {"psnr_base": _scores(bicubic, clean)["psnr"]})
             sheets += [np.concatenate(triple, 1) for triple in zip(clean, bicubic, restored, strict=True)][

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flair_core.video.index import Entry
 
 
-class SeekFailed(Exception):  # noqa: N818 - a signal to count from the start instead
+class SeekFailed(Exception):
     """Timestamps after a seek are not those of the scan."""
 
 

@@ -84,7 +84,7 @@ class Index:
         return self.last_duration
 
 
-class Stopped(Exception):  # noqa: N818 - no error: nobody wants the index any more
+class Stopped(Exception):
     """The scan was told to stop."""
 
 

@@ -29,7 +29,7 @@ def recommended(golden_dir, tolerances):
 
     STRIDED also bounds the detector's answers, which are of the order of 1; times the image's side on pixels.
     """
-    global STRIDED, HALF, TIE  # noqa: PLW0603 - the helpers below have no fixtures
+    global STRIDED, HALF, TIE
     STRIDED, HALF = tolerances("restorers_*")[:2]
     TIE = float(re.search(r"gap below (\d+e-\d+)", (golden_dir / "GOLDEN.md").read_text(encoding="utf-8"))[1])
 
