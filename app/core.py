@@ -53,9 +53,15 @@ class RestorationCore:
             from flair_core.restoration.find import find_tracks
             from flair_core.restoration.models import load_models
             from flair_core.restoration.preview import preview
+            from flair_core.restoration.run import Run
             from flair_core.runtime import devices
 
-            self._find_tracks, self._load_models, self._preview = find_tracks, load_models, preview
+            self._find_tracks, self._load_models, self._preview, self._run = (
+                find_tracks,
+                load_models,
+                preview,
+                Run,
+            )
             self._devices, self._restored_frames = devices, restored_frames
             self.use_device(device)
         self.open_source = video.open_source
@@ -132,7 +138,7 @@ class RestorationCore:
         alone = self._models(look.resolve(index)).denoiser.window == 1
         kept = self._cache.unread() if again and alone else self._cache
         load = self._models
-        for preview in self._preview(source, index, tracks=tracks, look=look, load=load, cache=kept):
+        for preview in self._preview(self._run(source, tracks, look, load), index, cache=kept):
             if preview.step == preview.steps:
                 self._restored_frames.note(self._cache, source.path, look.settings.footage, [index])
             yield preview
@@ -146,13 +152,7 @@ class RestorationCore:
     ) -> Preview | None:
         """See Core."""
         made = self._preview(
-            source,
-            index,
-            tracks=tracks,
-            look=look,
-            load=self._models,
-            cache=self._cache,
-            only_known=True,
+            self._run(source, tracks, look, self._models), index, cache=self._cache, only_known=True
         )
         return next(iter(made), None)
 

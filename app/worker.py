@@ -1,4 +1,4 @@
-"""The background thread in which all sampling happens; sole importer of flair_core.restore and of torch."""
+"""The background thread in which all sampling happens; sole importer of torch."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from app.main_window import MainWindow
 from app.widgets.dialogs import ExportDialog
 from flair_core.jobs.queue import State
 from flair_core.jobs.request import Request
+from flair_core.settings.output import OutputOptions
 
 pytestmark = pytest.mark.skipif(
     not (resources.files("resources") / "starter.safetensors").is_file(),
@@ -30,8 +31,8 @@ HEAVY = (
     ("flair_core.kept.cache", "Cache.put"),
     ("flair_core.denoisers.compact", "load"),
     ("flair_core.faces.detect", "EmbeddedDetector.detect"),
-    ("flair_core.jobs.record", "fingerprint"),
-    ("flair_core.jobs.record", "sha256_of"),
+    ("flair_core.kept.fingerprints", "fingerprint"),
+    ("flair_core.checkpoints.store", "sha256_of"),
     ("flair_core.video.reader", "VideoSource._frame"),
     ("flair_core.video.reader", "kept_index"),
     ("flair_core.video.sink", "VideoSink._encode"),
@@ -45,7 +46,7 @@ def new_window(qtbot, dressed, config, jobs, tmp_path, monkeypatch):
     from app.frame_loader import open_source
 
     monkeypatch.setattr("flair_core.kept.cache.default_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr("app.worker.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
+    monkeypatch.setattr("app.core.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
     made = []
 
     def new():
@@ -132,7 +133,7 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
             look=project.look,
             span=range(5, 7),
             searched=window.session.searched,
-            codec="ffv1-rgb",
+            encoding=OutputOptions(codec="ffv1-rgb"),
         )
     )
     qtbot.waitUntil(output.exists, timeout=60_000)
@@ -248,7 +249,13 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
     look, searched = window.session.look, window.session.searched
     clip, held, whole = window.session.project.clip, tmp_path / "held.mkv", tmp_path / "whole.mkv"
     request = Request(
-        source=clip, output=held, look=look, span=range(14), searched=searched, codec="ffv1-rgb", device="cpu"
+        source=clip,
+        output=held,
+        look=look,
+        span=range(14),
+        searched=searched,
+        device="cpu",
+        encoding=OutputOptions(codec="ffv1-rgb"),
     )
     card = add(window, held, request)
     qtbot.waitUntil(lambda: written(window, 2), timeout=60_000)

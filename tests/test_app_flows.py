@@ -198,7 +198,12 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     assert (request.burn_in, request.beside) == (True, False)
     assert not ExportDialog(opened.session, opened).request("cpu").burn_in
     assert request.matte == tmp_path / "a-matte.mkv"
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (
         None,
         None,
         False,
@@ -266,10 +271,20 @@ def test_the_export_dialog_offers_what_a_format_can_be_told(opened):
     for box in (dialog._hardware, dialog._credentials):
         box.setChecked(True)
     request = dialog.request("cpu")
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (10, 20, True, True)
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (10, 20, True, True)
     dialog._format.setCurrentIndex(dialog._format.findText("FFV1", Qt.MatchFlag.MatchContains))
     request = dialog.request("cpu")
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (None, None, False, True)
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (None, None, False, True)
     dialog._format.setCurrentIndex(dialog._format.count() - 1)
     assert not dialog.request("cpu").credentials
 

@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from app.preferences import AUTOSAVES, CHOICES, LANGUAGES
 from flair_core.jobs.request import Request
+from flair_core.settings.output import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -236,12 +237,6 @@ class ExportDialog(QDialog):
             output=output,
             look=session.look,
             span=span,
-            codec=self._format.currentData()[0],
-            bits=self._depth.currentData() if self._depth.isEnabled() else None,
-            quality=self._quality.value()
-            if self._quality.isEnabled() and self._quality.value() >= 0
-            else None,
-            hardware=self._hardware.isEnabled() and self._hardware.isChecked(),
             beside=self._beside.isChecked(),
             burn_in=self._burn_in.isChecked(),
             credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
@@ -252,6 +247,14 @@ class ExportDialog(QDialog):
             left_out=session.project.left_out,
             drawn=session.project.drawn,
             strokes=session.project.strokes,
+            encoding=OutputOptions(
+                codec=self._format.currentData()[0],
+                bits=self._depth.currentData() if self._depth.isEnabled() else None,
+                quality=self._quality.value()
+                if self._quality.isEnabled() and self._quality.value() >= 0
+                else None,
+                hardware=self._hardware.isEnabled() and self._hardware.isChecked(),
+            ),
         )
 
     def _change_format(self) -> None:

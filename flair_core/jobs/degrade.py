@@ -14,6 +14,7 @@ from flair_core.degradations import degrade
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, to_float, to_uint8
 from flair_core.settings.groups import DegradationSettings
+from flair_core.settings.output import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,9 @@ def degrade_clip(
             raise MediaError(
                 f"{source.name} is smaller than {settings.scale} pixels; choose a smaller --scale."
             )
-        with video.open_sink(target, like=clip.info, width=width, height=height, codec="lossless") as sink:
+        with video.open_sink(
+            target, like=clip.info, width=width, height=height, options=OutputOptions(codec="lossless")
+        ) as sink:
             for frame in clip.frames(0, len(clip)):
                 y = degrade_frame(frame.rgb, settings, (seed, frame.index))
                 degraded = dataclasses.replace(frame, rgb=y)

@@ -28,7 +28,7 @@ ENDS = 1 << 20
 @cache
 def code_version() -> str:
     """SHA-256 of the core's sources and the versions of its libraries: the same code gives the same faces."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256(json.dumps(library_versions()).encode())
     for path in sorted(root.rglob("*.py")):
         if path.relative_to(root).parts[0] not in WITHOUT_PIXELS:

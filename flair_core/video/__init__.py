@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
 from flair_core.settings.groups import FootageSettings
+from flair_core.settings.output import AS_USUAL, OutputOptions
 from flair_core.video import encoders, images
 from flair_core.video.encoders import CODECS, CONTAINERS
 from flair_core.video.reader import VideoSource
@@ -44,27 +45,20 @@ def open_sink(
     like: VideoInfo,
     width: int,
     height: int,
-    codec: str | None = None,
-    quality: int | None = None,
-    bits: int | None = None,
+    options: OutputOptions = AS_USUAL,
     copy_from: Path | None = None,
     span: range | None = None,
-    hardware: bool = False,
     statement: str = "",
 ) -> FrameSink:
     """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
     like: the source's info; its rate, time base, tags and pixel shape are carried over.
-    codec: a key of CODECS, "lossless" (FFV1 in RGB, or PNGs), "png", or None for what suits the suffix.
-    quality: the encoder's constant-quality number, smaller is better.
-    bits: 8 or 10; default: as the source, and 10 when that has more.
     copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
     span: the part of the source that will be written, unless it is all; times then count from its start.
-    hardware: encode on the graphics card when it can.
     statement: what the file says of how it was made, in a free key of its metadata.
     Raises MediaError when the output can't be written there or so.
     """
-    suffix = path.suffix.lower()
+    suffix, codec, bits = path.suffix.lower(), options.codec, options.bits
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):
             raise MediaError(
@@ -83,7 +77,7 @@ def open_sink(
         width=width,
         height=height,
         encoding=encoders.choose(
-            name, path, (width, height), depth, quality, hardware=hardware, stored=like.pixels
+            name, path, (width, height), depth, options.quality, hardware=options.hardware, stored=like.pixels
         ),
         copy_from=copy_from,
         statement=statement,
