@@ -139,7 +139,7 @@ def test_a_trial_is_what_restore_does(models, settings, tmp_path):
     (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv"), frames=2)
     (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)
     y = trials.observe(clip, trial.settings.degradation)
-    *_, last = restore_window(to_float(y), (64, 64), trial.settings, models)
+    *_, last = restore_window(to_float(y), trial.settings, models)
     np.testing.assert_array_equal(trials.restored(y, trial), to_uint8(last.x0))
 
 

@@ -187,9 +187,7 @@ def _ones(job: Job) -> Tensor:
 def _flair(job: Job, **changes: float) -> Tensor:
     sampler = changed(job.settings.sampler, **changes)
     settings = replace(job.settings, sampler=sampler)
-    *_, last = window.restore_window(
-        job.y, job.size, settings, job.models, first=job.first, previous=job.previous
-    )
+    *_, last = window.restore_window(job.y, settings, job.models, first=job.first, previous=job.previous)
     return last.x0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
@@ -15,8 +16,6 @@ from flair_core.video.sound import sound
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flair_core.frames import VideoInfo
 
 __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "sound"]
@@ -24,11 +23,12 @@ __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "so
 AS_IT_IS = FootageSettings()
 
 
-def open_source(path: Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
+def open_source(path: str | Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
     """Open a video file, an image or a folder of images (in natural order of their names).
 
     Deinterlaced, a video has as many frames as before. Raises MediaError when there is nothing to show.
     """
+    path = Path(path)
     if path.is_dir():
         found = images.images_in(path)
         if not found:
@@ -40,7 +40,7 @@ def open_source(path: Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
 
 
 def open_sink(
-    path: Path,
+    path: str | Path,
     *,
     like: VideoInfo,
     width: int,
@@ -58,6 +58,7 @@ def open_sink(
     statement: what the file says of how it was made, in a free key of its metadata.
     Raises MediaError when the output can't be written there or so.
     """
+    path = Path(path)
     suffix, codec, bits = path.suffix.lower(), options.codec, options.bits
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):
