@@ -43,6 +43,7 @@ from app.widgets.dialogs import CrashDialog, ExportDialog, PreferencesDialog, Sh
 from app.widgets.explorer import Explorer
 from app.widgets.faces import Faces
 from app.widgets.models import ModelsDialog
+from app.widgets.named import named
 from app.widgets.parameters import Parameters
 from app.widgets.queue import QueuePanel, clock
 from app.widgets.status import Status
@@ -132,7 +133,7 @@ class MainWindow(QMainWindow):
         self.side.addWidget(QueuePanel(self.queue))
 
     def _arrange(self) -> None:
-        left = QFrame(objectName="panel")
+        left = named(QFrame(), "panel")
         column = QVBoxLayout(left)
         column.setContentsMargins(10, 10, 10, 10)
         column.setSpacing(12)
@@ -162,7 +163,7 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
         self.pages.addWidget(editor)
-        page = QWidget(objectName="page")
+        page = named(QWidget(), "page")
         column = QVBoxLayout(page)
         column.setContentsMargins(MARGIN, 6, MARGIN, 4)
         column.setSpacing(6)

@@ -315,7 +315,8 @@ class _Box(QComboBox):
     """Ignores the wheel, too, and may be narrower than its longest entry."""
 
     def __init__(self) -> None:
-        super().__init__(objectName="row")
+        super().__init__()
+        self.setObjectName("row")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         # The default one paints what is disabled like all else, whatever the style sheet says.

@@ -19,6 +19,7 @@ from app import theme
 from app.imaging import to_qimage
 from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +57,9 @@ class Explorer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(QLabel(self.tr("Perception – distortion").upper(), objectName="heading"))
+        column.addWidget(named(QLabel(self.tr("Perception – distortion").upper()), "heading"))
         self._plot: pg.PlotWidget | None = None
-        self._hint = QLabel(objectName="muted", wordWrap=True)
+        self._hint = named(QLabel(wordWrap=True), "muted")
         column.addWidget(self._hint)
         self._button = QPushButton()
         self._button.clicked.connect(self.wanted)

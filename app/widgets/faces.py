@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from app.imaging import to_qimage
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +33,8 @@ class Faces(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(QLabel(self.tr("Faces").upper(), objectName="heading"))
-        self._state = QLabel(objectName="muted", wordWrap=True)
+        column.addWidget(named(QLabel(self.tr("Faces").upper()), "heading"))
+        self._state = named(QLabel(wordWrap=True), "muted")
         column.addWidget(self._state)
         self._list = QListWidget()
         self._list.setIconSize(QSize(ICON, ICON))

@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.widgets.dialogs import explained_buttons
+from app.widgets.dialogs.parts import explained_buttons
+from app.widgets.named import named
 from flair_core.checkpoints import catalogue, store
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ModelsDialog(QDialog):
         self.setAcceptDrops(True)
         self.setWindowTitle(self.tr("Models"))
         self.resize(640, 560)
-        inner = QWidget(objectName="inner")
+        inner = named(QWidget(), "inner")
         self._cards = QVBoxLayout(inner)
         self._cards.setContentsMargins(0, 0, 6, 0)
         scroll = QScrollArea(widgetResizable=True)
@@ -89,33 +90,32 @@ class ModelsDialog(QDialog):
 
     def _card(self, status: store.Status) -> QFrame:
         entry = status.checkpoint
-        card = QFrame(objectName="job")
+        card = named(QFrame(), "job")
         column = QVBoxLayout(card)
         column.setContentsMargins(12, 9, 10, 9)
         column.setSpacing(3)
         top = QHBoxLayout()
-        top.addWidget(QLabel(entry.name, objectName="name"))
+        top.addWidget(named(QLabel(entry.name), "name"))
         top.addStretch(1)
         if status.path:
-            top.addWidget(QLabel(self.tr("ready"), objectName="good"))
+            top.addWidget(named(QLabel(self.tr("ready")), "good"))
         else:
             self._add_buttons(top, entry)
         column.addLayout(top)
         column.addWidget(QLabel(translate("weights", entry.purpose), wordWrap=True))
         column.addWidget(
-            QLabel(
-                self.tr("Licence: {0}").format(translate("weights", entry.licence)),
-                objectName="muted",
-                wordWrap=True,
+            named(
+                QLabel(self.tr("Licence: {0}").format(translate("weights", entry.licence)), wordWrap=True),
+                "muted",
             )
         )
         if not status.path and entry.url and entry.size:
             known = self.tr("{0} MB · SHA-256 {1}…").format(f"{entry.size / MB:.1f}", entry.sha256[:16])
-            line = QLabel(known, objectName="muted", toolTip=entry.sha256)
+            line = named(QLabel(known, toolTip=entry.sha256), "muted")
             column.addWidget(line)
         elif not status.path:
             how = self.tr("To get {0}: {1}.").format(entry.file, translate("weights", entry.source))
-            text = QLabel(how, objectName="muted", wordWrap=True)
+            text = named(QLabel(how, wordWrap=True), "muted")
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(text)
         if self._downloads.running(entry.name):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QW
 from app import theme
 from app.imaging import Picture, to_qimage
 from app.widgets.canvas import Canvas
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ class StepStrip(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        row.addWidget(QLabel(self.tr("steps"), objectName="muted"))
+        row.addWidget(named(QLabel(self.tr("steps")), "muted"))
         row.addWidget(self._film, 1)
         tips = {
             "x0": self.tr("What the network makes of the noisy picture, eq. (3)"),

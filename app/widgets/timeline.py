@@ -59,7 +59,8 @@ class Timeline(QFrame):
     span_dragged = Signal(int, int)
 
     def __init__(self, session: Session, thumbnailer: Thumbnailer, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="panel")
+        super().__init__(parent)
+        self.setObjectName("panel")
         self._session, self._thumbnailer = session, thumbnailer
         self._thumbnails: dict[int, QImage] = {}
         self.marks = Marks({}, {}, set())

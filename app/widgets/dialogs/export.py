@@ -1,17 +1,15 @@
-"""Export, preferences, shortcuts, and the report of a crash."""
+"""What to export: format, quality, frames and file."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import platformdirs
 from PySide6.QtCore import QCoreApplication, QStandardPaths, Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,29 +17,24 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from app.preferences import AUTOSAVES, CHOICES, LANGUAGES
+from app.widgets.dialogs.parts import column_of, explained_buttons
+from app.widgets.named import named
 from flair_core.jobs.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from PySide6.QtGui import QAction
-
-    from app.preferences import Preferences
     from app.session import Session
-    from flair_core.jobs.queue import Job
 
+translate = QCoreApplication.translate
 FORMATS = (
     ("h264", ".mp4"),
     ("h265", ".mp4"),
@@ -55,7 +48,6 @@ MB = 10**6
 BYTES_PER_PIXEL = {"prores": 1.0, "ffv1": 2.0, "ffv1-rgb": 3.0, "png": 3.0}
 """Of a written frame, roughly and rather too many."""
 USUAL_BYTES = 0.1
-translate = QCoreApplication.translate
 
 
 class ExportDialog(QDialog):
@@ -122,8 +114,8 @@ class ExportDialog(QDialog):
         self._path.setToolTip(self.tr("Where the restored clip is written; it appears when it is complete"))
         self._format.setToolTip(self.tr("Codec and kind of file"))
         self._range.setToolTip(self.tr("Which frames are written"))
-        column = _column(self)
-        self._space = QLabel(objectName="name", wordWrap=True, visible=False)
+        column = column_of(self)
+        self._space = named(QLabel(wordWrap=True, visible=False), "name")
         column.addLayout(form)
         column.addWidget(self._space)
         column.addWidget(buttons)
@@ -302,176 +294,3 @@ def _formats(images: str) -> Iterable[tuple[str, str, str]]:
             label = translate("video", CODECS[codec].label)
             yield codec, suffix, f"{label} · {suffix[1:]}"
     yield "png", "", images
-
-
-class PreferencesDialog(QDialog):
-    """What the application remembers about its user."""
-
-    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._preferences = preferences
-        self.setWindowTitle(self.tr("Preferences"))
-        self.setMinimumWidth(400)
-        names = {
-            "dark": self.tr("Dark"),
-            "light": self.tr("Light"),
-            "system": self.tr("As the system"),
-            **LANGUAGES,
-            "auto": self.tr("Automatic"),
-            "all": self.tr("All graphics cards"),
-            "cpu": "CPU",
-            "cuda": "CUDA",
-            "mps": "Apple MPS",
-            **{seconds: self.tr("every {0} seconds").format(seconds) for seconds in AUTOSAVES},
-        }
-        rows = {
-            "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
-            "language": (
-                self.tr("Language"),
-                self.tr("Of menus, buttons and explanations, from the next start on"),
-            ),
-            "device": (
-                self.tr("Device"),
-                self.tr(
-                    'What computes previews and exports; with "all", every graphics card takes its share of an export'
-                ),
-            ),
-            "autosave": (
-                self.tr("Autosave"),
-                self.tr("How often unsaved work is kept aside, to be recovered after a crash"),
-            ),
-            "amplified": (
-                self.tr("Differences"),
-                self.tr("How much brighter the mode Difference shows what was changed"),
-            ),
-        }
-        form = QFormLayout()
-        form.setSpacing(10)
-        self._boxes: dict[str, QComboBox] = {}
-        for name, (words, tip) in rows.items():
-            box = self._boxes[name] = QComboBox(toolTip=tip)
-            for value in CHOICES[name]:
-                box.addItem(f"× {value}" if name == "amplified" else names[value], value)
-            box.setCurrentIndex(box.findData(getattr(preferences, name)))
-            box.setAccessibleName(words)
-            form.addRow(words, box)
-        column = _column(self)
-        column.addLayout(form)
-        which = QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        column.addWidget(explained_buttons(self, which))
-
-    @property
-    def chosen(self) -> Preferences:
-        """With what was chosen."""
-        return replace(self._preferences, **{name: box.currentData() for name, box in self._boxes.items()})
-
-
-class ShortcutsDialog(QDialog):
-    """Every action that has a key."""
-
-    def __init__(self, groups: dict[str, list[QAction]], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Keyboard shortcuts"))
-        columns = QHBoxLayout()
-        columns.setSpacing(32)
-        first, *others, last = (
-            (title, [one for one in group if one.shortcuts()]) for title, group in groups.items()
-        )
-        most = max(len(group) for _, group in others)
-        grid, row = None, 0
-        for title, group in (first, last, *others):  # the short ones share a column
-            if grid is None or row + len(group) >= most:
-                grid, row = QGridLayout(), 0
-                grid.setHorizontalSpacing(14)
-                grid.setVerticalSpacing(7)
-                columns.addLayout(grid)
-                columns.setAlignment(grid, Qt.AlignmentFlag.AlignTop)
-            elif row:
-                grid.addWidget(QLabel(), row, 0)
-                row += 1
-            grid.addWidget(QLabel(title.upper(), objectName="heading"), row, 0)
-            for action in group:
-                row += 1
-                grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 0)
-                keys = ", ".join(key.toString(key.SequenceFormat.NativeText) for key in action.shortcuts())
-                grid.addWidget(QLabel(keys, objectName="muted"), row, 1)
-            row += 1
-        column = _column(self)
-        column.addLayout(columns)
-        column.addStretch(1)
-        column.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
-        self.adjustSize()
-
-
-class JobLog(QDialog):
-    """What happened to an export, line by line."""
-
-    def __init__(self, job: Job, log: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Log of {0}").format(job.request.output.name))
-        self.resize(620, 320)
-        lines = QPlainTextEdit(log or self.tr("Nothing has happened yet."), readOnly=True)
-        lines.setAccessibleName(self.tr("Log"))
-        lines.setToolTip(self.tr("When it was started, what it said, and how it ended"))
-        buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Close)
-        copy = buttons.addButton(self.tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
-        copy.setToolTip(self.tr("Put the log on the clipboard"))
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(log))
-        column = _column(self)
-        column.addWidget(QLabel(str(job.request.output), objectName="muted", wordWrap=True))
-        column.addWidget(lines, 1)
-        column.addWidget(buttons)
-
-
-class CrashDialog(QDialog):
-    """Says that the program has a fault, and offers the report."""
-
-    def __init__(self, report: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Something went wrong"))
-        self.setMinimumWidth(560)
-        words = self.tr(
-            "FLAIR Studio met a fault of its own. Your work was kept aside and you can go on; "
-            "if it happens again, please send the report."
-        )
-        details = QPlainTextEdit(report, readOnly=True, visible=False)
-        details.setAccessibleName(self.tr("Report"))
-        details.setMinimumHeight(220)
-        copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
-        show.toggled.connect(details.setVisible)
-        copy.setToolTip(self.tr("Put the report on the clipboard, to be pasted into a mail"))
-        show.setToolTip(self.tr("See what is in it: the fault, versions, no file of yours"))
-        details.setToolTip(show.toolTip())
-        row = QHBoxLayout()
-        row.addWidget(copy)
-        row.addWidget(show)
-        row.addStretch(1)
-        row.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
-        column = _column(self)
-        column.addWidget(QLabel(words, wordWrap=True))
-        column.addWidget(details, 1)
-        column.addLayout(row)
-
-
-def explained_buttons(dialog: QDialog, which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
-    """The dialog's usual buttons, connected and explained."""
-    buttons = QDialogButtonBox(which)
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    tips = {
-        QDialogButtonBox.StandardButton.Ok: translate("Dialogs", "Take this over  (Enter)"),
-        QDialogButtonBox.StandardButton.Cancel: translate("Dialogs", "Leave everything as it was  (Esc)"),
-        QDialogButtonBox.StandardButton.Close: translate("Dialogs", "Back to the window  (Esc)"),
-    }
-    for name, tip in tips.items():
-        if (button := buttons.button(name)) is not None:
-            button.setToolTip(tip)
-    return buttons
-
-
-def _column(dialog: QDialog) -> QVBoxLayout:
-    column = QVBoxLayout(dialog)
-    column.setContentsMargins(18, 18, 18, 14)
-    column.setSpacing(16)
-    return column
