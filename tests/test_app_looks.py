@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
-from app.widgets import timeline_rows
+from app.widgets import timeline_keys
 from flair_core.settings.look import CLIP, Key, Layer, Look, Scope, Shot
 from flair_core.settings.project import read
 
@@ -209,7 +209,7 @@ def test_keys_are_added_dragged_typed_held_and_deleted_on_the_timeline(qtbot, op
 
 def test_with_shift_a_key_moves_finely_and_stays_on_its_frame(opened, line, row, monkeypatch):
     held = Qt.KeyboardModifier.ShiftModifier
-    monkeypatch.setattr(timeline_rows.QGuiApplication, "keyboardModifiers", lambda: held)
+    monkeypatch.setattr(timeline_keys.QGuiApplication, "keyboardModifiers", lambda: held)
     opened.session.edit_look("key", lambda look: look.with_key(CLIP, "w_tau", Key(6, 0.5)))
     place = row.place(Key(6, 0.5))
     drag = row.press(place)
