@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class Brush:
 
     def reach(self, to_face: QTransform) -> float:
         """Its radius in pixels of the picture, on a face."""
-        return self.radius / max(abs(to_face.determinant()) ** 0.5, 1e-9)
+        return self.radius / max(math.sqrt(abs(to_face.determinant())), 1e-9)
 
     def paint(self, painter: QPainter) -> None:
         """Draw the stroke at work, in pixels of the picture."""

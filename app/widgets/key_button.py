@@ -1,4 +1,4 @@
-"""The diamond beside a setting that may have keyframes."""
+"""The diamond next to a setting that may have keyframes."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ class ModelsDialog(QDialog):
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inner)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._said = QLabel(wordWrap=True, visible=False)
+        self._said = QLabel(wordWrap=True)
+        self._said.hide()
         where = QLabel(
             self.tr("Imported models lie in {0}. A fetched file can be dropped here, too.").format(
                 store.folder()
@@ -82,8 +83,8 @@ class ModelsDialog(QDialog):
         """Look again at what is here."""
         self._bars.clear()
         while (item := self._cards.takeAt(0)) is not None:
-            if item.widget():
-                item.widget().deleteLater()
+            if (card := item.widget()) is not None:
+                card.deleteLater()
         for status in store.listing():
             self._cards.addWidget(self._card(status))
         self._cards.addStretch(1)
@@ -109,9 +110,10 @@ class ModelsDialog(QDialog):
                 "muted",
             )
         )
-        if not status.path and entry.url and entry.size:
+        if not status.path and entry.url and entry.size and entry.sha256:
             known = self.tr("{0} MB · SHA-256 {1}…").format(f"{entry.size / MB:.1f}", entry.sha256[:16])
-            line = named(QLabel(known, toolTip=entry.sha256), "muted")
+            line = named(QLabel(known), "muted")
+            line.setToolTip(entry.sha256)
             column.addWidget(line)
         elif not status.path:
             how = self.tr("To get {0}: {1}.").format(entry.file, translate("weights", entry.source))
@@ -146,12 +148,13 @@ class ModelsDialog(QDialog):
 
     def _offer(self, entry: catalogue.Checkpoint) -> None:
         """Download, if the user agrees to what it is."""
-        box = QMessageBox(self, windowTitle=self.tr("Download {0}").format(entry.name))
+        box = QMessageBox(self)
+        box.setWindowTitle(self.tr("Download {0}").format(entry.name))
         box.setText(self.tr("Download {0} under this licence?").format(entry.file))
         rows = (
             translate("weights", entry.purpose),
             self.tr("Licence: {0}").format(translate("weights", entry.licence)),
-            self.tr("{0} MB from {1}").format(f"{entry.size / MB:.1f}", entry.url),
+            self.tr("{0} MB from {1}").format(f"{(entry.size or 0) / MB:.1f}", entry.url),
             f"SHA-256 {entry.sha256}",
         )
         box.setInformativeText("\n\n".join(rows))

@@ -129,9 +129,9 @@ class Parameters(QFrame):
                 )
                 control.row.addWidget(key)
             else:
-                beside = control.aside or QWidget()
-                beside.setFixedWidth(KEY_SIDE)
-                control.row.addWidget(beside)
+                aside = control.aside or QWidget()
+                aside.setFixedWidth(KEY_SIDE)
+                control.row.addWidget(aside)
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)

@@ -121,7 +121,7 @@ class Card(QFrame):
 
     def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[Job], object]) -> IconButton:
         button = IconButton(icon, words)
-        button.clicked.connect(lambda: act(self._job))
+        button.clicked.connect(lambda: None if self._job is None else act(self._job))
         row.addWidget(button)
         return button
 

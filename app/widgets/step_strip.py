@@ -46,7 +46,9 @@ class StepStrip(QWidget):
             "after G": self.tr("After enhancement, eq. (12)"),
         }
         for number, name in enumerate(STAGES):
-            button = QPushButton(title_of(name), checkable=True, toolTip=tips[name])
+            button = QPushButton(title_of(name))
+            button.setCheckable(True)
+            button.setToolTip(tips[name])
             self._buttons.addButton(button, number)
             row.addWidget(button)
         self._buttons.button(2).setChecked(True)
@@ -136,7 +138,7 @@ class _Film(QWidget):
         self.choose(None if step == self._step else step)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        move = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(event.key())
+        move = {int(Qt.Key.Key_Left): -1, int(Qt.Key.Key_Right): 1}.get(event.key())
         shown = [stages.step for stages in self._shown()]
         if move is None or not shown:
             super().keyPressEvent(event)

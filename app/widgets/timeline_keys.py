@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
@@ -218,9 +219,7 @@ class KeyRow(Row):
             changed = Key(key.frame, key.value, held)
             action = menu.addAction(
                 words,
-                lambda changed=changed: self.replace(
-                    key, changed, translate("Timeline", "Change a keyframe")
-                ),
+                partial(self.replace, key, changed, translate("Timeline", "Change a keyframe")),
             )
             action.setCheckable(True)
             action.setChecked(key.held == held)

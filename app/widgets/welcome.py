@@ -65,10 +65,12 @@ class Welcome(QWidget):
     def show_recent(self, paths: Sequence[str]) -> None:
         """List the files opened last, those that are still there."""
         while (item := self._recent.takeAt(0)) is not None:
-            item.widget().deleteLater()
+            if (former := item.widget()) is not None:
+                former.deleteLater()
         there = [path for path in paths if Path(path).exists()][:SHOWN]
         for path in there:
-            button = named(QPushButton(Path(path).name.replace("&", "&&"), toolTip=path), "flat")
+            button = named(QPushButton(Path(path).name.replace("&", "&&")), "flat")
+            button.setToolTip(path)
             button.clicked.connect(lambda _=False, path=path: self.recent_wanted.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._heading.setVisible(bool(there))

@@ -27,10 +27,12 @@ class CrashDialog(QDialog):
             "FLAIR Studio met a fault of its own. Your work was kept aside and you can go on; "
             "if it happens again, please send the report."
         )
-        details = QPlainTextEdit(report, readOnly=True, visible=False)
+        details = QPlainTextEdit(report, readOnly=True)
+        details.hide()
         details.setAccessibleName(self.tr("Report"))
         details.setMinimumHeight(220)
-        copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
+        copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"))
+        show.setCheckable(True)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
         show.toggled.connect(details.setVisible)
         copy.setToolTip(self.tr("Put the report on the clipboard, to be pasted into a mail"))

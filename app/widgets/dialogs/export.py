@@ -76,46 +76,22 @@ class ExportDialog(QDialog):
         if len(session.span) != len(clip):
             self._range.addItem(self.tr("Whole clip · {0} frames").format(len(clip)), range(len(clip)))
         self._path = QLineEdit(str(_unused(_folder_for(clip.path) / f"{clip.path.stem}-restored.mp4")))
-        browse = QPushButton(self.tr("Choose…"))
-        browse.clicked.connect(self._browse)
-        where = QHBoxLayout()
-        where.addWidget(self._path, 1)
-        where.addWidget(browse)
         width, height = (
             extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
         )
         sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
         self._make_options(clip.info.bit_depth)
-        form = QFormLayout()
-        form.setSpacing(10)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for words, field in (
-            (self.tr("Format"), self._format),
-            (self.tr("Depth"), self._depth),
-            (self.tr("Quality"), self._quality),
-            ("", self._hardware),
-            (self.tr("Frames"), self._range),
-            (self.tr("Size"), QLabel(f"{width} × {height}")),
-            (self.tr("Sound"), QLabel(sound)),
-            ("", self._beside),
-            (self.tr("File"), where),
-            ("", self._burn_in),
-            ("", self._credentials),
-            ("", self._record),
-            ("", self._matte),
-        ):
-            form.addRow(words, field)
-            (self._path if field is where else field).setAccessibleName(words or field.text())
+        form = self._form(size=f"{width} × {height}", sound=sound)
         buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Cancel)
         go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
         go.setObjectName("primary")
         go.setToolTip(self.tr("It is rendered in the background, after those before it"))
-        browse.setToolTip(self.tr("Choose folder and name of the file"))
         self._path.setToolTip(self.tr("Where the restored clip is written; it appears when it is complete"))
         self._format.setToolTip(self.tr("Codec and kind of file"))
         self._range.setToolTip(self.tr("Which frames are written"))
         column = column_of(self)
-        self._space = named(QLabel(wordWrap=True, visible=False), "name")
+        self._space = named(QLabel(wordWrap=True), "name")
+        self._space.hide()
         column.addLayout(form)
         column.addWidget(self._space)
         column.addWidget(buttons)
@@ -127,8 +103,45 @@ class ExportDialog(QDialog):
         self._recall(remembered)
         self._check_space()
 
+    def _form(self, *, size: str, sound: str) -> QFormLayout:
+        """What is asked for, and what follows from the clip, one row each."""
+        form = QFormLayout()
+        form.setSpacing(10)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        rows: tuple[tuple[str, QWidget], ...] = (
+            (self.tr("Format"), self._format),
+            (self.tr("Depth"), self._depth),
+            (self.tr("Quality"), self._quality),
+            ("", self._hardware),
+            (self.tr("Frames"), self._range),
+            (self.tr("Size"), QLabel(size)),
+            (self.tr("Sound"), QLabel(sound)),
+            ("", self._streams),
+            (self.tr("File"), self._path),
+            ("", self._burn_in),
+            ("", self._credentials),
+            ("", self._record),
+            ("", self._matte),
+        )
+        for words, field in rows:
+            if field is self._path:
+                form.addRow(words, self._path_row())
+            else:
+                form.addRow(words, field)
+            field.setAccessibleName(field.text() if isinstance(field, QCheckBox) else words)
+        return form
+
+    def _path_row(self) -> QHBoxLayout:
+        browse = QPushButton(self.tr("Choose…"))
+        browse.clicked.connect(self._browse)
+        browse.setToolTip(self.tr("Choose folder and name of the file"))
+        row = QHBoxLayout()
+        row.addWidget(self._path, 1)
+        row.addWidget(browse)
+        return row
+
     def _make_options(self, depth: int) -> None:
-        """How it is encoded, and what is written beside the pictures."""
+        """How it is encoded, and what is written besides the pictures."""
         self._depth = QComboBox()
         self._depth.addItem(self.tr("As the source · {0} bits").format(depth), None)
         for bits in (8, 10):
@@ -138,7 +151,8 @@ class ExportDialog(QDialog):
                 "Ten bits keep slow gradients smooth; into eight the result is dithered, so that none band"
             )
         )
-        self._quality = QSpinBox(minimum=-1, maximum=51, value=-1, specialValueText=self.tr("Usual"))
+        self._quality = QSpinBox(minimum=-1, maximum=51, value=-1)
+        self._quality.setSpecialValueText(self.tr("Usual"))
         self._quality.setToolTip(
             self.tr("The encoder's constant quality (CRF): smaller is better and larger")
         )
@@ -147,8 +161,9 @@ class ExportDialog(QDialog):
         self._hardware.setToolTip(
             self.tr("Faster; where no card can, the processor does it and the job says so")
         )
-        self._beside = QCheckBox(self.tr("Take sound, subtitles and chapters along"), checked=True)
-        self._beside.setToolTip(
+        self._streams = QCheckBox(self.tr("Take sound, subtitles and chapters along"))
+        self._streams.setChecked(True)
+        self._streams.setToolTip(
             self.tr("Copied unchanged and kept in step; without a tick the file is silent")
         )
         self._burn_in = QCheckBox(self.tr("Write the settings into the picture"))
@@ -161,7 +176,8 @@ class ExportDialog(QDialog):
                 "Program, settings, networks and the source's checksum, in the way of content credentials"
             )
         )
-        self._record = QCheckBox(self.tr("Write how it was made beside it"), checked=True)
+        self._record = QCheckBox(self.tr("Write how it was made beside it"))
+        self._record.setChecked(True)
         self._record.setToolTip(self.tr("Settings, seed, networks and checksums, as a small JSON file"))
         self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
         self._matte.setToolTip(self.tr("A second video: white where pixels were generated, black where not"))
@@ -171,7 +187,7 @@ class ExportDialog(QDialog):
         """Those that are remembered: writing into the picture is asked for each time."""
         return {
             "hardware": self._hardware,
-            "beside": self._beside,
+            "beside": self._streams,
             "credentials": self._credentials,
             "record": self._record,
             "matte": self._matte,
@@ -234,7 +250,7 @@ class ExportDialog(QDialog):
             if self._quality.isEnabled() and self._quality.value() >= 0
             else None,
             hardware=self._hardware.isEnabled() and self._hardware.isChecked(),
-            beside=self._beside.isChecked(),
+            beside=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),
             credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
             device=device,
@@ -252,7 +268,7 @@ class ExportDialog(QDialog):
         self._check_space()
 
     def _offer_encoder(self) -> None:
-        """Only what the format can be told."""
+        """Only what the format has."""
         from flair_core.video import CODECS
 
         codec = CODECS.get(self._format.currentData()[0])
@@ -269,7 +285,7 @@ class ExportDialog(QDialog):
 
 
 def _folder_for(clip: Path) -> Path:
-    """Where an export of it goes at first: beside it, unless that is no place for a user's files."""
+    """Where an export of it goes at first: its own folder, unless that is no place for a user's files."""
     kept_for_us = platformdirs.user_cache_path("flair-studio", appauthor=False) in clip.parents
     if os.access(clip.parent, os.W_OK) and not kept_for_us:
         return clip.parent

@@ -22,11 +22,10 @@ class PreferencesDialog(QDialog):
         self._preferences = preferences
         self.setWindowTitle(self.tr("Preferences"))
         self.setMinimumWidth(400)
-        names = {
+        names: dict[object, str] = {
             "dark": self.tr("Dark"),
             "light": self.tr("Light"),
             "system": self.tr("As the system"),
-            **LANGUAGES,
             "auto": self.tr("Automatic"),
             "all": self.tr("All graphics cards"),
             "cpu": "CPU",
@@ -34,6 +33,7 @@ class PreferencesDialog(QDialog):
             "mps": "Apple MPS",
             **{seconds: self.tr("every {0} seconds").format(seconds) for seconds in AUTOSAVES},
         }
+        names.update(LANGUAGES.items())
         rows = {
             "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
             "language": (
@@ -59,7 +59,8 @@ class PreferencesDialog(QDialog):
         form.setSpacing(10)
         self._boxes: dict[str, QComboBox] = {}
         for name, (words, tip) in rows.items():
-            box = self._boxes[name] = QComboBox(toolTip=tip)
+            box = self._boxes[name] = QComboBox()
+            box.setToolTip(tip)
             for value in CHOICES[name]:
                 box.addItem(f"× {value}" if name == "amplified" else names[value], value)
             box.setCurrentIndex(box.findData(getattr(preferences, name)))
