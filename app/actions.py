@@ -210,8 +210,8 @@ class Actions:
         for name in NEEDS_CLIP:
             self[name].setEnabled(is_open)
 
-    def dress(self) -> None:
-        """Draw the icons anew after the theme has changed."""
+    def redraw_icons(self) -> None:
+        """Draw the icons again after the theme has changed."""
         for action in self._by_name.values():
             if action.property("drawing"):
                 action.setIcon(theme.icon(action.property("drawing")))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 SHOT_REACH = 7
-"""Frames on either side that tell something of the degradation."""
+"""Frames on either side that the degradation is estimated from."""
 
 
 def _settle(future: Future[Any], work: Callable[[], object]) -> None:

@@ -27,7 +27,7 @@ NICENESS = 5
 
 
 def behind_the_window() -> None:
-    """Where this thread, or one that it starts, and the window's want the same processor, the window's goes first."""
+    """Let this thread, and those that it starts, wait where the window's thread wants the same processor."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)  # means nothing to Linux
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

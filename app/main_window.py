@@ -360,7 +360,7 @@ class MainWindow(QMainWindow):
     def _apply_theme(self, name: str) -> None:
         """Draw the window in a theme."""
         theme.apply(name)
-        self.actions_.dress()
+        self.actions_.redraw_icons()
         self.transport.refresh()
 
     def _follow_system(self) -> None:

@@ -88,7 +88,7 @@ class Worker(QThread):
                 self._tasks.remove(task)
 
     def cancel(self, task: Task) -> None:
-        """End a task after its current step, held or not; `ended` tells when."""
+        """End a task after its current step, held or not; `ended` follows."""
         self.hold(task)
         with self._changed:
             self._cancelled.append(task)

@@ -230,7 +230,9 @@ def test_the_export_dialog_warns_of_a_full_disk_and_spares_earlier_exports(opene
     dialog = ExportDialog(opened.session, opened)
     assert dialog.request("cpu").output == clip.with_name("clip-restored-2.mp4")
     assert dialog._space.isHidden()
-    monkeypatch.setattr("app.widgets.dialogs.export.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 10**4))
+    monkeypatch.setattr(
+        "app.widgets.dialogs.export.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 10**4)
+    )
     dialog._path.editingFinished.emit()
     assert dialog._space.isHidden(), "a small H.264 file has room"
     dialog._format.setCurrentIndex(dialog._format.findText("PNG", Qt.MatchFlag.MatchStartsWith))
@@ -752,14 +754,18 @@ def test_closing_asks_about_unsaved_work(opened, monkeypatch, answer, closed):
 
 def test_presets_and_the_clipboard_carry_settings(opened, tmp_path, monkeypatch):
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    monkeypatch.setattr("app.settings_commands.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    monkeypatch.setattr(
+        "app.settings_commands.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), "")
+    )
     opened.settings_commands.on_save_preset()
     opened.settings_commands.on_copy_settings()
     opened.settings_commands.on_reset_settings()
     opened.settings_commands.on_paste_settings()
     assert opened.session.settings.sampler.steps == 9
     (tmp_path / "p.json").write_text('{"sampler": {"speed": 3}}')
-    monkeypatch.setattr("app.settings_commands.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), ""))
+    monkeypatch.setattr(
+        "app.settings_commands.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), "")
+    )
     opened.settings_commands.on_open_preset()
     assert "sampler.speed" in opened.banner.text
     assert opened.session.settings.sampler.steps == 9

@@ -89,7 +89,7 @@ class Explorer(QWidget):
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
         column.insertWidget(1, self._plot, 1)
-        self._dress(self._plot)
+        self._apply_theme(self._plot)
         return self._plot
 
     def _reference_row(self) -> QHBoxLayout:
@@ -237,10 +237,10 @@ class Explorer(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_plot") and self._plot is not None:
-            self._dress(self._plot)
+            self._apply_theme(self._plot)
             self._redraw()
 
-    def _dress(self, plot: pg.PlotWidget) -> None:
+    def _apply_theme(self, plot: pg.PlotWidget) -> None:
         import pyqtgraph as pg
 
         colours = theme.current()

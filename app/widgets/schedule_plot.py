@@ -62,7 +62,7 @@ class SchedulePlot(QWidget):
         plot.getAxis("left").setWidth(26)
         self._gamma = plot.plot(symbolSize=5, symbolPen=None, antialias=True)
         self._w = plot.plot(symbolSize=5, symbolPen=None, antialias=True)
-        self._dress(self._plot)
+        self._apply_theme(self._plot)
         self._plot.viewport().installEventFilter(self)
         return self._plot
 
@@ -159,9 +159,9 @@ class SchedulePlot(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and self._plot is not None:
-            self._dress(self._plot)
+            self._apply_theme(self._plot)
 
-    def _dress(self, shown: pg.PlotWidget) -> None:
+    def _apply_theme(self, shown: pg.PlotWidget) -> None:
         import pyqtgraph as pg
 
         colours = theme.current()

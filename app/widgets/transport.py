@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from app import theme
@@ -27,9 +27,6 @@ BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "soun
 
 class Transport(QWidget):
     """Moves the playhead; its buttons are the window's actions, so that each knows its shortcut."""
-
-    zoom_wanted = Signal(object)
-    """A factor, or None to fit."""
 
     def __init__(
         self, session: Session, player: Player, action_of: ActionOf, parent: QWidget | None = None
