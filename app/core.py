@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 
 SHOT_REACH = 7
-"""Frames on either side that tell something of the degradation."""
+"""Frames on either side that the degradation is estimated from."""
 
 
 def _settle(future: Future[Any], work: Callable[[], object]) -> None:
-    """Let a future hear what became of some work."""
+    """Let a future have what became of some work."""
     try:
         future.set_result(work())
     except Exception as error:  # whoever asks for the result gets it
@@ -47,7 +47,7 @@ class RestorationCore:
     """flair_core on one device; making one imports torch, which takes seconds."""
 
     def __init__(self, device: str, jobs: Jobs) -> None:
-        with loading.beside_a_window():
+        with loading.while_window_in_use():
             from flair_core import video
             from flair_core.kept import cache, restored_frames
             from flair_core.restoration.find import find_tracks
@@ -112,11 +112,12 @@ class RestorationCore:
 
     def warping_error(self, before: Preview, after: Preview) -> float | None:
         """See Core."""
+        from flair_core.faces.shots import as_uint8
         from flair_core.metrics.temporal import restored_warping_error
 
-        return restored_warping_error(
-            (before.observed, after.observed), (before.frame, after.frame), before.mask
-        )
+        observed = as_uint8(before.observed), as_uint8(after.observed)
+        restored = as_uint8(before.frame), as_uint8(after.frame)
+        return restored_warping_error(observed, restored, before.mask)
 
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """See Core."""

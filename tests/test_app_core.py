@@ -106,7 +106,7 @@ def restored(qtbot, window, index):
 def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
     from flair_core import video
 
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     window.session.edit_setting("sampler", "steps", 2, "K")
     shown = {}
@@ -178,17 +178,17 @@ def test_from_a_clip_to_a_file_whose_frames_are_those_of_the_previews(
     from flair_core.cli import main
 
     window = new_window()
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     tune(qtbot, window)
     session = window.session
     project, edits = session.project, session.undo.count()
     while session.undo.canUndo():
-        window.on_undo()
+        window.session.undo.undo()
     assert not session.project.look.lanes
     assert session.project.span is None
     for _ in range(edits):
-        window.on_redo()
+        window.session.undo.redo()
     assert session.project == project
     before = {index: restored(qtbot, window, index) for index in range(5, 9)}
     assert len({frame.tobytes() for frame in before.values()}) == 4
@@ -243,7 +243,7 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
         pace = shown.queue.pace
         return pace is not None and pace.now.stage == "restore" and pace.now.done >= frames
 
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     window.session.edit_setting("sampler", "steps", 1, "K")
     look, searched = window.session.look, window.session.searched
@@ -273,7 +273,7 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
 
     again = MainWindow(lambda: RestorationCore("cpu", jobs), open_source, jobs)
     qtbot.addWidget(again)
-    again.offer_queue()
+    again.export_commands.offer_queue()
     again.banner._buttons[0].click()
     qtbot.waitUntil(held.exists, timeout=60_000)
     qtbot.waitUntil(lambda: not again.queue.open)
@@ -303,7 +303,7 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
 def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, new_window, tmp_path, work):
     before = set(threading.enumerate())
     window = new_window()
-    window.open_demo()
+    window.files.on_open_demo()
     told = []
     window.worker.progressed.connect(lambda task, event: told.append((type(task).__name__, event)))
     if work == "finding faces":

@@ -1,17 +1,15 @@
-"""Export, preferences, shortcuts, and the report of a crash."""
+"""What to export: format, quality, frames and file."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import platformdirs
 from PySide6.QtCore import QCoreApplication, QStandardPaths, Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,30 +17,25 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
-from app.preferences import AUTOSAVES, CHOICES, LANGUAGES
+from app.widgets.dialogs.parts import column_of, explained_buttons
+from app.widgets.named import named
 from flair_core.jobs.request import Request
 from flair_core.settings.output import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from PySide6.QtGui import QAction
-
-    from app.preferences import Preferences
     from app.session import Session
-    from flair_core.jobs.queue import Job
 
+translate = QCoreApplication.translate
 FORMATS = (
     ("h264", ".mp4"),
     ("h265", ".mp4"),
@@ -56,7 +49,6 @@ MB = 10**6
 BYTES_PER_PIXEL = {"prores": 1.0, "ffv1": 2.0, "ffv1-rgb": 3.0, "png": 3.0}
 """Of a written frame, roughly and rather too many."""
 USUAL_BYTES = 0.1
-translate = QCoreApplication.translate
 
 
 class ExportDialog(QDialog):
@@ -85,46 +77,22 @@ class ExportDialog(QDialog):
         if len(session.span) != len(clip):
             self._range.addItem(self.tr("Whole clip · {0} frames").format(len(clip)), range(len(clip)))
         self._path = QLineEdit(str(_unused(_folder_for(clip.path) / f"{clip.path.stem}-restored.mp4")))
-        browse = QPushButton(self.tr("Choose…"))
-        browse.clicked.connect(self._browse)
-        where = QHBoxLayout()
-        where.addWidget(self._path, 1)
-        where.addWidget(browse)
         width, height = (
             extent * session.settings.magnification for extent in (clip.info.width, clip.info.height)
         )
         sound = self.tr("copied unchanged") if clip.info.has_audio else self.tr("the clip has none")
         self._make_options(clip.info.bit_depth)
-        form = QFormLayout()
-        form.setSpacing(10)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for words, field in (
-            (self.tr("Format"), self._format),
-            (self.tr("Depth"), self._depth),
-            (self.tr("Quality"), self._quality),
-            ("", self._hardware),
-            (self.tr("Frames"), self._range),
-            (self.tr("Size"), QLabel(f"{width} × {height}")),
-            (self.tr("Sound"), QLabel(sound)),
-            ("", self._beside),
-            (self.tr("File"), where),
-            ("", self._burn_in),
-            ("", self._credentials),
-            ("", self._record),
-            ("", self._matte),
-        ):
-            form.addRow(words, field)
-            (self._path if field is where else field).setAccessibleName(words or field.text())
+        form = self._form(size=f"{width} × {height}", sound=sound)
         buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Cancel)
         go = buttons.addButton(self.tr("Add to queue"), QDialogButtonBox.ButtonRole.AcceptRole)
         go.setObjectName("primary")
         go.setToolTip(self.tr("It is rendered in the background, after those before it"))
-        browse.setToolTip(self.tr("Choose folder and name of the file"))
         self._path.setToolTip(self.tr("Where the restored clip is written; it appears when it is complete"))
         self._format.setToolTip(self.tr("Codec and kind of file"))
         self._range.setToolTip(self.tr("Which frames are written"))
-        column = _column(self)
-        self._space = QLabel(objectName="name", wordWrap=True, visible=False)
+        column = column_of(self)
+        self._space = named(QLabel(wordWrap=True), "name")
+        self._space.hide()
         column.addLayout(form)
         column.addWidget(self._space)
         column.addWidget(buttons)
@@ -136,8 +104,45 @@ class ExportDialog(QDialog):
         self._recall(remembered)
         self._check_space()
 
+    def _form(self, *, size: str, sound: str) -> QFormLayout:
+        """What is asked for, and what follows from the clip, one row each."""
+        form = QFormLayout()
+        form.setSpacing(10)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        rows: tuple[tuple[str, QWidget], ...] = (
+            (self.tr("Format"), self._format),
+            (self.tr("Depth"), self._depth),
+            (self.tr("Quality"), self._quality),
+            ("", self._hardware),
+            (self.tr("Frames"), self._range),
+            (self.tr("Size"), QLabel(size)),
+            (self.tr("Sound"), QLabel(sound)),
+            ("", self._streams),
+            (self.tr("File"), self._path),
+            ("", self._burn_in),
+            ("", self._credentials),
+            ("", self._record),
+            ("", self._matte),
+        )
+        for words, field in rows:
+            if field is self._path:
+                form.addRow(words, self._path_row())
+            else:
+                form.addRow(words, field)
+            field.setAccessibleName(field.text() if isinstance(field, QCheckBox) else words)
+        return form
+
+    def _path_row(self) -> QHBoxLayout:
+        browse = QPushButton(self.tr("Choose…"))
+        browse.clicked.connect(self._browse)
+        browse.setToolTip(self.tr("Choose folder and name of the file"))
+        row = QHBoxLayout()
+        row.addWidget(self._path, 1)
+        row.addWidget(browse)
+        return row
+
     def _make_options(self, depth: int) -> None:
-        """How it is encoded, and what is written beside the pictures."""
+        """How it is encoded, and what is written besides the pictures."""
         self._depth = QComboBox()
         self._depth.addItem(self.tr("As the source · {0} bits").format(depth), None)
         for bits in (8, 10):
@@ -147,7 +152,8 @@ class ExportDialog(QDialog):
                 "Ten bits keep slow gradients smooth; into eight the result is dithered, so that none band"
             )
         )
-        self._quality = QSpinBox(minimum=-1, maximum=51, value=-1, specialValueText=self.tr("Usual"))
+        self._quality = QSpinBox(minimum=-1, maximum=51, value=-1)
+        self._quality.setSpecialValueText(self.tr("Usual"))
         self._quality.setToolTip(
             self.tr("The encoder's constant quality (CRF): smaller is better and larger")
         )
@@ -156,8 +162,9 @@ class ExportDialog(QDialog):
         self._hardware.setToolTip(
             self.tr("Faster; where no card can, the processor does it and the job says so")
         )
-        self._beside = QCheckBox(self.tr("Take sound, subtitles and chapters along"), checked=True)
-        self._beside.setToolTip(
+        self._streams = QCheckBox(self.tr("Take sound, subtitles and chapters along"))
+        self._streams.setChecked(True)
+        self._streams.setToolTip(
             self.tr("Copied unchanged and kept in step; without a tick the file is silent")
         )
         self._burn_in = QCheckBox(self.tr("Write the settings into the picture"))
@@ -170,7 +177,8 @@ class ExportDialog(QDialog):
                 "Program, settings, networks and the source's checksum, in the way of content credentials"
             )
         )
-        self._record = QCheckBox(self.tr("Write how it was made beside it"), checked=True)
+        self._record = QCheckBox(self.tr("Write how it was made beside it"))
+        self._record.setChecked(True)
         self._record.setToolTip(self.tr("Settings, seed, networks and checksums, as a small JSON file"))
         self._matte = QCheckBox(self.tr("Write a matte of what was generated"))
         self._matte.setToolTip(self.tr("A second video: white where pixels were generated, black where not"))
@@ -180,7 +188,7 @@ class ExportDialog(QDialog):
         """Those that are remembered: writing into the picture is asked for each time."""
         return {
             "hardware": self._hardware,
-            "beside": self._beside,
+            "beside": self._streams,
             "credentials": self._credentials,
             "record": self._record,
             "matte": self._matte,
@@ -237,7 +245,7 @@ class ExportDialog(QDialog):
             output=output,
             look=session.look,
             span=span,
-            beside=self._beside.isChecked(),
+            beside=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),
             credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
             device=device,
@@ -263,7 +271,7 @@ class ExportDialog(QDialog):
         self._check_space()
 
     def _offer_encoder(self) -> None:
-        """Only what the format can be told."""
+        """Only what the format has."""
         from flair_core.video import CODECS
 
         codec = CODECS.get(self._format.currentData()[0])
@@ -280,7 +288,7 @@ class ExportDialog(QDialog):
 
 
 def _folder_for(clip: Path) -> Path:
-    """Where an export of it goes at first: beside it, unless that is no place for a user's files."""
+    """Where an export of it goes at first: its own folder, unless that is no place for a user's files."""
     kept_for_us = platformdirs.user_cache_path("flair-studio", appauthor=False) in clip.parents
     if os.access(clip.parent, os.W_OK) and not kept_for_us:
         return clip.parent
@@ -305,176 +313,3 @@ def _formats(images: str) -> Iterable[tuple[str, str, str]]:
             label = translate("video", CODECS[codec].label)
             yield codec, suffix, f"{label} · {suffix[1:]}"
     yield "png", "", images
-
-
-class PreferencesDialog(QDialog):
-    """What the application remembers about its user."""
-
-    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._preferences = preferences
-        self.setWindowTitle(self.tr("Preferences"))
-        self.setMinimumWidth(400)
-        names = {
-            "dark": self.tr("Dark"),
-            "light": self.tr("Light"),
-            "system": self.tr("As the system"),
-            **LANGUAGES,
-            "auto": self.tr("Automatic"),
-            "all": self.tr("All graphics cards"),
-            "cpu": "CPU",
-            "cuda": "CUDA",
-            "mps": "Apple MPS",
-            **{seconds: self.tr("every {0} seconds").format(seconds) for seconds in AUTOSAVES},
-        }
-        rows = {
-            "theme": (self.tr("Theme"), self.tr("Colours of the window; pictures look best in the dark")),
-            "language": (
-                self.tr("Language"),
-                self.tr("Of menus, buttons and explanations, from the next start on"),
-            ),
-            "device": (
-                self.tr("Device"),
-                self.tr(
-                    'What computes previews and exports; with "all", every graphics card takes its share of an export'
-                ),
-            ),
-            "autosave": (
-                self.tr("Autosave"),
-                self.tr("How often unsaved work is kept aside, to be recovered after a crash"),
-            ),
-            "amplified": (
-                self.tr("Differences"),
-                self.tr("How much brighter the mode Difference shows what was changed"),
-            ),
-        }
-        form = QFormLayout()
-        form.setSpacing(10)
-        self._boxes: dict[str, QComboBox] = {}
-        for name, (words, tip) in rows.items():
-            box = self._boxes[name] = QComboBox(toolTip=tip)
-            for value in CHOICES[name]:
-                box.addItem(f"× {value}" if name == "amplified" else names[value], value)
-            box.setCurrentIndex(box.findData(getattr(preferences, name)))
-            box.setAccessibleName(words)
-            form.addRow(words, box)
-        column = _column(self)
-        column.addLayout(form)
-        which = QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        column.addWidget(explained_buttons(self, which))
-
-    @property
-    def chosen(self) -> Preferences:
-        """With what was chosen."""
-        return replace(self._preferences, **{name: box.currentData() for name, box in self._boxes.items()})
-
-
-class ShortcutsDialog(QDialog):
-    """Every action that has a key."""
-
-    def __init__(self, groups: dict[str, list[QAction]], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Keyboard shortcuts"))
-        columns = QHBoxLayout()
-        columns.setSpacing(32)
-        first, *others, last = (
-            (title, [one for one in group if one.shortcuts()]) for title, group in groups.items()
-        )
-        most = max(len(group) for _, group in others)
-        grid, row = None, 0
-        for title, group in (first, last, *others):  # the short ones share a column
-            if grid is None or row + len(group) >= most:
-                grid, row = QGridLayout(), 0
-                grid.setHorizontalSpacing(14)
-                grid.setVerticalSpacing(7)
-                columns.addLayout(grid)
-                columns.setAlignment(grid, Qt.AlignmentFlag.AlignTop)
-            elif row:
-                grid.addWidget(QLabel(), row, 0)
-                row += 1
-            grid.addWidget(QLabel(title.upper(), objectName="heading"), row, 0)
-            for action in group:
-                row += 1
-                grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 0)
-                keys = ", ".join(key.toString(key.SequenceFormat.NativeText) for key in action.shortcuts())
-                grid.addWidget(QLabel(keys, objectName="muted"), row, 1)
-            row += 1
-        column = _column(self)
-        column.addLayout(columns)
-        column.addStretch(1)
-        column.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
-        self.adjustSize()
-
-
-class JobLog(QDialog):
-    """What happened to an export, line by line."""
-
-    def __init__(self, job: Job, log: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Log of {0}").format(job.request.output.name))
-        self.resize(620, 320)
-        lines = QPlainTextEdit(log or self.tr("Nothing has happened yet."), readOnly=True)
-        lines.setAccessibleName(self.tr("Log"))
-        lines.setToolTip(self.tr("When it was started, what it said, and how it ended"))
-        buttons = explained_buttons(self, QDialogButtonBox.StandardButton.Close)
-        copy = buttons.addButton(self.tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
-        copy.setToolTip(self.tr("Put the log on the clipboard"))
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(log))
-        column = _column(self)
-        column.addWidget(QLabel(str(job.request.output), objectName="muted", wordWrap=True))
-        column.addWidget(lines, 1)
-        column.addWidget(buttons)
-
-
-class CrashDialog(QDialog):
-    """Says that the program has a fault, and offers the report."""
-
-    def __init__(self, report: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Something went wrong"))
-        self.setMinimumWidth(560)
-        words = self.tr(
-            "FLAIR Studio met a fault of its own. Your work was kept aside and you can go on; "
-            "if it happens again, please send the report."
-        )
-        details = QPlainTextEdit(report, readOnly=True, visible=False)
-        details.setAccessibleName(self.tr("Report"))
-        details.setMinimumHeight(220)
-        copy, show = QPushButton(self.tr("Copy report")), QPushButton(self.tr("Show report"), checkable=True)
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(report))
-        show.toggled.connect(details.setVisible)
-        copy.setToolTip(self.tr("Put the report on the clipboard, to be pasted into a mail"))
-        show.setToolTip(self.tr("See what is in it: the fault, versions, no file of yours"))
-        details.setToolTip(show.toolTip())
-        row = QHBoxLayout()
-        row.addWidget(copy)
-        row.addWidget(show)
-        row.addStretch(1)
-        row.addWidget(explained_buttons(self, QDialogButtonBox.StandardButton.Close))
-        column = _column(self)
-        column.addWidget(QLabel(words, wordWrap=True))
-        column.addWidget(details, 1)
-        column.addLayout(row)
-
-
-def explained_buttons(dialog: QDialog, which: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
-    """The dialog's usual buttons, connected and explained."""
-    buttons = QDialogButtonBox(which)
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    tips = {
-        QDialogButtonBox.StandardButton.Ok: translate("Dialogs", "Take this over  (Enter)"),
-        QDialogButtonBox.StandardButton.Cancel: translate("Dialogs", "Leave everything as it was  (Esc)"),
-        QDialogButtonBox.StandardButton.Close: translate("Dialogs", "Back to the window  (Esc)"),
-    }
-    for name, tip in tips.items():
-        if (button := buttons.button(name)) is not None:
-            button.setToolTip(tip)
-    return buttons
-
-
-def _column(dialog: QDialog) -> QVBoxLayout:
-    column = QVBoxLayout(dialog)
-    column.setContentsMargins(18, 18, 18, 14)
-    column.setSpacing(16)
-    return column
