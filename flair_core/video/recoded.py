@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av import VideoFrame
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from flair_core.errors import MediaError
-from flair_core.frames import ColorTags
-from flair_core.video.color import from_rgb, to_rgb
+from flair_core.video.color import BT601, EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from av.packet import Packet
-    from av.video.codeccontext import VideoCodecContext
-    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     from flair_core.degradations.damage import Coding
@@ -27,8 +27,6 @@ RATE = 25
 """Frames a second, of which a rate in bits a pixel knows nothing."""
 LEAST_SIDE = 32
 """Smaller pictures are continued at the border: coders refuse them."""
-SDTV = ColorTags(5, 5, 6, full_range=False)
-"""BT.601, limited range: how both coders see the colours."""
 ENCODERS = {"mpeg2": "mpeg2video", "h264": "libx264"}
 DECODERS = {"mpeg2": "mpeg2video", "h264": "h264"}
 
@@ -45,8 +43,7 @@ def recode(frames: Iterable[NDArray[np.uint8]], coding: Coding) -> Iterator[NDAr
         if encoder is None:
             height, width = rgb.shape[:2]
             encoder = _encoder(coding, _whole(width), _whole(height))
-        margins = (0, _whole(height) - height), (0, _whole(width) - width), (0, 0)
-        frame = from_rgb(np.pad(rgb, margins, mode="edge"), "yuv420p", SDTV, reformatter)
+        frame = _stored(rgb, reformatter)
         frame.pts, frame.time_base = taken, Fraction(1, RATE)
         taken += 1
         for decoded in _decoded(decoder, encoder.encode(frame)):
@@ -80,9 +77,10 @@ def _encoder(coding: Coding, width: int, height: int) -> VideoCodecContext:
         "mpeg2": {"g": "12", "bf": "2", "qmin": f"{round(coding.quality)}", "qmax": "31"},
     }[coding.codec]
     try:
-        encoder = av.CodecContext.create(ENCODERS[coding.codec], "w")
+        encoder = VideoCodecContext.create(ENCODERS[coding.codec], "w")
     except av.FFmpegError as error:
         raise MediaError(f"This libav can't write {coding.codec} ({error}).") from None
+    assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
     encoder.thread_count = 1
@@ -93,16 +91,41 @@ def _encoder(coding: Coding, width: int, height: int) -> VideoCodecContext:
 
 
 def _decoder(coding: Coding) -> VideoCodecContext:
-    decoder = av.CodecContext.create(DECODERS[coding.codec], "r")
+    decoder = VideoCodecContext.create(DECODERS[coding.codec], "r")
+    assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
     return decoder
 
 
-def _decoded(decoder: VideoCodecContext, packets: Iterable[Packet | None]) -> Iterator[VideoFrame]:
+def _decoded(
+    decoder: VideoCodecContext, packets: Iterable[Packet[VideoStream] | None]
+) -> Iterator[VideoFrame]:
     for packet in packets:
         yield from decoder.decode(packet)
 
 
+def _stored(rgb: NDArray[np.uint8], reformatter: VideoReformatter) -> VideoFrame:
+    """(H, W, 3) → 4:2:0, continued at the border. One thread: for small pictures more of them take longer."""
+    height, width = rgb.shape[:2]
+    whole = np.pad(rgb, ((0, _whole(height) - height), (0, _whole(width) - width), (0, 0)), mode="edge")
+    return reformatter.reformat(
+        VideoFrame.from_ndarray(whole, "rgb24"),
+        format="yuv420p",
+        dst_colorspace=BT601,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
+        threads=1,
+    )
+
+
 def _shown(frame: VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
-    frame.colorspace, frame.color_range = SDTV.matrix, ColorRange.MPEG
-    return to_rgb(frame, reformatter, (frame.width, frame.height)).astype(np.uint8, copy=False)
+    """(H, W, 3) as both coders mean it: BT.601, limited range."""
+    shown = reformatter.reformat(
+        frame,
+        format="rgb24",
+        src_colorspace=BT601,
+        src_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
+        threads=1,
+    )
+    return np.asarray(shown.to_ndarray(), np.uint8)

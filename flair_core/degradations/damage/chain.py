@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -73,7 +73,8 @@ def _through(
     target = smaller(size, stage.factor)
     for index, x in enumerate(stream, first):
         small = resized(blurred(x, stage.blur, before), target, stage.filter)
-        yield noisy(small, stage.noise, noise_generator(*key, index), stage.factor).clip(0, 1)
+        rng = noise_generator(*key, 0 if stage.noise.still else index)
+        yield noisy(small, stage.noise, rng, stage.factor).clip(0, 1)
 
 
 def _coded(stream: Iterator[Picture], coding: Coding | None, recode: Recode) -> Iterator[Picture]:
@@ -88,12 +89,13 @@ def _coded(stream: Iterator[Picture], coding: Coding | None, recode: Recode) -> 
 def _jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """Through a real JPEG file, colours at half the size."""
     _, data = cv2.imencode(".jpg", rgb[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8, copy=False)
+    decoded: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def _to_float(rgb: NDArray[np.uint8]) -> Picture:
-    return rgb.astype(np.float32) / np.float32(255)
+    return np.asarray(rgb / np.float32(255), np.float32)
 
 
 def _to_uint8(x: Picture) -> NDArray[np.uint8]:
-    return np.rint(x.clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(x.clip(0, 1) * 255), np.uint8)

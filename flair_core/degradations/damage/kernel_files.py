@@ -43,8 +43,9 @@ def read_kernels(path: Path) -> tuple[NDArray[np.float64], ...]:
 def shrunk(kernel: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """The same path, `share` as long, from 0 to 1; the sides stay odd and the sum 1."""
     height, width = (max(1, 2 * round(share * (side - 1) / 2) + 1) for side in kernel.shape)
-    small = cv2.resize(kernel, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64, copy=False)
-    return small / small.sum()
+    path = kernel.astype(np.float64)
+    small = cv2.resize(path, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64, copy=False)
+    return np.asarray(small / small.sum())
 
 
 def _arrays(path: Path) -> list[NDArray[np.generic]]:

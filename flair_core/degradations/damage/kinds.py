@@ -16,15 +16,16 @@ from flair_core.degradations.damage.values import Blur, Coding, Damage, Film, No
 from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias, TypeVar
 
     from numpy.random import Generator
     from numpy.typing import NDArray
 
     T = TypeVar("T")
 
-    Kernels = Sequence[NDArray[np.float64]]
+    Kernels: TypeAlias = Sequence[NDArray[np.float64]]
+    _Drawn: TypeAlias = tuple[tuple[Round, Round], Film | Tape | Print | Phone | None, Coding | None]
 
 KINDS = ("film", "tape", "broadcast", "web", "print", "phone")
 FILTERS = ("area", "bilinear", "bicubic", "lanczos")
@@ -44,14 +45,15 @@ def draw(kind: str, strength: float, seed: int, kernels: Kernels = ()) -> Damage
     if seed < 0:
         raise SettingsError(f"seed must not be negative, but got {seed}.")
     dice = _Dice(strength, np.random.default_rng((seed, KINDS.index(kind))), kernels)
-    rounds, marks, coding = {
+    recipes: dict[str, Callable[[_Dice], _Drawn]] = {
         "film": _film,
         "tape": _tape,
         "broadcast": _broadcast,
         "web": _web,
         "print": _print,
         "phone": _phone,
-    }[kind](dice)
+    }
+    rounds, marks, coding = recipes[kind](dice)
     return Damage(
         kind=kind,
         strength=float(strength),
@@ -65,7 +67,9 @@ def draw(kind: str, strength: float, seed: int, kernels: Kernels = ()) -> Damage
 
 def draw_damage(rng: Generator, kinds: Sequence[str] = KINDS, kernels: Kernels = ()) -> Damage:
     """A damage of any of some kinds and any strength, for training."""
-    return draw(kinds[rng.integers(len(kinds))], float(rng.uniform(0, 1)), int(rng.integers(2**31)), kernels)
+    return draw(
+        kinds[int(rng.integers(len(kinds)))], float(rng.uniform(0, 1)), int(rng.integers(2**31)), kernels
+    )
 
 
 class _Dice:
@@ -89,7 +93,7 @@ class _Dice:
 
     def among(self, values: Sequence[T]) -> T:
         """One of them."""
-        return values[self._rng.integers(len(values))]
+        return values[int(self._rng.integers(len(values)))]
 
     def shrinks(self, low: float, high: float) -> float:
         """A size: 1 at strength 0; 1 / (1 + low) to 1 / (1 + high) at 1."""
@@ -118,9 +122,9 @@ class _Dice:
 def _film(dice: _Dice) -> tuple[tuple[Round, Round], Film, None]:
     """A lens and an emulsion; then a copy or a scan, which sees the grain of the film."""
     grain = Noise(
-        grain=dice.grows(0.015, 0.08),
+        grain=dice.grows(0.01, 0.06),
         grain_size=dice.any(0.5, 1.3),
-        grain_colour=dice.among((0.0, 0.0, dice.any(0.2, 0.8))),
+        grain_colour=dice.among((0.0, 0.0, dice.any(0.1, 0.6))),
         gaussian=dice.grows(0, 0.012),
     )
     rounds = (
@@ -143,23 +147,23 @@ def _film(dice: _Dice) -> tuple[tuple[Round, Round], Film, None]:
 def _tape(dice: _Dice) -> tuple[tuple[Round, Round], Tape, None]:
     """A tube or an early chip; then the tape, whose lines are fewer than the picture's."""
     rounds = (
-        dice.round(dice.lens(0.2, 1.6), dice.shrinks(0, 1.4), Noise(gaussian=dice.grows(0, 0.03))),
+        dice.round(dice.lens(0.2, 1.6), dice.shrinks(0, 1.4), Noise(gaussian=dice.grows(0, 0.02))),
         dice.round(dice.blur(0.1, 0.8), dice.shrinks(0.1, 1.4), Noise(gaussian=dice.grows(0, 0.015))),
     )
     marks = Tape(
-        luma_blur=dice.grows(0.6, 2.4),
-        ringing=dice.grows(0.3, 1.4),
+        luma_blur=dice.grows(0.8, 3),
+        ringing=dice.grows(0.2, 1.2),
         ringing_period=dice.any(3, 7),
         chroma_delay=dice.grows(0.5, 4.5) * dice.among((1, 1, 1, -1)),
         chroma_blur=dice.grows(1.5, 6),
         chroma_lines=dice.grows(0.4, 2),
-        streaks=dice.grows(0.01, 0.045),
-        chroma_streaks=dice.grows(0.005, 0.035),
+        streaks=dice.grows(0.005, 0.032),
+        chroma_streaks=dice.grows(0.004, 0.03),
         jitter=dice.grows(0.1, 0.6),
         comb=dice.rarely(0.6, 0.3, 1.8),
         switching=dice.rarely(0.35, 0.015, 0.05),
         switching_shift=dice.grows(4, 24),
-        dropouts=dice.rarely(0.7, 0.3, 3),
+        dropouts=dice.rarely(0.6, 0.2, 2),
     )
     return rounds, marks, None
 
@@ -183,32 +187,32 @@ def _web(dice: _Dice) -> tuple[tuple[Round, Round], None, Coding]:
             dice.lens(0.1, 1.0),
             least,
             Noise(gaussian=dice.grows(0, 0.025), chroma=dice.grows(0, 0.02)),
-            Coding(codec="h264", quality=12 + dice.grows(10, 24)),
+            Coding(codec="h264", quality=12 + dice.grows(8, 21)),
         ),
         dice.round(dice.blur(0, 0.4), least ** dice.any(0.1, 0.8), Noise()),
     )
-    return rounds, None, Coding(codec="h264", quality=12 + dice.grows(10, 24))
+    return rounds, None, Coding(codec="h264", quality=12 + dice.grows(8, 21))
 
 
 def _print(dice: _Dice) -> tuple[tuple[Round, Round], Print, None]:
     """A photograph, printed or enlarged; then paper, years and a scanner."""
+    grain = Noise(grain=dice.grows(0, 0.05), grain_size=0.8, still=True)
+    scanner = Noise(gaussian=dice.grows(0, 0.02), still=True)
     rounds = (
-        dice.round(
-            dice.lens(0.3, 2.2), dice.shrinks(0, 1.8), Noise(grain=dice.grows(0, 0.05), grain_size=0.8)
-        ),
-        dice.round(dice.blur(0.1, 0.7), dice.shrinks(0, 0.8), Noise(gaussian=dice.grows(0, 0.02))),
+        dice.round(dice.lens(0.3, 2.2), dice.shrinks(0, 1.8), grain),
+        dice.round(dice.blur(0.1, 0.7), dice.shrinks(0, 0.8), scanner),
     )
     turn = dice.any(-8, 8)
     one_ink, inks = (45 + turn,) * 3, (15 + turn, 75 + turn, turn)
     marks = Print(
-        halftone=dice.rarely(0.75, 0.35, 0.95),
+        halftone=dice.rarely(0.75, 0.3, 0.8),
         pitch=dice.any(2.8, 6.5),
         angles=dice.among((one_ink, inks)),
-        spread=dice.any(0.12, 0.3),
-        paper=dice.grows(0.01, 0.05),
-        blotches=dice.grows(0.01, 0.06),
-        yellowing=dice.grows(0.05, 0.9),
-        fading=dice.grows(0.1, 0.8),
+        spread=dice.any(0.16, 0.34),
+        paper=dice.grows(0.004, 0.025),
+        blotches=dice.grows(0.005, 0.04),
+        yellowing=dice.grows(0.05, 0.8),
+        fading=dice.grows(0.05, 0.7),
         creases=dice.among((0, 0, 0, 1, 2, 4)),
         crease=dice.grows(0.3, 0.9),
     )

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 """What each random number is for, in its key."""
 REFERENCE = 256 * 256
 """Pixels in which dust, scratches and dropouts are counted."""
+YELLOW = np.array([0.08, 0.2, 0.42], np.float32)
+"""How much red, green and blue the oldest paper swallows."""
+FADED = np.array([0.26, 0.22, 0.17], np.float32)
+"""The colour to which black ink fades."""
 FIXED_POINT = 4
 """Bits below a pixel, with which OpenCV draws."""
 
@@ -164,18 +168,20 @@ class _Tape:
         tape, scale = self._tape, self._scale
         rng = noise_generator(self._seed, LINES, index)
         planes = cv2.cvtColor(x, cv2.COLOR_RGB2YCrCb).astype(np.float32, copy=False)
-        luma = cv2.filter2D(planes[..., 0], -1, self._luma, borderType=cv2.BORDER_REPLICATE)
-        chroma = np.ascontiguousarray(planes[..., 1:])
+        luma: Plane = np.asarray(
+            cv2.filter2D(planes[..., 0], -1, self._luma, borderType=cv2.BORDER_REPLICATE), np.float32
+        )
+        chroma: Plane = np.ascontiguousarray(planes[..., 1:])
         if tape.chroma_blur:
             across, down = (max(0.05, std * scale) for std in (tape.chroma_blur, tape.chroma_lines))
             chroma = cv2.GaussianBlur(
                 chroma, (0, 0), sigmaX=across, sigmaY=down, borderType=cv2.BORDER_REPLICATE
-            )
+            ).astype(np.float32, copy=False)
         if tape.chroma_delay:
             late = np.array([[1, 0, tape.chroma_delay * scale], [0, 1, 0]])
             chroma = cv2.warpAffine(
                 chroma, late, chroma.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+            ).astype(np.float32, copy=False)
         if tape.streaks:
             luma = luma + tape.streaks * smoothed(rng.standard_normal(luma.shape, np.float32), 1.4 * scale, 0)
         if tape.chroma_streaks:
@@ -197,7 +203,7 @@ class _Tape:
             at = slice(max(0, begin), max(0, min(width, begin + length)))
             fading = np.linspace(rng.uniform(0.5, 0.95), 0.1, length, dtype=np.float32)[at.start - begin :]
             alpha = fading[: at.stop - at.start, None]
-            tone = np.float32([rng.uniform(0.75, 1), 0.5, 0.5])
+            tone = np.array([rng.uniform(0.75, 1), 0.5, 0.5], np.float32)
             planes[row, at] += alpha * (tone - planes[row, at])
 
     def _displaced(self, x: Picture, rng: Generator, index: int) -> Picture:
@@ -240,9 +246,8 @@ class _Print:
         self._paper = (1 + made.paper * fine + made.blotches * broad)[..., None].astype(np.float32)
         # Yellow is deeper where the paper is stained, too.
         age = made.yellowing * (1 + 0.25 * broad.clip(-2, 2))[..., None]
-        white = 1 - age * np.float32([0.08, 0.2, 0.42])
-        black = made.fading * np.float32([0.26, 0.22, 0.17])
-        self._white, self._ink = white.astype(np.float32), black.astype(np.float32)
+        self._white = np.asarray(1 - age * YELLOW, np.float32)
+        self._ink = np.asarray(made.fading * FADED, np.float32)
         self._cracks = self._creased(noise_generator(seed, CREASE)) if made.crease and made.creases else None
 
     def __call__(self, x: Picture, _: int) -> Picture:
@@ -254,30 +259,45 @@ class _Print:
             dots = cv2.GaussianBlur(dots, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
             x = x + np.float32(made.halftone) * (dots - x)
         x = (self._ink + (self._white - self._ink) * x) * self._paper
-        return x if self._cracks is None else x + self._cracks * (self._white * np.float32(0.97) - x)
+        if self._cracks is None:
+            return x
+        # The fold throws a little shadow, and shows the paper under the ink.
+        shadow = cv2.GaussianBlur(self._cracks, (0, 0), max(0.6, 1.2 * self._scale))[..., None]
+        x = x * (1 - shadow / 2).astype(np.float32)
+        return np.asarray(x + self._cracks * (0.95 * self._white - x), np.float32)
 
     def _creased(self, rng: Generator) -> Plane:
-        """(H, W, 1) opacities of crooked lines across the picture, with finer ones that leave them."""
+        """(H, W, 1) opacities of folds: nearly straight, jagged, broken, and some with finer ones beside them."""
         height, width = self._size
         mask = np.zeros((height, width), np.uint8)
         for _ in range(self._print.creases):
             place, way = rng.uniform((0, 0), (width, height)), rng.uniform(0, 2 * np.pi)
-            self._crack(mask, place, way, int(rng.uniform(14, 60)), rng)
-        soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.45, 0.6 * self._scale)) / 255
+            self._crack(mask, place, way, int(rng.exponential(40)) + 20, rng)
+        soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.35, 0.4 * self._scale)) / 255
         return (self._print.crease * soft)[..., None].astype(np.float32)
 
     def _crack(
-        self, mask: NDArray[np.uint8], place: NDArray[np.float64], way: float, steps: int, rng: Generator
+        self,
+        mask: NDArray[np.uint8],
+        place: NDArray[np.float64],
+        way: float,
+        steps: int,
+        rng: Generator,
     ) -> None:
-        path = [place]
-        for _ in range(steps):
-            way += rng.normal(0, 0.28)
-            place = place + 4 * self._scale * np.array([np.cos(way), np.sin(way)])
-            path.append(place)
-            if steps > 8 and rng.random() < 0.05:
-                self._crack(mask, place, way + rng.choice((-1, 1)) * rng.uniform(0.5, 1.4), steps // 3, rng)
-        thick = 2 if steps > 30 and self._scale > 0.7 else 1
-        cv2.polylines(mask, [_fixed(np.array(path))], False, 255, thick, cv2.LINE_AA, FIXED_POINT)
+        """One of them from a place in a direction, drawn into the mask."""
+        ways = way + np.cumsum(rng.normal(0, 0.07, steps)) + rng.normal(0, 0.45, steps)
+        lengths = rng.uniform(1.5, 4, steps) * self._scale
+        path = place + np.cumsum(lengths[:, None] * np.stack([np.cos(ways), np.sin(ways)], -1), 0)
+        depths = smoothed(rng.standard_normal((steps, 1), np.float32), 0, 2.5)[:, 0] + 0.9
+        corners = _fixed(np.concatenate([place[None], path])).tolist()
+        opacities = (255 * depths.clip(0, 1)).astype(int).tolist()
+        for begin, end, opacity, depth in zip(corners, corners[1:], opacities, depths, strict=False):
+            thick = 2 if depth > 2 and self._scale > 0.6 else 1
+            cv2.line(mask, begin, end, opacity, thick, cv2.LINE_AA, FIXED_POINT)
+        if steps > 12:
+            for at in np.flatnonzero(rng.random(steps) < 0.04):
+                turned = float(ways[at] + rng.choice((-1, 1)) * rng.uniform(0.4, 1.3))
+                self._crack(mask, path[at], turned, steps // 4, rng)
 
 
 class _Phone:
@@ -310,7 +330,7 @@ def _line_response(blur: float, ringing: float, period: float) -> Plane:
 
     def gauss(std: float, middle: float) -> NDArray[np.float64]:
         taps = np.exp(-(((at - middle) / max(std, 1e-3)) ** 2) / 2)
-        return taps / taps.sum()
+        return np.asarray(taps / taps.sum())
 
     narrow, wide = max(blur, 0.0), max(blur, 0.7) * 1.8
     response = gauss(narrow, 0) if narrow > 0.2 else (at == 0).astype(float)
@@ -323,20 +343,28 @@ def _line_response(blur: float, ringing: float, period: float) -> Plane:
 
 def _screens(size: tuple[int, int], pitch: float, angles: tuple[float, ...]) -> Picture:
     """(H, W, 3) thresholds in [0, 1], as often below v as v says: a tone keeps its brightness as dots."""
-    y, x = (np.arange(extent, dtype=np.float32) for extent in size)
+    y, x = (np.arange(extent) for extent in size)
+    table = _shares()
     planes = {}
     for angle in angles:
         cos, sin = (2 * np.pi / pitch * turn(np.radians(angle)) for turn in (np.cos, np.sin))
-        waves = np.cos(cos * x + (sin * y)[:, None]) + np.cos((cos * y)[:, None] - sin * x)
-        planes[angle] = np.interp(waves, _spots(), np.linspace(0, 1, len(_spots()))).astype(np.float32)
+        waves = _plane_wave(sin * y, cos * x) + _plane_wave(cos * y, -sin * x)
+        planes[angle] = table[((waves + 2) * np.float32((len(table) - 1) / 4)).astype(np.int32)]
     return np.stack([planes[angle] for angle in angles], -1)
 
 
+def _plane_wave(down: NDArray[np.float64], across: NDArray[np.float64]) -> Plane:
+    """cos(down + across), (H, W), as the product that it is."""
+    left = np.stack([np.cos(down), -np.sin(down)], -1).astype(np.float32)
+    return np.asarray(left @ np.stack([np.cos(across), np.sin(across)]), np.float32)
+
+
 @cache
-def _spots() -> NDArray[np.float64]:
-    """The quantiles of cos a + cos b over all a and b."""
-    waves = np.cos(np.linspace(0, np.pi, 513))
-    return np.quantile(waves[:, None] + waves, np.linspace(0, 1, 257))
+def _shares() -> Plane:
+    """How large a share of cos a + cos b, over all a and b, lies below each of 1,025 values from −2 to 2."""
+    waves = np.cos(np.linspace(0, np.pi, 1025))
+    counts, _ = np.histogram(waves[:, None] + waves, 1024, (-2, 2))
+    return np.concatenate([[0], np.cumsum(counts) / counts.sum()]).astype(np.float32)
 
 
 def _blob(radius: float, rng: Generator) -> NDArray[np.float64]:

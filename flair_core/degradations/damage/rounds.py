@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from flair_core.degradations.kernels import gaussian, motion
+from flair_core.degradations.kernels import GAUSSIAN_REACH, gaussian, motion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,11 @@ def blurred(x: Picture, blur: Blur, scale: float = 1.0) -> Picture:
         kernel = np.array(blur.taps, np.float32)
     elif blur.width * scale < NARROW:
         return x
+    elif blur.kind == "gaussian" and blur.ratio == 1:
+        taps = _taps(blur.width * scale)
+        return cv2.sepFilter2D(x, -1, taps, taps, borderType=cv2.BORDER_REFLECT).astype(
+            np.float32, copy=False
+        )
     else:
         kernel = _kernel(blur, round(scale, 3))
     return _filtered(x, kernel)
@@ -68,28 +74,29 @@ def noisy(x: Picture, noise: Noise, rng: Generator, scale: float = 1.0) -> Pictu
     Gaussian and Poisson noise come as one normal draw of variance σ² + a x: exact enough from ten photons on.
     """
     if noise.gaussian or noise.shot:
-        std = np.sqrt(noise.gaussian**2 + noise.shot**2 * x.clip(0, 1))
-        x = x + std * rng.standard_normal(x.shape, np.float32)
+        white = rng.standard_normal(x.shape, np.float32)
+        variance = np.float32(noise.gaussian**2) + np.float32(noise.shot**2) * x.clip(0, 1)
+        x = np.asarray(x + np.sqrt(variance) * white, np.float32)
     if noise.grain:
         light = (x @ LUMA).clip(0, 1)[..., None]
         weight = MID_TONE_FLOOR + (1 - MID_TONE_FLOOR) * 4 * light * (1 - light)
         x = x + noise.grain * weight * _grain(x.shape, noise.grain_size * scale, noise.grain_colour, rng)
     if noise.chroma:
         blotches = field((*x.shape[:2], 3), noise.chroma_size * scale, rng)
-        x = x + noise.chroma * (blotches - (blotches @ LUMA)[..., None])
+        x = np.asarray(x + noise.chroma * (blotches - (blotches @ LUMA)[..., None]), np.float32)
     return x
 
 
 def field(shape: tuple[int, ...], size: float, rng: Generator) -> NDArray[np.float32]:
     """(H, W) or (H, W, C) noise of std 1, smoothed by a Gaussian of std `size` (both ways alike)."""
     white = rng.standard_normal(shape, np.float32)
-    return white if size < 0.3 else smoothed(white, size, size)
+    return white if size < NARROW else smoothed(white, size, size)
 
 
 def smoothed(white: NDArray[np.float32], across: float, down: float) -> NDArray[np.float32]:
     """White noise of std 1 smoothed by a Gaussian of these stds along the rows and down the columns; std 1 again."""
     taps = [_taps(std) for std in (across, down)]
-    gain = 1 / np.sqrt(np.prod([float((line**2).sum()) for line in taps]))
+    gain = 1 / math.sqrt(math.prod(float((line**2).sum()) for line in taps))
     smooth = cv2.sepFilter2D(white, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT)
     return (smooth * np.float32(gain)).astype(np.float32, copy=False)
 
@@ -100,22 +107,24 @@ def _grain(shape: tuple[int, ...], size: float, colour: float, rng: Generator) -
     if not colour:
         return shared
     own = field(shape, size, rng)
-    return np.sqrt(np.float32(1 - colour)) * shared + np.sqrt(np.float32(colour)) * own
+    return np.asarray(math.sqrt(1 - colour) * shared + math.sqrt(colour) * own, np.float32)
 
 
 @lru_cache(maxsize=64)
 def _taps(std: float) -> NDArray[np.float32]:
-    """A Gaussian, (n,); [1] where it is narrower than a third of a pixel."""
-    if std < 0.3:
+    """A Gaussian, (n,), of sum 1."""
+    if std < NARROW:
         return np.ones(1, np.float32)
-    at = np.arange(-int(3 * std + 1), int(3 * std + 1) + 1)
+    reach = math.ceil(GAUSSIAN_REACH * std)
+    at = np.arange(-reach, reach + 1)
     taps = np.exp(-((at / std) ** 2) / 2)
-    return (taps / taps.sum()).astype(np.float32)
+    return np.asarray(taps / taps.sum(), np.float32)
 
 
 @lru_cache(maxsize=64)
 def _kernel(blur: Blur, scale: float) -> NDArray[np.float32]:
     width = blur.width * scale
+    kernel: NDArray[np.float64]
     match blur.kind:
         case "gaussian":
             kernel = gaussian(width, width * blur.ratio, blur.angle, 1).numpy()
@@ -123,7 +132,7 @@ def _kernel(blur: Blur, scale: float) -> NDArray[np.float32]:
             kernel = motion(width, blur.angle, 1).numpy()
         case _:
             kernel = _disc(width)
-    return kernel.astype(np.float32)
+    return np.asarray(kernel, np.float32)
 
 
 def _disc(radius: float) -> NDArray[np.float64]:
@@ -131,7 +140,7 @@ def _disc(radius: float) -> NDArray[np.float64]:
     reach = int(np.ceil(radius))
     at = np.arange(-reach, reach + 1)
     disc = (radius + 0.5 - np.hypot(at[:, None], at)).clip(0, 1)
-    return disc / disc.sum()
+    return np.asarray(disc / disc.sum())
 
 
 def _filtered(x: Picture, kernel: NDArray[np.float32]) -> Picture:

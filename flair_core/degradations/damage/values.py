@@ -60,7 +60,7 @@ class Blur:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """Noise of one round, other in every frame."""
+    """Noise of one round."""
 
     gaussian: float = 0.0
     """Std, everywhere the same, in all three colours apart."""
@@ -75,6 +75,8 @@ class Noise:
     chroma: float = 0.0
     """Std of blotches in colour that leave the brightness alone."""
     chroma_size: float = 2.0
+    still: bool = False
+    """Whether it is the same in every frame, as that of a photograph on paper; else each frame has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,14 +225,10 @@ class Damage:
                 )
                 for entry in record["rounds"]
             )
-            marks = record["marks"]
+            marks: Any = record["marks"]
             if marks is not None:
-                marks = MARKS[record["kind"]](
-                    **{
-                        key: tuple(value) if isinstance(value, list) else value
-                        for key, value in marks.items()
-                    }
-                )
+                made: Any = MARKS[record["kind"]]
+                marks = made(**{key: tuple(x) if isinstance(x, list) else x for key, x in marks.items()})
             return cls(**{**record, "rounds": rounds, "marks": marks, "coding": _coding(record["coding"])})
         except (KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
