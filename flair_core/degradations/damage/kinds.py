@@ -169,13 +169,13 @@ def _tape(dice: _Dice) -> tuple[tuple[Round, Round], Tape, None]:
 
 
 def _broadcast(dice: _Dice) -> tuple[tuple[Round, Round], None, Coding]:
-    """A studio's or a reporter's camera, standard definition, MPEG-2 at 1.5 to 8 Mbit/s for 720 × 576 pixels."""
+    """A studio's or a reporter's camera, standard definition, MPEG-2 at 1.7 Mbit/s or more for 720 × 576 pixels."""
     sensor = Noise(gaussian=dice.grows(0, 0.03), shot=dice.grows(0, 0.04), chroma=dice.grows(0, 0.02))
     rounds = (
         dice.round(dice.lens(0.2, 1.8), dice.shrinks(0, 1.6), sensor),
         dice.round(dice.blur(0.1, 0.8), dice.shrinks(0.1, 1.5), Noise(gaussian=dice.grows(0, 0.01))),
     )
-    coding = Coding(codec="mpeg2", quality=2 + dice.grows(2, 16), rate=0.8 * dice.shrinks(0.5, 5))
+    coding = Coding(codec="mpeg2", quality=2 + dice.grows(2, 16), rate=1.6 * dice.shrinks(1, 9))
     return rounds, None, coding
 
 
