@@ -161,7 +161,7 @@ def _tape(dice: _Dice) -> tuple[tuple[Round, Round], Tape, None]:
         chroma_streaks=dice.grows(0.004, 0.03),
         jitter=dice.grows(0.1, 0.6),
         comb=dice.rarely(0.6, 0.3, 1.8),
-        switching=dice.rarely(0.35, 0.015, 0.05),
+        switching=dice.rarely(0.2, 0.01, 0.04),
         switching_shift=dice.grows(4, 24),
         dropouts=dice.rarely(0.6, 0.2, 2),
     )
