@@ -330,3 +330,36 @@ def test_the_clean_clip_scores_as_the_truth_does():
     expected = dict.fromkeys(names, 0) | {"mesh": 1, "grain": 1}
     assert evaluation.scores() == pytest.approx(expected, abs=1e-9)
     assert set(names) < set(suite.METRICS)
+
+
+# The benchmark
+
+
+def test_better_and_worse_are_told_from_chance():
+    """Pictures differ far more from each other than the two ways do: each is compared with itself."""
+    from benchmarks.quality import Row, compared, told
+
+    rng = np.random.default_rng(0)
+    pictures, chance = rng.normal(30, 3, 12), rng.normal(0, 0.01, 12)
+    ratio = np.exp(rng.normal(0, 0.01, 12))
+    plain = {
+        "psnr": pictures,
+        "features": pictures,
+        "mesh": 1.5 * ratio,
+        "grain": 0.5 * ratio,
+        "halo": pictures,
+    }
+    ours = {
+        "psnr": pictures - 0.1 + chance,
+        "features": pictures - 0.1 + chance,
+        "mesh": 1.2 * ratio[::-1],
+        "grain": 2.4 * ratio[::-1],
+        "halo": pictures + (chance - chance.mean()),
+    }
+    ways = [
+        Row({name: v.mean() for name, v in row.items()}, {n: list(v) for n, v in row.items()}, {})
+        for row in (ours, plain)
+    ]
+    signs = compared(*ways)
+    assert signs == {"psnr": "-", "features": "+", "mesh": "+", "grain": "-", "halo": "="}
+    assert "better in Features, Mesh; worse in PSNR, Grain; no sure difference in Halo" in told(signs)

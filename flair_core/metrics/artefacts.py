@@ -103,7 +103,8 @@ def _periods() -> Plane:
 def _moved(spectrum: Plane, factor: float) -> Plane:
     """What is at f · factor, brought to f; beyond the finest frequency a spectrum goes on from the other side."""
     bins = np.rint(np.fft.fftfreq(TILE, 1 / TILE) * factor).astype(int) % TILE
-    return spectrum[bins[:, None], bins]
+    moved: Plane = spectrum[bins[:, None], bins]
+    return moved
 
 
 def halo(restored: Frame, clean: Frame, mask: Mask | None = None) -> tuple[float, float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -88,7 +88,7 @@ def feature_distance(network: LiteNetwork) -> Callable[[Pair], float | None]:
 
 
 @lru_cache(maxsize=1)
-def _network(device: torch.device) -> torch.nn.Module:
+def _network(device: torch.device) -> Any:
     weights = LITE1.path()
     try:
         from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
@@ -96,6 +96,6 @@ def _network(device: torch.device) -> torch.nn.Module:
         raise WeightsError(
             "needs the package efficientnet-lite-pytorch: pip install 'flair-studio[bench]'"
         ) from None
-    network: torch.nn.Module = EfficientNet.from_name("efficientnet-lite1")
+    network = EfficientNet.from_name("efficientnet-lite1")
     network.load_state_dict(read_state(weights))
     return network.eval().requires_grad_(False).to(device)
