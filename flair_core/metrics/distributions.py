@@ -50,6 +50,20 @@ def kernel_distance(a: Features, b: Features) -> float:
     return float(within - 2 * kernel(a, b).mean())
 
 
+def paired_kernel_distance(a: Features, b: Features) -> float:
+    """The same of (n, d) and (n, d) features where row i of both is of one picture (Gretton et al., 2012, lemma 6).
+
+    k(aᵢ, bᵢ) is left out like k(aᵢ, aᵢ): the mean over i ≠ j of k(aᵢ, aⱼ) + k(bᵢ, bⱼ) − k(aᵢ, bⱼ) − k(aⱼ, bᵢ). So it is
+    0 for equal sets, and unbiased for few pictures. NaN for fewer than two.
+    """
+    n = len(a)
+    if n < 2:
+        return float("nan")
+    aa, bb, ab = ((u @ v.T / u.shape[1] + 1) ** 3 for u, v in ((a, a), (b, b), (a, b)))
+    each = aa + bb - ab - ab.T
+    return float((each.sum() - each.trace()) / (n * (n - 1)))
+
+
 class FrameFeatures(Meter):
     """A distance between the features of all clean and all restored frames."""
 

@@ -1,14 +1,18 @@
-"""Whether it still is the same face: identity and landmarks, seen by networks that the user supplies."""
+"""Whether it still is the same face: identity as two networks see it, and landmarks."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from flair_core.checkpoints.metrics import WeightsFile
-from flair_core.faces.detect import load_detector
+from flair_core.checkpoints.metrics import PackageFile, WeightsFile
+from flair_core.errors import WeightsError
+from flair_core.faces.align import similarity, similarity_between, template, transform, warp
+from flair_core.faces.detect import LEAST_QUALITY, SURE, load_detector
+from flair_core.faces.points import Pyramid, point_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from flair_core.faces.detect import Detection, Detector
     from flair_core.metrics.meters import Pair
 
+    Points = NDArray[np.float64]
+
 SFACE = WeightsFile(
     "face_recognition_sface_2021dec.onnx",
     "https://github.com/opencv/opencv_zoo/raw/main/models/face_recognition_sface/face_recognition_sface_2021dec.onnx",
@@ -26,19 +32,103 @@ SFACE = WeightsFile(
 )
 
 
-def landmark_distance(detector: Detector) -> Callable[[Pair], float | None]:
-    """The metric: mean distance of the five landmarks, found in both frames, in percent of the eye distance.
+DLIB = PackageFile(
+    "face-recognition-models",
+    "face_recognition_models",
+    "models/dlib_face_recognition_resnet_model_v1.dat",
+    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+)
+SIDE = 512
+"""Of the aligned face on the way to dlib's, in pixels."""
+CHIP = 150
+"""Side in pixels of the faces that dlib's network was trained on."""
+EYES = np.array([(47.7, 47.1), (100.3, 47.1)])
+"""Where the middles of the eyes lie in them."""
 
-    None where a face is missing in either frame.
+
+class Places:
+    """Where the clean frame's face is: five landmarks, by the program's own locator and points.
+
+    Nothing is looked for in a restored frame as long as it isn't known where: a face that a restoration spoils so
+    far that no detector finds it must not drop out of the mean.
     """
 
-    def distance(pair: Pair) -> float | None:
-        faces = matched(detector, pair)
-        if faces is None:
+    def __init__(self) -> None:
+        self._detector = load_detector("embedded")
+        self._last: tuple[NDArray[np.uint8], Points | None] | None = None
+
+    def of(self, clean: NDArray[np.uint8]) -> Points | None:
+        """(5, 2) of the surest face of (H, W, 3), None without one; metrics ask for the same frame in turn."""
+        if self._last is None or self._last[0] is not clean:
+            self._last = clean, self._found(clean)
+        return self._last[1]
+
+    def _found(self, clean: NDArray[np.uint8]) -> Points | None:
+        if faces := self._detector.detect(clean):
+            return faces[0].landmarks
+        # A close-up that fills the frame is none to a detector, but where its landmarks are is known.
+        points, quality = _settled(clean, template(min(clean.shape[:2])))
+        return points if quality >= SURE else None
+
+
+@lru_cache(maxsize=1)
+def places() -> Places:
+    """What all metrics of faces share."""
+    return Places()
+
+
+def landmark_error(places: Places) -> Callable[[Pair], float | None]:
+    """The metric: mean distance of the five landmarks between both frames, in percent of the eye distance.
+
+    In both the landmark model settles from the clean frame's landmarks. None without a face in the clean frame, or
+    where the model says that nothing like one is left in the restored one.
+    """
+
+    def error(pair: Pair) -> float | None:
+        start = places.of(pair.clean)
+        if start is None:
             return None
-        clean, restored = (face.landmarks for face in faces)
+        (clean, _), (restored, quality) = (_settled(frame, start) for frame in (pair.clean, pair.restored))
+        if quality < LEAST_QUALITY:
+            return None
         offsets = np.linalg.norm(clean - restored, axis=1)
         return 100 * float(offsets.mean() / np.linalg.norm(clean[1] - clean[0]))
+
+    return error
+
+
+def _settled(frame: NDArray[np.uint8], start: Points) -> tuple[Points, float]:
+    """Landmarks (5, 2) of (H, W, 3) near others, and how well they lie."""
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+    return point_model().refine(Pyramid(grey), start)
+
+
+def identity_distance(places: Places) -> Callable[[Pair], float | None]:
+    """The metric: Euclidean distance of the 128 numbers by which dlib's network describes a face (King, 2017).
+
+    0 is the same picture, below 0.6 counts as the same person; two persons are 0.8 apart in the mean. Both faces are
+    cut out at the clean one's landmarks: where they lie is another metric's business. None without a face in the
+    clean frame. Raises WeightsError without dlib or its network.
+    """
+    weights = DLIB.path()
+    try:
+        import dlib
+    except ImportError:
+        raise WeightsError("needs the package dlib-bin: pip install 'flair-studio[bench]'") from None
+    network = dlib.face_recognition_model_v1(str(weights))
+    to_chip = similarity_between(template(SIDE)[:2], EYES)
+
+    def describe(frame: NDArray[np.uint8], points: Points) -> NDArray[np.float64]:
+        matrix = similarity(points, SIDE)
+        matrix = np.hstack([to_chip[:, :2] @ matrix[:, :2], transform(to_chip, matrix[:, 2])[:, None]])
+        chip = np.clip(np.rint(warp(frame, matrix, CHIP, CHIP)), 0, 255).astype(np.uint8)
+        return np.asarray(network.compute_face_descriptor(np.ascontiguousarray(chip)))
+
+    def distance(pair: Pair) -> float | None:
+        points = places.of(pair.clean)
+        if points is None:
+            return None
+        return float(np.linalg.norm(describe(pair.clean, points) - describe(pair.restored, points)))
 
     return distance
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from flair_core.errors import SettingsError, ShapeError, WeightsError
 from flair_core.faces.shots import as_uint8
-from flair_core.metrics import fidelity
+from flair_core.metrics import artefacts, fidelity
 from flair_core.metrics.meters import Mean, Meter, Pair
 from flair_core.metrics.region import region
-from flair_core.metrics.temporal import WarpingError
+from flair_core.metrics.temporal import Shimmer, WarpingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,10 +89,30 @@ def _identity(setup: Setup) -> Meter:
     return Mean(identity.identity_similarity(identity.detector(), weights))
 
 
+def _identity_distance(_: Setup) -> Meter:
+    from flair_core.metrics import identity
+
+    return Mean(identity.identity_distance(identity.places()))
+
+
 def _landmarks(_: Setup) -> Meter:
     from flair_core.metrics import identity
 
-    return Mean(identity.landmark_distance(identity.detector()))
+    return Mean(identity.landmark_error(identity.places()))
+
+
+def _features(setup: Setup) -> Meter:
+    from flair_core.metrics import features
+
+    return Mean(features.feature_distance(features.LiteNetwork(setup.device)))
+
+
+def _features_kid(setup: Setup) -> Meter:
+    from flair_core.metrics import distributions, features
+
+    return distributions.FrameFeatures(
+        features.LiteNetwork(setup.device), distributions.paired_kernel_distance
+    )
 
 
 METRICS = {
@@ -113,6 +133,22 @@ METRICS = {
     "lpips": Metric(
         "LPIPS", "", False, "AlexNet, version 0.1, frames at their own size, mean over frames", _lpips
     ),
+    "features": Metric(
+        "Features",
+        "",
+        False,
+        "squared distance of unit-length features of EfficientNet-Lite1, four levels, frames at their own size, mean "
+        "over frames; training never sees this network",
+        _features,
+    ),
+    "features_kid": Metric(
+        "Feat. KID",
+        "× 10⁻³",
+        False,
+        "cubic-kernel MMD² of mean and std of the same features, all frames at once, pairs of one frame left out",
+        _features_kid,
+        1e3,
+    ),
     "gmsd": Metric(
         "GMSD",
         "",
@@ -128,6 +164,37 @@ METRICS = {
         "std above a 5 × 5 mean, of the restored frame over the clean one's: 1 is as much as the truth has, be it "
         "true or invented",
         lambda _: Mean(fidelity.masked_sharpness),
+    ),
+    "mesh": Metric(
+        "Mesh",
+        "",
+        None,
+        "highest peak of the spectrum over coarser and finer frequencies, restored over clean, periods of 2 to 16 "
+        "pixels, mean over frames: 1 is none that the truth has not",
+        lambda _: Mean(artefacts.masked_mesh),
+    ),
+    "halo": Metric(
+        "Halo",
+        "levels",
+        False,
+        "the larger of over- and undershoot beyond the clean frame's range within 8 pixels, along its strong edges",
+        lambda _: Mean(artefacts.masked_halo),
+    ),
+    "halo_worst": Metric(
+        "Worst halo",
+        "%",
+        False,
+        "the same in percent of the edge's height, over the tenth of the edges where it is highest",
+        lambda _: Mean(artefacts.masked_worst_halo),
+        100,
+    ),
+    "grain": Metric(
+        "Grain",
+        "",
+        None,
+        "std above a 5 × 5 mean where the clean frame is flattest, restored over clean, both at least that of "
+        "rounding to 8 bits: 1 is as much as the truth has",
+        lambda _: Mean(artefacts.masked_grain),
     ),
     "fid": Metric(
         "FID",
@@ -160,17 +227,33 @@ METRICS = {
         lambda _: WarpingError(),
         1e3,
     ),
+    "shimmer": Metric(
+        "Shimmer",
+        "× 10⁻³",
+        False,
+        "E_warp of what differs from the clean clip: 0 for the truth, and where errors move with the picture",
+        lambda _: Shimmer(),
+        1e3,
+    ),
     "residual": Metric(
         "Residual", "levels", False, "rms of A x̂ − y in 8-bit levels; that of the truth is σ_e", _residual
     ),
     "identity": Metric(
         "Identity", "", True, "cosine of SFace's descriptions, over frames with a face in both", _identity
     ),
+    "identity_distance": Metric(
+        "Id. dist.",
+        "",
+        False,
+        "distance of the descriptions of dlib's network, both faces cut out at the clean one's landmarks; below 0.6 "
+        "counts as the same person",
+        _identity_distance,
+    ),
     "landmarks": Metric(
         "Landmarks",
         "%",
         False,
-        "mean distance of YuNet's five landmarks in percent of the eye distance",
+        "mean distance of five landmarks (the program's own) in percent of the eye distance",
         _landmarks,
     ),
 }

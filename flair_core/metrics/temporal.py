@@ -22,7 +22,7 @@ QUICK_SIDE = 192
 
 
 def warping_error(
-    frame: NDArray[np.uint8], following: NDArray[np.uint8], flow: Flow, counted: NDArray[np.bool_]
+    frame: NDArray[Any], following: NDArray[Any], flow: Flow, counted: NDArray[np.bool_]
 ) -> float | None:
     """E_warp(xⁿ, xⁿ⁺¹): the mean over counted pixels p of |xⁿ(p) − xⁿ⁺¹(p + flow(p))|², on the [0, 1] scale.
 
@@ -84,10 +84,14 @@ class WarpingError(Meter):
         counted = visible(forward, dense_flow(pair.clean, before.clean))
         if before.mask is not None:
             counted &= before.mask
-        error = warping_error(before.restored, pair.restored, forward, counted)
+        error = warping_error(self._measured(before), self._measured(pair), forward, counted)
         if error is not None:
             self._errors.append(error)
         return error
+
+    def _measured(self, pair: Pair) -> NDArray[Any]:
+        """What is compared along the motion, (H, W, 3) in 8-bit levels."""
+        return pair.restored
 
     def cut(self) -> None:
         """See Meter."""
@@ -96,3 +100,13 @@ class WarpingError(Meter):
     def result(self) -> float:
         """See Meter."""
         return float(np.mean(self._errors)) if self._errors else float("nan")
+
+
+class Shimmer(WarpingError):
+    """The same of x̂ − x, of what differs from the clean clip: 0 for the truth, and for errors that move with it.
+
+    The warping error of a sharp clip is that of its flow, mostly; here only what the restoration adds or lacks counts.
+    """
+
+    def _measured(self, pair: Pair) -> NDArray[Any]:
+        return pair.restored.astype(np.float32) - pair.clean
