@@ -251,7 +251,7 @@ def test_other_weights_or_code_restore_again(film, tmp_path, kept, monkeypatch):
     run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == 0
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "2"})[0] == WINDOWS
-    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: "another")
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda *_: "another")
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == WINDOWS
 
 

@@ -141,8 +141,8 @@ def alive(process):
 
 def test_nodes_with_another_program_or_other_weights_are_left_out(nodes, request_of, tmp_path, monkeypatch):
     settings = [request_of(tmp_path).look.settings]
-    versions = iter([fingerprints.code_version(), 64 * "1"])
-    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: next(versions))
+    versions = iter([fingerprints.code_version(cluster.PROGRAM), 64 * "1"])
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda _: next(versions))
     with (
         pytest.raises(ClusterError, match="No node of the cluster can take part") as said,
         cluster.joined(nodes.address, "cpu", settings, {"starter-video": 64 * "0"}),

@@ -184,29 +184,6 @@ def test_weights_are_known_by_their_content(tmp_path):
     assert fingerprints.weights_hash("detail") is None
 
 
-def test_code_that_can_change_a_pixel_is_in_the_version(tmp_path, monkeypatch):
-    def version():
-        fingerprints.code_version.cache_clear()
-        return fingerprints.code_version()
-
-    for name in ("a.py", "faces/b.py", "cli/c.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x = 1\n")
-    try:
-        monkeypatch.setattr(
-            "flair_core.kept.fingerprints.__file__", str(tmp_path / "kept" / "fingerprints.py")
-        )
-        first = version()
-        (tmp_path / "cli" / "c.py").write_text("x = 2\n")
-        assert version() == first
-        (tmp_path / "faces" / "b.py").write_text("x = 2\n")
-        assert version() != first
-        monkeypatch.setattr("flair_core.kept.fingerprints.library_versions", lambda: {"torch": "99"})
-        assert len({first, version()}) == 2
-    finally:
-        fingerprints.code_version.cache_clear()
-
-
 def test_the_arrays_of_the_matte_are_full_range(film):
     shown = np.array([[0, 0.5, 1]], np.float32)
     assert compose._grey(shown)[0, :, 0].tolist() == [0, 128, 255]

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from flair_core.settings.groups import RestorationSettings
 
 
+PROGRAM = (*fingerprints.RESTORING, "jobs/cluster.py")
+"""What must be the same on all nodes: what restores, and how nodes speak to one another."""
 DEVICES = ("auto", "all", "cpu", "cuda")
 KNOCK = 5.0
 """Seconds in which the cluster's port must answer. Ray by itself waits two minutes, and then ends the program."""
@@ -88,7 +90,7 @@ class Worker:
 
     def code(self) -> str:
         """Which version of the program is installed here."""
-        return fingerprints.code_version()
+        return fingerprints.code_version(PROGRAM)
 
     def passport(self, needed: Sequence[RestorationSettings]) -> Passport:
         """Load the networks. Raises WeightsError when one is missing, DeviceError without the device."""
@@ -407,7 +409,7 @@ def _renew(
 
 
 def _same_code(there: str) -> None:
-    here = fingerprints.code_version()
+    here = fingerprints.code_version(PROGRAM)
     if there != here:
         raise ClusterError(
             f"it has another version of FLAIR Studio or of its libraries (code {there[:8]}…, here {here[:8]}…); "

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flair_core.settings.look import Look
 
 
+CODE = (*fingerprints.RESTORING, *fingerprints.FINDING, "faces", "interpolation", "jobs", "restoration", "video")
+"""Sources that decide what is in an output."""
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """How the IPTC calls footage with generated parts."""
 
@@ -48,7 +50,7 @@ def record(
         "version": 1,
         "program": {
             "flair-studio": importlib.metadata.version("flair-studio"),
-            "code": fingerprints.code_version(),
+            "code": fingerprints.code_version(CODE),
         },
         "libraries": fingerprints.library_versions(),
         "device": device,
@@ -75,7 +77,7 @@ def statement(source: Path, span: range, look: Look, networks: Mapping[str, str]
             "frames": {"first": span.start, "last": span.stop - 1},
             "settings": look.to_dict(),
             "weights": dict(networks),
-            "code": fingerprints.code_version(),
+            "code": fingerprints.code_version(CODE),
         },
     }
     claim = {
