@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_a_full_disk_interrupts_keeping_but_not_the_work(kept, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdopen", full)
+        patch.setattr(Path, "write_bytes", full)
         kept.put("b" * 64, ARRAYS)
         kept.put("c" * 64, ARRAYS)
     kept.put("d" * 64, ARRAYS)  # too soon

@@ -128,7 +128,7 @@ def test_when_all_fail_the_error_of_the_last_is_raised(film):
 
 def test_only_a_few_windows_are_begun_ahead_and_closing_ends_them_within_a_step(film, monkeypatch):
     begun, threads = [], threading.active_count()
-    faces = crop._faces
+    faces = crop.faces_in
     monkeypatch.setattr("flair_core.restoration.clip.faces_in", lambda *args: begun.append(1) or faces(*args))
     monkeypatch.setattr("flair_core.restoration.clip.PULSE", 0.05)
     network = Slow(0.2)

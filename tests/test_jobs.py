@@ -139,7 +139,7 @@ def test_many_threads_may_add_jobs(jobs):
 HOLD = """
 import sys, time
 from pathlib import Path
-from flair_core.jobs import Jobs
+from flair_core.jobs.queue import Jobs
 with Jobs(Path(sys.argv[1])).working_on(int(sys.argv[2])):
     print("ready", flush=True)
     time.sleep(60)

@@ -84,7 +84,7 @@ def _joins(restored: Path, footage: FrameSource) -> set[int]:
     if not path.is_file():
         return set()
     data = json.loads(path.read_text(encoding="utf-8"))
-    look, first = Look.from_json(json.dumps(data["settings"])), data["frames"]["first"]
+    look, first = Look.from_dict(data["settings"]), data["frames"]["first"]
     length = load_denoiser(look.settings.sampler.model, torch.device("cpu")).window
     if length == 1:
         return set()

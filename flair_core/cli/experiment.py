@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,13 +164,11 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
 
 def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -> dict[str, Any]:
     """What makes the record again."""
-    import json
-
     from flair_core.runtime import devices
 
     return {
         "clips": {clip.name: list(clip.frames.shape[:3]) for clip in clips},
-        "settings": json.loads(settings.to_json())["sampler"],
+        "settings": dataclasses.asdict(settings.sampler),
         "weights": dict(models.weights),
         "device": devices.describe(models.device),
     }

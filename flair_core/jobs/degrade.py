@@ -13,6 +13,7 @@ from flair_core import video
 from flair_core.degradations import degrade
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, to_float, to_uint8
+from flair_core.runtime import files
 from flair_core.settings.groups import DegradationSettings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def degrade_clip(
                 yield degraded
             sink.commit()
     record = {"degradation": dataclasses.asdict(settings), "seed": seed, "source": source.name}
-    sidecar(target).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    files.write_text(sidecar(target), json.dumps(record, indent=2) + "\n")
 
 
 def degrade_frame(rgb: np.ndarray, settings: DegradationSettings, key: tuple[int, ...]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
 from flair_core.kept import fingerprints
+from flair_core.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from flair_core.settings.look import Look
 
 
-CODE = (*fingerprints.RESTORING, *fingerprints.FINDING, "faces", "interpolation", "jobs", "restoration", "video")
+CODE = (
+    *fingerprints.RESTORING,
+    *fingerprints.FINDING,
+    "faces",
+    "interpolation",
+    "jobs",
+    "restoration",
+    "video",
+)
 """Sources that decide what is in an output."""
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """How the IPTC calls footage with generated parts."""
@@ -100,12 +109,9 @@ def _described(path: Path) -> dict[str, Any]:
 def write_sidecar(output: Path, entries: Mapping[str, Any]) -> None:
     """Write the record beside `output`, all at once. Raises MediaError."""
     path = sidecar(output)
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        files.write_text(path, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise MediaError(
             f"{output.name} is complete, but its record {path} can't be written ({error.strerror}). "
             "Run again with more room, or with --no-sidecar."

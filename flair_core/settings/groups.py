@@ -352,14 +352,20 @@ class RestorationSettings:
             raise SettingsError(
                 f"The preset is not valid JSON ({error}). Save it again from the application."
             ) from None
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RestorationSettings:
+        """Read a preset's JSON object, as `from_json`."""
         if not isinstance(data, dict):
             raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
-        version = data.pop("version", PRESET_VERSION)
+        groups = dict(data)
+        version = groups.pop("version", PRESET_VERSION)
         if version != PRESET_VERSION:
             raise SettingsError(
                 f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
             )
-        return cls(**{name: _build(name, value) for name, value in data.items()})
+        return cls(**{name: _build(name, value) for name, value in groups.items()})
 
 
 def _build(name: str, value: Any) -> Any:
