@@ -222,10 +222,10 @@ class Explore:
 
     def run(self, core: Core) -> Iterator[object]:
         """See Task."""
-        from flair_core.experiments.frontier import Frontier, Trial
+        from flair_core.experiments.frontier import Candidate, Frontier
 
         now = self.request.settings.sampler
-        start = Trial(now.steps, now.w_tau, now.seed)
+        start = Candidate(now.steps, now.w_tau, now.seed)
         with (
             core.open_source(self.request.clip, self.request.look.settings.footage) as source,
             core.open_reference(self.reference, source) if self.reference else nullcontext() as reference,

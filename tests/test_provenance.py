@@ -132,7 +132,7 @@ def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path
         assert len(mattes) == FRAMES
         for old, new, matte in zip(before.frames(), after.frames(), mattes.frames(), strict=True):
             assert matte.rgb.shape == new.rgb.shape == (2 * HEIGHT, 2 * WIDTH, 3)
-            larger = of_depth(paste.enlarged(deepened(old.rgb), 2), 8)
+            larger = of_depth(paste.enlarged_frame(deepened(old.rgb), 2), 8)
             changed = (new.rgb != larger).any(axis=-1)
             assert changed.any()
             assert not changed[matte.rgb.max(axis=-1) == 0].any()

@@ -90,7 +90,7 @@ def _joins(restored: Path, footage: FrameSource) -> set[int]:
         return set()
     span = range(first, first + len(footage))
     return {
-        window.fresh - first
+        window.first_new - first
         for part in look.parts(span)
         for window in windows(part.start, part.stop, length, overlap(length))
         if window.overlap or window.first > part.start

@@ -9,6 +9,7 @@ import json
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.checkpoints.store import sha256_of
@@ -134,7 +135,7 @@ def _collect(node: object, parts: list[str]) -> None:
         for name in node._fields:
             if name in WITHOUT_EFFECT:
                 continue
-            value = getattr(node, name, None)
+            value: Any = getattr(node, name, None)
             if of_settings and name == "body":
                 # Which settings there are, and their values, is in the keys.
                 value = [one for one in value if not isinstance(one, ast.AnnAssign)]

@@ -33,7 +33,7 @@ def landmark_distance(detector: Detector) -> Callable[[Pair], float | None]:
     """
 
     def distance(pair: Pair) -> float | None:
-        faces = matched(detector, pair)
+        faces = same_face(detector, pair)
         if faces is None:
             return None
         clean, restored = (face.landmarks for face in faces)
@@ -57,7 +57,7 @@ def identity_similarity(detector: Detector, weights: Path) -> Callable[[Pair], f
         return np.asarray(recognizer.feature(aligned).copy(), np.float32)
 
     def similarity(pair: Pair) -> float | None:
-        faces = matched(detector, pair)
+        faces = same_face(detector, pair)
         if faces is None:
             return None
         clean, restored = describe(pair.clean, faces[0]), describe(pair.restored, faces[1])
@@ -66,7 +66,7 @@ def identity_similarity(detector: Detector, weights: Path) -> Callable[[Pair], f
     return similarity
 
 
-def matched(detector: Detector, pair: Pair) -> tuple[Detection, Detection] | None:
+def same_face(detector: Detector, pair: Pair) -> tuple[Detection, Detection] | None:
     """The surest face of the clean frame and the nearest of the restored one; None unless they overlap."""
     found = detector.detect(pair.clean)
     others = detector.detect(pair.restored)

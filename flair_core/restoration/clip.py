@@ -134,7 +134,7 @@ def _singles(
 
     None when nothing was finished for a while.
     """
-    turns = list(look.turns(span))
+    turns = list(look.key_settings(span))
     needed = [load(settings) for settings in turns]
     if len(crew) == 1 and crew.first.here and (workers := _workers(needed, span)) > 1:
 

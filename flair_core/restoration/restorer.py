@@ -14,7 +14,7 @@ from flair_core.checkpoints.catalogue import RELEASED_PARSER
 from flair_core.degradations import upscale
 from flair_core.denoisers.base import Heavy, anneals
 from flair_core.faces import align, mask, released
-from flair_core.faces.placed_masks import Beside, Masks, grey
+from flair_core.faces.placed_masks import Masks, Neighbours, grey
 from flair_core.frames import to_float, to_uint8, to_uint16
 from flair_core.kept import cache
 from flair_core.restoration import keys
@@ -365,13 +365,13 @@ class FaceRestorer:
         near = face.around
         at = sum(one.first < face.first for one in near)
         y = torch.cat([one.y for one in (*near[:at], face, *near[at:])])
-        beside = Beside(
+        neighbours = Neighbours(
             np.concatenate([self._labels(one, masks.parser) for one in near]),
             np.concatenate([masks.landmarks if one.landmarks is None else one.landmarks for one in near]),
             grey(upscale(y, face.size)),
             at,
         )
-        return replace(masks, beside=beside)
+        return replace(masks, neighbours=neighbours)
 
     def _labels(self, face: Face, parser: Parser) -> NDArray[np.uint8]:
         """(1, S, S): what the parser says to a face as the footage shows it; kept for its neighbours."""

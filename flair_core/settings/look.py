@@ -230,8 +230,8 @@ class Look:
             yield range(at, stop)
             at = stop
 
-    def turns(self, span: range) -> Iterator[RestorationSettings]:
-        """All settings of a span where they turn; in between they stand still or move evenly."""
+    def key_settings(self, span: range) -> Iterator[RestorationSettings]:
+        """All settings of a span at its keyframes and the ends of its shots; between, they stay or move evenly."""
         layers = [Layer(lanes=self.lanes), *(shot.layer for shot in self.shots), *dict(self.tracks).values()]
         keys = {key.frame for layer in layers for lane in layer.lanes for key in lane.keys}
         ends = {end for part in self.parts(span) for end in (part.start, part.stop - 1)}
