@@ -30,10 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core.checkpoints.store import sha256_of
-from flair_core.denoisers import winograd
+from flair_core.denoisers import fast_cpu
 from flair_core.denoisers.compact_temporal import KINDS, TemporalLayers, WindowMotion, estimated_flows, face
 from flair_core.denoisers.schedule import NoiseSchedule
-from flair_core.denoisers.winograd import NormedConvolution
 from flair_core.errors import WeightsError
 from flair_core.runtime import threads
 from flair_core.runtime.devices import fast_dtype
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flair_core.denoisers.base import Condition
+    from flair_core.denoisers.winograd import NormedConvolution
     from flair_core.settings.groups import DegradationSettings
 
 
@@ -172,6 +172,8 @@ class CompactBlock(nn.Module):
 
     def quicken(self, dtype: torch.dtype) -> None:
         """From now on, features in `dtype` take the quick way; weights changed later don't matter to it."""
+        from flair_core.denoisers.winograd import NormedConvolution  # needs llvmlite
+
         first, second = (
             NormedConvolution(conv.weight, cast("Tensor", conv.bias), dtype)
             for conv in (self.conv1, self.conv2)
@@ -396,7 +398,7 @@ class Compact:
         self.device = device
         self.dtype = fast_dtype(device)
         network = network.eval().requires_grad_(False).to(device)
-        if winograd.pays(device, self.dtype, config.channels):
+        if fast_cpu.used(device, self.dtype, config.channels):
             network.quickened(self.dtype)
         self.network = network.lowered(self.dtype)
         channels_last(self.network)

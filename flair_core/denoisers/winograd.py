@@ -23,6 +23,7 @@ import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
+from flair_core.denoisers.fast_cpu import LANES
 from flair_core.runtime import threads
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-LANES = 16
-"""Channels that one vector holds."""
 G = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], dtype=torch.float64)
 EXP2 = (1.0, 0.693147182, 0.240226462, 0.0555051267, 0.00966823567, 0.00134081310)
 """2^f = Σ EXP2[i] f^i for |f| ≤ 1/2, to 3·10⁻⁶."""
@@ -417,13 +416,6 @@ class _Rooms:
 
 
 _rooms = _Rooms()
-
-
-def pays(device: torch.device, dtype: torch.dtype, channels: Sequence[int]) -> bool:
-    """Whether this is quicker than PyTorch's convolutions: where bf16 is multiplied, but not in tiles."""
-    fits = all(count % LANES == 0 and count % GROUPS == 0 for count in channels)
-    without_tiles = torch.cpu._is_avx512_bf16_supported() and not torch.cpu._is_amx_tile_supported()
-    return fits and device.type == "cpu" and dtype == torch.bfloat16 and without_tiles
 
 
 class NormedConvolution:

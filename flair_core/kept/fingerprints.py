@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -15,8 +16,8 @@ from flair_core.checkpoints import catalogue, store
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av")
-"""Their versions may change pixels."""
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av", "llvmlite")
+"""Their versions may change pixels; the last one need not be here."""
 
 
 DECODING = (
@@ -156,8 +157,12 @@ def _without_effect(statement: ast.stmt) -> bool:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that compute."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    """Versions of the libraries that compute, as far as they are installed."""
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def weights_hash(name: str) -> str | None:
