@@ -89,9 +89,13 @@ class Field:
     help: Help
 
 
-@cache
 def fields(settings: type) -> Mapping[str, Field]:
     """The settings of a dataclass by name, in order."""
+    return _fields(settings)
+
+
+@cache
+def _fields(settings: type) -> Mapping[str, Field]:
     found = {}
     hints = get_type_hints(settings, include_extras=True)
     for entry in dataclasses.fields(settings):
