@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QCoreApplication, Qt
@@ -11,13 +12,13 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 from app import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from PySide6.QtWidgets import QWidget
 
 
 class Entry(NamedTuple):
-    """One command; it calls the method `on_<name>`."""
+    """One command, by the name that `Actions.connect_to` knows it by."""
 
     name: str
     words: str
@@ -138,7 +139,7 @@ NEEDS_CLIP = (
 class Actions:
     """The window's QActions by name, and its menu bar."""
 
-    def __init__(self, window: QWidget, handlers: Sequence[object]) -> None:
+    def __init__(self, window: QWidget) -> None:
         self._by_name: dict[str, QAction] = {}
         self.groups: dict[str, list[QAction]] = {}
         self.bar = QMenuBar()
@@ -150,7 +151,7 @@ class Actions:
                 if entry is SEPARATOR:
                     menu.addSeparator()
                     continue
-                action = self._make(entry, window, handlers)
+                action = self._make(entry, window)
                 menu.addAction(action)
                 actions.append(action)
                 if entry.name == "open":
@@ -167,7 +168,7 @@ class Actions:
     def __getitem__(self, name: str) -> QAction:
         return self._by_name[name]
 
-    def _make(self, entry: Entry, window: QWidget, handlers: Sequence[object]) -> QAction:
+    def _make(self, entry: Entry, window: QWidget) -> QAction:
         action = QAction(_tr(entry.words), window)
         action.setCheckable(entry.checkable)
         if entry.keys:
@@ -178,18 +179,27 @@ class Actions:
             action.setIcon(theme.icon(entry.icon))
             action.setIconVisibleInMenu(False)
             action.setProperty("drawing", entry.icon)
-        slot = next(getattr(one, "on_" + entry.name) for one in handlers if hasattr(one, "on_" + entry.name))
-        (action.toggled if entry.checkable else action.triggered).connect(
-            slot if entry.checkable else lambda _checked, slot=slot: slot()
-        )
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         window.addAction(action)
         self._by_name[entry.name] = action
         self.explain(entry.name)
         return action
 
+    def connect_to(self, handlers: Sequence[object], direct: Mapping[str, Callable[..., object]]) -> None:
+        """Let each command call `direct[name]`, or else the method `on_<name>` of the handler that has one.
+
+        What can be ticked passes on whether it is; all others call without an argument.
+        """
+        for name, action in self._by_name.items():
+            method = f"on_{name}"
+            slot = direct.get(name) or next(getattr(one, method) for one in handlers if hasattr(one, method))
+            if action.isCheckable():
+                action.toggled.connect(slot)
+            else:
+                action.triggered.connect(partial(slot))
+
     def explain(self, name: str, what: str = "") -> None:
-        """Let the tooltip tell the command and its key, and what it would be about."""
+        """Let the tooltip say the command and its key, and what it would be about."""
         action = self[name]
         words = action.text().replace("&", "").rstrip("…") + (f": {what}" if what else "")
         keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
@@ -200,8 +210,8 @@ class Actions:
         for name in NEEDS_CLIP:
             self[name].setEnabled(is_open)
 
-    def dress(self) -> None:
-        """Draw the icons anew after the theme has changed."""
+    def redraw_icons(self) -> None:
+        """Draw the icons again after the theme has changed."""
         for action in self._by_name.values():
             if action.property("drawing"):
                 action.setIcon(theme.icon(action.property("drawing")))

@@ -15,6 +15,9 @@ from flair_core.runtime import memory, openmp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
+
+    from PySide6.QtWidgets import QApplication
 
     from app.main_window import MainWindow
 
@@ -49,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(app, arguments: argparse.Namespace) -> int:
+def _run(app: QApplication, arguments: argparse.Namespace) -> int:
     from PySide6.QtCore import QByteArray, QLoggingCategory
 
     from app import preferences, smoke, theme, translations
@@ -78,16 +81,18 @@ def _run(app, arguments: argparse.Namespace) -> int:
     if arguments.smoke:
         return smoke.walk(app, window)
     if arguments.demo:
-        window.open_demo()
+        window.files.on_open_demo()
     elif arguments.file:
         window.files.open_path(arguments.file)
     else:
         window.files.offer_recovery()
-    window.offer_queue()
+    window.export_commands.offer_queue()
     return app.exec()
 
 
-def _report(window: MainWindow, kind: type[BaseException], error: BaseException, trace: object) -> None:
+def _report(
+    window: MainWindow, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     """A fault of the program: on stderr for whoever started it there, and in a dialog."""
     if issubclass(kind, KeyboardInterrupt):
         window.close()

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 
 SHOT_REACH = 7
-"""Frames on either side that tell something of the degradation."""
+"""Frames on either side that the degradation is estimated from."""
 
 
 def _settle(future: Future[Any], work: Callable[[], object]) -> None:
-    """Let a future hear what became of some work."""
+    """Let a future have what became of some work."""
     try:
         future.set_result(work())
     except Exception as error:  # whoever asks for the result gets it
@@ -47,15 +47,21 @@ class RestorationCore:
     """flair_core on one device; making one imports torch, which takes seconds."""
 
     def __init__(self, device: str, jobs: Jobs) -> None:
-        with loading.beside_a_window():
+        with loading.while_window_in_use():
             from flair_core import video
             from flair_core.kept import cache, restored_frames
             from flair_core.restoration.find import find_tracks
             from flair_core.restoration.models import load_models
             from flair_core.restoration.preview import preview
+            from flair_core.restoration.run import Run
             from flair_core.runtime import devices
 
-            self._find_tracks, self._load_models, self._preview = find_tracks, load_models, preview
+            self._find_tracks, self._load_models, self._preview, self._run = (
+                find_tracks,
+                load_models,
+                preview,
+                Run,
+            )
             self._devices, self._restored_frames = devices, restored_frames
             self.use_device(device)
         self.open_source = video.open_source
@@ -106,11 +112,12 @@ class RestorationCore:
 
     def warping_error(self, before: Preview, after: Preview) -> float | None:
         """See Core."""
+        from flair_core.faces.shots import as_uint8
         from flair_core.metrics.temporal import restored_warping_error
 
-        return restored_warping_error(
-            (before.observed, after.observed), (before.frame, after.frame), before.mask
-        )
+        observed = as_uint8(before.observed), as_uint8(after.observed)
+        restored = as_uint8(before.frame), as_uint8(after.frame)
+        return restored_warping_error(observed, restored, before.mask)
 
     def drawn_track(self, face: DrawnFace, number: int) -> Track:
         """See Core."""
@@ -132,7 +139,7 @@ class RestorationCore:
         alone = self._models(look.resolve(index)).denoiser.window == 1
         kept = self._cache.unread() if again and alone else self._cache
         load = self._models
-        for preview in self._preview(source, index, tracks=tracks, look=look, load=load, cache=kept):
+        for preview in self._preview(self._run(source, tracks, look, load), index, cache=kept):
             if preview.step == preview.steps:
                 self._restored_frames.note(self._cache, source.path, look.settings.footage, [index])
             yield preview
@@ -146,13 +153,7 @@ class RestorationCore:
     ) -> Preview | None:
         """See Core."""
         made = self._preview(
-            source,
-            index,
-            tracks=tracks,
-            look=look,
-            load=self._models,
-            cache=self._cache,
-            only_known=True,
+            self._run(source, tracks, look, self._models), index, cache=self._cache, only_known=True
         )
         return next(iter(made), None)
 

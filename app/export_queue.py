@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -90,7 +91,7 @@ class ExportQueue(QObject):
         """Let jobs wait for their turn again; each goes on where it was."""
         for job in jobs:
             if job.state is not State.QUEUED:
-                self._change(lambda job=job: self._list.retry(job.id))
+                self._change(partial(self._list.retry, job.id))
         self._run_next()
 
     def move_up(self, job: Job) -> None:

@@ -30,6 +30,8 @@ class Files(QObject):
     """Path of a clip that was opened by itself, not by a project."""
     recent_changed = Signal()
     demo_wanted = Signal()
+    reference_chosen = Signal(object)
+    """Path of the clip that the present one is to be measured against."""
 
     def __init__(self, session: Session, loader: FrameLoader, window: QWidget) -> None:
         super().__init__(window)
@@ -90,13 +92,15 @@ class Files(QObject):
         if project.clip is None:
             self._session.load(project, path)
             return
+        clip = project.clip
         if path is not None and not project.clip.exists():
-            beside = path.absolute().parent / project.clip.name
-            if beside.exists():
-                project, unsaved = replace(project, clip=beside), True
+            moved = path.absolute().parent / project.clip.name
+            if moved.exists():
+                clip, unsaved = moved, True
+                project = replace(project, clip=clip)
         self._pending = (project, path, unsaved)
         first = project.span[0] if project.span else 0
-        self._loader.open(project.clip, first, project.look.settings.footage)
+        self._loader.open(clip, first, project.look.settings.footage)
 
     @property
     def opening(self) -> bool:
@@ -128,12 +132,10 @@ class Files(QObject):
         if path is None and not unsaved:
             self._say(message)
         else:
-            self._say(message, {self.tr("Find the clip…"): lambda: self._relink(project, path)})
+            self._say(message, {self.tr("Find the clip…"): lambda: self._relink(project, clip, path)})
 
-    def _relink(self, project: Project, path: Path | None) -> None:
-        clip, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Where is {0}?").format(project.clip.name)
-        )
+    def _relink(self, project: Project, lost: Path, path: Path | None) -> None:
+        clip, _ = QFileDialog.getOpenFileName(self._window, self.tr("Where is {0}?").format(lost.name))
         if clip:
             self.open_project(replace(project, clip=Path(clip)), path, unsaved=True)
 
@@ -145,6 +147,21 @@ class Files(QObject):
         """No file was opened before."""
         preferences.save(replace(preferences.load(), recent=()))
         self.recent_changed.emit()
+
+    # --- reference ------------------------------------------------------------------------------
+
+    def on_load_reference(self) -> None:
+        """Ask for the clip as it was before it was degraded."""
+        clip = self._session.clip
+        assert clip is not None  # else the command is disabled
+        title = self.tr("The same clip before it was degraded")
+        path, _ = QFileDialog.getOpenFileName(self._window, title, str(clip.path.parent))
+        if path:
+            self.reference_chosen.emit(Path(path))
+
+    def on_remove_reference(self) -> None:
+        """Measure against the footage again."""
+        self._session.edit(self.tr("Remove the reference"), reference=None)
 
     # --- saving ---------------------------------------------------------------------------------
 

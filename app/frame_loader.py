@@ -120,6 +120,7 @@ class Thumbnailer(QThread):
         super().__init__(parent)
         self._open_source = open_source
         self._wanted: Mailbox[tuple[Path | None, tuple[int, ...]]] = Mailbox()
+        """None in place of the path asks the thread to end."""
 
     def load(self, path: Path, indices: tuple[int, ...]) -> None:
         """Make these next, and drop what was asked for before."""
@@ -136,8 +137,10 @@ class Thumbnailer(QThread):
         open_path = None
         with contextlib.ExitStack() as reading:
             source = None
-            while (wanted := self._wanted.wait())[0] is not None:
-                path, indices = wanted
+            while True:
+                path, indices = self._wanted.wait()
+                if path is None:
+                    return
                 # A clip that can't be read has no thumbnails; the frame loader tells the user why.
                 with contextlib.suppress(FlairError):
                     if source is None or path != open_path:

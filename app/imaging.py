@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+    """(H, W, 3) sRGB, as clips have it."""
+
 HEAT_STOPS = (
     (0.0, (0, 0, 0)),
     (0.3, (80, 45, 150)),
@@ -27,12 +30,14 @@ SIZES_KEPT = 3
 """Smaller versions of a picture: fitted, side by side, and the one before."""
 
 
-def to_uint8(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+def to_uint8(rgb: Pixels) -> NDArray[np.uint8]:
     """Eight bits per channel: what the screen shows."""
-    return rgb if rgb.itemsize == 1 else (rgb >> 8).astype("uint8")
+    import numpy as np
+
+    return np.asarray(rgb if rgb.itemsize == 1 else rgb >> 8, np.uint8)
 
 
-def to_qimage(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> QImage:
+def to_qimage(rgb: Pixels) -> QImage:
     """Copy (H, W, 3) sRGB into Qt's fastest format; QImage alone only borrows the buffer."""
     import numpy as np
 
@@ -45,8 +50,8 @@ def to_qimage(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> QImage:
 class Picture:
     """Pixels for the screen: what is drawn of them is made when it is drawn first."""
 
-    def __init__(self, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-        self._pixels = rgb
+    def __init__(self, pixels: Pixels | NDArray[np.float32]) -> None:
+        self._pixels = pixels
         self._whole: QImage | None = None
         self._small: dict[tuple[int, int], QImage] = {}
 
@@ -109,9 +114,9 @@ def heatmap(levels: NDArray[np.float32], peak: float) -> NDArray[np.uint8]:
     """(H, W) in 8-bit levels → (H, W, 3) colours; `peak` and more is brightest."""
     import numpy as np
 
-    positions, colours = zip(*HEAT_STOPS, strict=True)
-    ramp = np.array(
-        [np.interp(np.linspace(0, 1, 256), positions, channel) for channel in zip(*colours, strict=True)]
-    )
+    positions = [position for position, _ in HEAT_STOPS]
+    channels = np.array([colour for _, colour in HEAT_STOPS]).T
+    ramp = np.array([np.interp(np.linspace(0, 1, 256), positions, channel) for channel in channels])
     table = ramp.T.round().astype(np.uint8)
-    return table[np.minimum(levels * (255 / peak), 255).astype(np.uint8)]
+    picture: NDArray[np.uint8] = table[np.minimum(levels * (255 / peak), 255).astype(np.uint8)]
+    return picture

@@ -1,4 +1,4 @@
-"""Working beside a window that is in use: nothing holds the interpreter's lock for long, or takes its processor."""
+"""Working while a window is in use: nothing holds the interpreter's lock for long, or takes its processor."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NICENESS = 5
 
 
 def behind_the_window() -> None:
-    """Where this thread, or one that it starts, and the window's want the same processor, the window's goes first."""
+    """Let this thread, and those that it starts, wait where the window's thread wants the same processor."""
     QThread.currentThread().setPriority(QThread.Priority.LowPriority)  # means nothing to Linux
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 @contextmanager
-def beside_a_window() -> Iterator[None]:
+def while_window_in_use() -> Iterator[None]:
     """Import what is slow to import, in a thread of its own.
 
     The hundred thousands of objects that this makes stay for good. Looking through them for garbage stops all
@@ -64,8 +64,8 @@ def _leave_sources_unread() -> None:
     reads stays in memory.
     """
     feature = sys.modules.get("shibokensupport.feature")
-    if hasattr(feature, "_mod_uses_pyside"):
-        feature._mod_uses_pyside = lambda _: False  # there is no other switch
+    if feature is not None and "_mod_uses_pyside" in vars(feature):
+        vars(feature)["_mod_uses_pyside"] = lambda _: False  # there is no other switch
 
 
 def _load_plots() -> None:

@@ -59,7 +59,7 @@ class Preferences:
 
     @property
     def usual_folder(self) -> str:
-        """Where files are asked for at first: beside the one opened last; empty where there is none."""
+        """Where files are asked for at first: the folder of the one opened last; empty where there is none."""
         return next((str(path.parent) for path in map(Path, self.recent) if path.parent.is_dir()), "")
 
 
@@ -75,9 +75,10 @@ def load() -> Preferences:
     for name, values in CHOICES.items():
         if getattr(loaded, name) not in values:
             loaded = replace(loaded, **{name: getattr(usual, name)})
-    for name, kind in (("export", dict), ("window", str)):
-        if not isinstance(getattr(loaded, name), kind):
-            loaded = replace(loaded, **{name: kind()})
+    if not isinstance(loaded.export, dict):
+        loaded = replace(loaded, export={})
+    if not isinstance(loaded.window, str):
+        loaded = replace(loaded, window="")
     return replace(loaded, recent=tuple(map(str, loaded.recent)))
 
 

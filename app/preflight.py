@@ -47,8 +47,10 @@ def missing() -> str | None:
         return "FLAIR Studio found no display. Start it on a desktop, or set QT_QPA_PLATFORM=offscreen."
     if platform.partition(":")[0] not in ("", "xcb") or os.environ.get("WAYLAND_DISPLAY"):
         return None
-    (package,) = importlib.util.find_spec("PySide6").submodule_search_locations
-    plugin = Path(package) / "Qt" / "plugins" / "platforms" / "libqxcb.so"
+    pyside = importlib.util.find_spec("PySide6")
+    if pyside is None or pyside.origin is None:
+        return None  # the import will say so
+    plugin = Path(pyside.origin).parent / "Qt" / "plugins" / "platforms" / "libqxcb.so"
     try:
         # Qt itself would only abort; loading its plugin ourselves tells which library it lacks.
         ctypes.CDLL(str(plugin))

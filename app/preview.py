@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from app.session import Session
     from app.worker import Worker
+    from flair_core.faces.track import Track
 
 PAUSE_MS = 40
 """At most one restart in this time while a slider is dragged."""
@@ -45,7 +46,7 @@ class PreviewCache:
         self._results: OrderedDict[Hashable, PreviewResult] = OrderedDict()
         self._windows: dict[tuple[Path, int], set[range]] = {}
         """Of which frames pictures of a frame were made."""
-        self._warps: dict[Hashable, float | None] = {}
+        self._warps: dict[tuple[Hashable, Hashable], float | None] = {}
         self._elsewhere: set[tuple[Path, int]] = set()
         """Frames that earlier runs restored under other looks."""
         self._limit, self._bytes = limit, 0
@@ -144,7 +145,7 @@ class PreviewController(QObject):
         self.cache = PreviewCache()
         self.result: PreviewResult | None = None
         self.running = False
-        self._peeking = self._beside = False
+        self._peeking = self._comparing = False
         self._noted = set[str]()
         self._asked: PreviewRequest | None = None
         """What the worker was asked for last."""
@@ -167,7 +168,7 @@ class PreviewController(QObject):
             return None
         other = session.other_look if self._peeking else None
         look = session.look if other is None else other
-        tracks = None
+        tracks: tuple[Track, ...] | None = None
         if session.settings.faces.aligned:
             tracks = ()
         elif index in session.searched:
@@ -182,32 +183,32 @@ class PreviewController(QObject):
         self._peeking = on
         self.restart()
 
-    def set_beside(self, on: bool) -> None:
+    def compare_with_other(self, on: bool) -> None:
         """Whether the other one of A and B is shown in place of the footage."""
-        self._beside = on
+        self._comparing = on
         self.restart()
 
     def other_request(self) -> PreviewRequest | None:
-        """For the other one of A and B; None as long as nobody wants to see it beside."""
+        """For the other one of A and B; None as long as nobody wants to see it in place of the footage."""
         request, other = self.request(self._session.index), self._session.other_look
-        if not self._beside or request is None or other is None:
+        if not self._comparing or request is None or other is None:
             return None
         return replace(request, look=other if request.look is not other else self._session.look)
 
-    def beside(self) -> PreviewResult | None:
+    def other_result(self) -> PreviewResult | None:
         """What is shown in place of the footage."""
         request = self.other_request()
         return self.cache.get(request) if request else None
 
     def refresh(self) -> None:
-        """Show again what is shown: something beside it has become known."""
+        """Show again what is shown: something about it has become known."""
         self.shown.emit(self.result)
 
     def restart(self) -> None:
         """Show the current frame from the cache, or preview it in a moment."""
         request = self.request(self._session.index)
         cached = self.cache.get(request) if request else None
-        # What export may write otherwise is tried again: by now there may be more to lean on.
+        # What export may write otherwise is tried again: by now more of what comes before may be restored.
         if request is None or (cached is not None and cached.preview.exact) or self._paused:
             self._timer.stop()
             self._asked = None

@@ -36,7 +36,8 @@ class Recovery:
     def keep(self, project: Project, path: Path | None) -> None:
         """Write a project aside, unless it is there already; `path` is where it was saved last.
 
-        That is done on a thread, so that nobody waits for the disk. Is the one before not done, the next call will do.
+        That is done on a thread, so that nobody waits for the disk. While the one before is still at it, nothing
+        happens: a later call will write what is new.
         """
         if project is self._kept or self._writing.is_alive():
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -43,7 +43,7 @@ class Offer:
 
 
 class Core(Protocol):
-    """What the worker needs of the restoration core. The real one is in app.worker, tests have their own."""
+    """What the worker needs of the restoration core. The real one is RestorationCore, tests have their own."""
 
     def offer(self) -> Offer:
         """What there is now."""
@@ -105,7 +105,7 @@ class Core(Protocol):
         """The file that LPIPS needs, where it is not here."""
 
     def read_sidecar(self, path: Path) -> DegradationSettings | None:
-        """How a clip was degraded, where that was written down beside it."""
+        """How a clip was degraded, where that was written down in a file next to it."""
 
     def make_demo(self) -> tuple[Path, RestorationSettings]:
         """The sample clip and what it wants."""
@@ -158,6 +158,7 @@ class PreviewRequest:
         tracks = self.tracks
         if tracks is None:
             *_, found = core.find_tracks(source, self.look.settings, span=range(self.index, self.index + 1))
+            assert isinstance(found, list)
             tracks = tuple(found)
         return tuple(track.with_strokes(self.strokes) for track in (*tracks, *drawn_tracks(core, self.drawn)))
 
@@ -188,7 +189,7 @@ class Stages:
     """What one reverse step made of the first face."""
 
     step: int
-    images: dict[str, NDArray[np.uint8]]
+    images: Mapping[str, NDArray[np.uint8]]
     """By the name of the stage, (S, S, 3)."""
 
 

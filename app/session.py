@@ -55,7 +55,7 @@ class Clip:
 
 
 class Session(QObject):
-    """Holds immutable values and tells its watchers when they are swapped."""
+    """Holds immutable values and signals when they are swapped."""
 
     clip_changed = Signal()
     project_changed = Signal()

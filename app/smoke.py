@@ -27,7 +27,7 @@ def walk(app: QApplication, window: MainWindow) -> int:
     """Open the sample, preview a frame, export a few, close; 0 when all of it worked."""
     try:
         _step("window", window.isVisible, window)
-        window.open_demo()
+        window.files.on_open_demo()
         _step("sample clip", lambda: window.session.clip is not None, window)
         _step("faces", lambda: bool(window.session.tracks), window)
         _step(
@@ -37,7 +37,7 @@ def walk(app: QApplication, window: MainWindow) -> int:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "smoke.mp4"
             window.queue.add(_request(window, output))
-            # The job writes beside its output until it has ended, and the folder goes then.
+            # The job writes next to its output until it has ended, and the folder goes then.
             _step("export", lambda: output.exists() and window.queue.running is None, window)
             print(f"smoke: wrote {FRAMES} frames, {output.stat().st_size} bytes")
     except RuntimeError as error:
@@ -51,8 +51,9 @@ def walk(app: QApplication, window: MainWindow) -> int:
 
 
 def _request(window: MainWindow, output: Path) -> Request:
-    project = window.session.project
-    return Request(source=project.clip, output=output, look=window.session.look, span=range(FRAMES))
+    clip = window.session.clip
+    assert clip is not None  # it was waited for
+    return Request(source=clip.path, output=output, look=window.session.look, span=range(FRAMES))
 
 
 def _step(name: str, done: Callable[[], bool], window: MainWindow) -> None:

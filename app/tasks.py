@@ -1,4 +1,4 @@
-"""What the window asks of the background worker, as values; and what they need of the core."""
+"""What the window asks of its worker in the background: each task is a value that says how it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.requests import (
 from flair_core.errors import ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     import numpy as np
@@ -34,7 +34,7 @@ class Task(Protocol):
 
     order: ClassVar[int]
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """Do it, with an event after each bit; closing the generator cancels and cleans up."""
 
 
@@ -45,7 +45,7 @@ class UseDevice:
     order: ClassVar[int] = 0
     name: str
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         core.use_device(self.name)
         yield core.offer()
@@ -59,7 +59,7 @@ class ImportModel:
     file: Path
     name: str
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         core.import_model(self.file, self.name)
         yield core.offer()
@@ -71,31 +71,31 @@ class MakeDemo:
 
     order: ClassVar[int] = 0
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         yield core.make_demo()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadSidecar:
-    """Look for the degradation's parameters beside a clip; the event is them, if there are any."""
+    """Look for the file with the degradation's parameters next to a clip; the event is them, if there are any."""
 
     order: ClassVar[int] = 0
     clip: Path
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         yield core.read_sidecar(self.clip)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
-    """Estimate the degradation of the shot on the screen; the event is the core's Estimated."""
+class EstimateDegradation:
+    """Estimate the degradation of the shot on the screen; the event is the core's Estimate."""
 
     order: ClassVar[int] = 0
     request: PreviewRequest
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         request = self.request
         with core.open_source(request.clip, request.look.settings.footage) as source:
@@ -112,7 +112,7 @@ class FindFaces:
     settings: RestorationSettings
     span: range
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         with core.open_source(self.clip, self.settings.footage) as source:
             yield from core.find_tracks(source, self.settings, span=self.span)
@@ -126,7 +126,7 @@ class FindShots:
     clip: Path
     footage: FootageSettings
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         with core.open_source(self.clip, self.footage) as source:
             yield from core.find_shots(source, self.footage)
@@ -139,7 +139,7 @@ class MeasureWarp:
     order: ClassVar[int] = 1
     pairs: tuple[tuple[PreviewResult, PreviewResult], ...]
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         for before, after in self.pairs:
             yield before, after, core.warping_error(before.preview, after.preview)
@@ -152,7 +152,7 @@ class Prerender:
     order: ClassVar[int] = 1
     requests: tuple[PreviewRequest, ...]
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         with core.open_source(self.requests[0].clip, self.requests[0].look.settings.footage) as source:
             for request in self.requests:
@@ -171,7 +171,7 @@ class Recall:
     span: range
     """Frames that faces are known of."""
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         look = self.request.look
         with core.open_source(self.request.clip, look.settings.footage) as source:
@@ -189,7 +189,7 @@ class CheckReference:
     request: PreviewRequest
     path: Path
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         with (
             core.open_source(self.request.clip, self.request.look.settings.footage) as source,
@@ -211,7 +211,7 @@ class FoundReference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explore:
-    """Try K × w_τ × seed on one frame; events are Points. What is clearly worse gets no further seeds."""
+    """Try K × w_τ × seed on one frame; events are ExploredPoints. What is clearly worse gets no further seeds."""
 
     order: ClassVar[int] = 2
     request: PreviewRequest
@@ -220,7 +220,7 @@ class Explore:
     w_taus: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     seeds: int = 2
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         from flair_core.experiments.frontier import Candidate, Frontier
 
@@ -236,7 +236,7 @@ class Explore:
                 request = replace(self.request, look=self.request.look.everywhere(**trial._asdict()))
                 for result in request.run(core, source):
                     if result.complete:
-                        point = Point.of(result, reference)
+                        point = ExploredPoint.of(result, reference)
                         frontier.tell(trial, *point.goodness)
                         yield point
                     else:
@@ -244,7 +244,7 @@ class Explore:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
+class ExploredPoint:
     """One result on the plane of distortion and perception."""
 
     result: PreviewResult
@@ -264,7 +264,7 @@ class Point:
         return right, -up if self.measures[1] == "lpips" else up
 
     @classmethod
-    def of(cls, result: PreviewResult, reference: Reference | None = None) -> Point:
+    def of(cls, result: PreviewResult, reference: Reference | None = None) -> ExploredPoint:
         """Measure a complete result. Raises ShapeError when there is a reference, but no face."""
         from flair_core.experiments.frontier import agreement
         from flair_core.faces.shots import as_uint8
@@ -283,18 +283,18 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Doubt:
-    """Restore a frame with several seeds, to see what is invented; events are Spreads."""
+class CompareSeeds:
+    """Restore a frame with several seeds, to see what is invented; events are SeedSpreads."""
 
     order: ClassVar[int] = 2
     request: PreviewRequest
     seeds: int = 8
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
-        seed = self.request.settings.sampler.seed
         from flair_core.experiments.frontier import Spread
 
+        seed = self.request.settings.sampler.seed
         collected = Spread()
         with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
             for count in range(1, self.seeds + 1):
@@ -304,11 +304,11 @@ class Doubt:
                         collected.add(result.preview.frame)
                     yield None
                 if (levels := collected.levels()) is not None:
-                    yield Spread(self.request, levels, count)
+                    yield SeedSpread(self.request, levels, count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spread:
+class SeedSpread:
     """How much results with different seeds differ."""
 
     request: PreviewRequest
@@ -336,7 +336,7 @@ class RunJob:
     jobs: Jobs
     job: Job
 
-    def run(self, core: Core) -> Iterator[object]:
+    def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
         for now in core.run_job(self.jobs, self.job):
             yield Exported(now.stage, now.done, now.total)

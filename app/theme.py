@@ -76,11 +76,13 @@ LIGHT = Theme(
 
 def current() -> Theme:
     """The theme in use."""
-    return QApplication.instance().property("theme") or DARK
+    app = QApplication.instance()
+    theme = None if app is None else app.property("theme")
+    return theme if isinstance(theme, Theme) else DARK
 
 
 def apply(name: str) -> None:
-    """Dress the application: "dark", "light" or "system"."""
+    """Give the application a theme: "dark", "light" or "system"."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     system_is_light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light

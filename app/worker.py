@@ -1,4 +1,4 @@
-"""The background thread in which all sampling happens; sole importer of flair_core.restore and of torch."""
+"""The background thread in which all sampling happens: previews and tasks in turns, one step each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from app.requests import PreviewResult
 from flair_core.errors import FlairError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from app.requests import Core, PreviewRequest
     from app.tasks import Task
     from flair_core.settings.groups import FootageSettings
     from flair_core.video import FrameSource
+
+    Events = Generator[object, None, None]
 
 
 class Outcome(Enum):
@@ -86,7 +88,7 @@ class Worker(QThread):
                 self._tasks.remove(task)
 
     def cancel(self, task: Task) -> None:
-        """End a task after its current step, held or not; `ended` tells when."""
+        """End a task after its current step, held or not; `ended` follows."""
         self.hold(task)
         with self._changed:
             self._cancelled.append(task)
@@ -117,8 +119,8 @@ class Worker(QThread):
         """Without a core: answer everything with the reason."""
         self.unusable.emit(message)
         while self._await_work():
-            for task in self._take_cancelled():
-                self._end(task, {}, Outcome.CANCELLED)
+            for cancelled in self._take_cancelled():
+                self._end(cancelled, {}, Outcome.CANCELLED)
             request, task = self._next()
             if request is not None:
                 self._done_with(request)
@@ -127,18 +129,18 @@ class Worker(QThread):
                 self._end(task, {}, Outcome.FAILED, message)
 
     def _work(self, core: Core) -> None:
-        runs: dict[Task, Iterator[object]] = {}
+        runs: dict[Task, Events] = {}
         with contextlib.closing(_Previewer(core)) as previewer:
             while self._await_work():
-                for task in self._take_cancelled():
-                    self._end(task, runs, Outcome.CANCELLED)
+                for cancelled in self._take_cancelled():
+                    self._end(cancelled, runs, Outcome.CANCELLED)
                 request, task = self._next()
                 if request is not None:
                     self._advance_preview(previewer, request)
                 elif task is not None:
                     self._advance(task, runs, core)
-            for task in list(runs):
-                self._end(task, runs, Outcome.CANCELLED)
+            for open_task in list(runs):
+                self._end(open_task, runs, Outcome.CANCELLED)
 
     def _await_work(self) -> bool:
         with self._changed:
@@ -174,7 +176,7 @@ class Worker(QThread):
             if self._request is request:
                 self._previewing = False
 
-    def _advance(self, task: Task, runs: dict[Task, Iterator[object]], core: Core) -> None:
+    def _advance(self, task: Task, runs: dict[Task, Events], core: Core) -> None:
         try:
             event = next(runs.setdefault(task, task.run(core)))
         except StopIteration:
@@ -188,9 +190,7 @@ class Worker(QThread):
             if event is not None:
                 self.progressed.emit(task, event)
 
-    def _end(
-        self, task: Task, runs: dict[Task, Iterator[object]], outcome: Outcome, message: str = ""
-    ) -> None:
+    def _end(self, task: Task, runs: dict[Task, Events], outcome: Outcome, message: str = "") -> None:
         if (run := runs.pop(task, None)) is not None:
             run.close()
         with self._changed:

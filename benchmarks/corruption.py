@@ -26,6 +26,7 @@ import numpy as np
 from flair_core import video
 from flair_core.errors import MediaError
 from flair_core.settings.groups import FootageSettings
+from flair_core.settings.output import OutputOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from clips import BESIDE, KINDS, make, picture
@@ -106,7 +107,12 @@ def copy(source: video.FrameSource, target: Path) -> None:
     info = source.info
     try:
         with video.open_sink(
-            target, like=info, width=info.width, height=info.height, codec="ffv1", copy_from=source.path
+            target,
+            like=info,
+            width=info.width,
+            height=info.height,
+            copy_from=source.path,
+            options=OutputOptions(codec="ffv1"),
         ) as sink:
             for frame in source.frames(0, 3):
                 sink.write(frame)

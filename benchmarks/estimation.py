@@ -75,7 +75,7 @@ def loss(clean: np.ndarray, y: np.ndarray, true: DegradationSettings, found: Deg
     for degradation in (true, found):
         settings = RestorationSettings(degradation=degradation, faces=FaceSettings(aligned=True))
         models = load_models(settings, devices.pick("cpu"))
-        *_, last = restore_window(to_float(y), clean.shape[1:3], settings, models)
+        *_, last = restore_window(to_float(y), settings, models)
         scores.append(psnr(to_uint8(last.x0), clean))
     return scores[0] - scores[1]
 

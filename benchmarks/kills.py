@@ -39,6 +39,7 @@ from flair_core.restoration.models import Models
 from flair_core.settings.drawn import DrawnFace
 from flair_core.settings.groups import RestorationSettings, SamplerSettings
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 24
 STEPS, STEP_SECONDS = 2, 0.02
@@ -74,7 +75,9 @@ def make_clip(path: Path) -> None:
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     info = VideoInfo(WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), FRAMES)
-    with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="h264") as sink:
+    with video.open_sink(
+        path, like=info, width=WIDTH, height=HEIGHT, options=OutputOptions(codec="h264")
+    ) as sink:
         for index in range(FRAMES):
             sink.write(Frame(np.roll(scene, 2 * index, axis=1), index, index, 1))
         sink.commit()

@@ -18,6 +18,8 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
+from flair_core.settings.output import OutputOptions
+
 RATE = 25
 
 
@@ -33,7 +35,9 @@ def make_clip(path: Path, frames: int, width: int, height: int) -> None:
     coarse = rng.integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8)
     still = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     info = VideoInfo(width, height, Fraction(RATE), Fraction(1, RATE), frames)
-    with video.open_sink(path, like=info, width=width, height=height, codec="h264") as sink:
+    with video.open_sink(
+        path, like=info, width=width, height=height, options=OutputOptions(codec="h264")
+    ) as sink:
         for index in range(frames):
             sink.write(Frame(np.roll(still, 4 * index, axis=1), index, index, 1))
         sink.commit()

@@ -22,6 +22,7 @@ from flair_core.jobs.demo import SETTINGS, make_demo
 from flair_core.restoration.find import find_tracks
 from flair_core.restoration.models import load_models
 from flair_core.restoration.preview import preview
+from flair_core.restoration.run import Run
 from flair_core.runtime import devices
 from flair_core.settings.groups import RestorationSettings, SamplerSettings
 from flair_core.settings.look import Look
@@ -42,7 +43,7 @@ def main() -> None:
         first, last = [], []
         for index in range(arguments.repeats + 1):
             begun = time.perf_counter()
-            states = preview(source, index, tracks=tracks, look=Look(settings), load=lambda _: models)
+            states = preview(Run(source, tracks, Look(settings), lambda _: models), index)
             next(states)
             first.append(time.perf_counter() - begun)
             list(states)

@@ -63,7 +63,7 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
     y = torch.stack(
         [to_float(degrade_frame(frame, settings.degradation, (0, i))) for i, frame in enumerate(clean)]
     )
-    states = list(restore_window(y, (height, width), settings, models))
+    states = list(restore_window(y, settings, models))
     one, mean = (to_uint8(states[at - 1].x0) for at in (sampler.steps, len(states)))
     A = build(changed(settings.degradation, jpeg=None), (height, width))
     plain = settings.degradation.kernel == "bicubic"
@@ -76,7 +76,7 @@ def measure(clean: list[np.ndarray], settings: RestorationSettings, models) -> d
         figures["sa_gain"] = figures["psnr"] - scores(one, clean)["psnr"]
     if models.denoiser.window > 1:
         window, models.denoiser.window = models.denoiser.window, 1
-        *_, last = restore_window(y, (height, width), settings, models)
+        *_, last = restore_window(y, settings, models)
         models.denoiser.window = window
         figures |= {f"{name}_image": value for name, value in scores(to_uint8(last.x0), clean).items()}
     return {name: round(value, 3) for name, value in figures.items()}

@@ -30,6 +30,7 @@ from itertools import islice
 from pathlib import Path
 
 from flair_core.runtime import openmp
+from flair_core.settings.output import OutputOptions
 
 os.environ.update(openmp.SOON_ASLEEP)
 
@@ -60,6 +61,7 @@ from flair_core.kept import fingerprints
 from flair_core.restoration.clip import restore
 from flair_core.restoration.find import find_tracks
 from flair_core.restoration.models import load_models
+from flair_core.restoration.run import Run
 from flair_core.restoration.window import plan_for, schedule_for
 from flair_core.runtime import devices
 from flair_core.runtime.devices import fast_dtype
@@ -245,14 +247,7 @@ class Bench:
             def ours() -> None:
                 begun = time.process_time()
                 with open_output(Path(folder) / "out.mp4", source, settings, span) as sink:
-                    for _ in restore(
-                        source,
-                        sink,
-                        tracks=tracks,
-                        look=Look(settings),
-                        load=lambda _: self.models,
-                        span=span,
-                    ):
+                    for _ in restore(Run(source, tracks, Look(settings), lambda _: self.models), sink, span):
                         pass
                     sink.commit()
                 spent.append(1000 * (time.process_time() - begun) / count)
@@ -332,7 +327,11 @@ class Bench:
     def _film(self, folder: Path) -> Path:
         info = video_info(24)
         with video.open_sink(
-            folder / "film.mp4", like=info, width=FRAME[1], height=FRAME[0], codec="h264"
+            folder / "film.mp4",
+            like=info,
+            width=FRAME[1],
+            height=FRAME[0],
+            options=OutputOptions(codec="h264"),
         ) as sink:
             for index, rgb in enumerate(self._moving()):
                 sink.write(frame_of(rgb, index))

@@ -22,6 +22,7 @@ from flair_core.settings.groups import (
     SamplerSettings,
     changed,
 )
+from flair_core.settings.output import OutputOptions
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
 SETTINGS = RestorationSettings(
@@ -42,7 +43,9 @@ def make_film(path, frames=FRAMES):
     blobs = rng.integers(0, 256, (8, 12, 3), dtype=np.uint8)
     scene = cv2.resize(blobs, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     info = VideoInfo(WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), frames)
-    with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=WIDTH, height=HEIGHT, options=OutputOptions(codec="lossless")
+    ) as sink:
         for index in range(frames):
             sink.write(Frame(np.roll(scene, 2 * index, axis=1), index, index, 1))
         sink.commit()

@@ -11,10 +11,10 @@ MEGABYTE = 2**20
 ROUNDS = """
 import ctypes, resource, threading
 import psutil
-from flair_core import allocator
+from flair_core.runtime import memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_size_t,), (ctypes.c_void_p,)
-allocator.keep()
+memory.keep()
 def layer():
     buffers = [libc.malloc(64 * 2**20) for _ in range(4)]
     for buffer in buffers: ctypes.memset(buffer, 1, 64 * 2**20)
@@ -26,7 +26,7 @@ def layers():
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 thread = threading.Thread(target=layers); thread.start(); thread.join()
 print(psutil.Process().memory_info().rss)
-allocator.give_back()
+memory.give_back()
 print(psutil.Process().memory_info().rss)
 """
 

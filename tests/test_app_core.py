@@ -17,6 +17,7 @@ from app.main_window import MainWindow
 from app.widgets.dialogs import ExportDialog
 from flair_core.jobs.queue import State
 from flair_core.jobs.request import Request
+from flair_core.settings.output import OutputOptions
 
 pytestmark = pytest.mark.skipif(
     not (resources.files("resources") / "starter.safetensors").is_file(),
@@ -30,8 +31,8 @@ HEAVY = (
     ("flair_core.kept.cache", "Cache.put"),
     ("flair_core.denoisers.compact", "load"),
     ("flair_core.faces.detect", "EmbeddedDetector.detect"),
-    ("flair_core.jobs.record", "fingerprint"),
-    ("flair_core.jobs.record", "sha256_of"),
+    ("flair_core.kept.fingerprints", "fingerprint"),
+    ("flair_core.checkpoints.store", "sha256_of"),
     ("flair_core.video.reader", "VideoSource._frame"),
     ("flair_core.video.reader", "kept_index"),
     ("flair_core.video.sink", "VideoSink._encode"),
@@ -45,7 +46,7 @@ def new_window(qtbot, dressed, config, jobs, tmp_path, monkeypatch):
     from app.frame_loader import open_source
 
     monkeypatch.setattr("flair_core.kept.cache.default_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr("app.worker.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
+    monkeypatch.setattr("app.core.platformdirs.user_cache_path", lambda *_, **__: tmp_path / "demo")
     made = []
 
     def new():
@@ -105,7 +106,7 @@ def restored(qtbot, window, index):
 def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
     from flair_core import video
 
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     window.session.edit_setting("sampler", "steps", 2, "K")
     shown = {}
@@ -132,7 +133,7 @@ def test_the_exported_frames_are_those_of_the_preview(qtbot, window, tmp_path):
             look=project.look,
             span=range(5, 7),
             searched=window.session.searched,
-            codec="ffv1-rgb",
+            encoding=OutputOptions(codec="ffv1-rgb"),
         )
     )
     qtbot.waitUntil(output.exists, timeout=60_000)
@@ -177,17 +178,17 @@ def test_from_a_clip_to_a_file_whose_frames_are_those_of_the_previews(
     from flair_core.cli import main
 
     window = new_window()
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     tune(qtbot, window)
     session = window.session
     project, edits = session.project, session.undo.count()
     while session.undo.canUndo():
-        window.on_undo()
+        window.session.undo.undo()
     assert not session.project.look.lanes
     assert session.project.span is None
     for _ in range(edits):
-        window.on_redo()
+        window.session.undo.redo()
     assert session.project == project
     before = {index: restored(qtbot, window, index) for index in range(5, 9)}
     assert len({frame.tobytes() for frame in before.values()}) == 4
@@ -242,13 +243,19 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
         pace = shown.queue.pace
         return pace is not None and pace.now.stage == "restore" and pace.now.done >= frames
 
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: bool(window.session.tracks), timeout=120_000)
     window.session.edit_setting("sampler", "steps", 1, "K")
     look, searched = window.session.look, window.session.searched
     clip, held, whole = window.session.project.clip, tmp_path / "held.mkv", tmp_path / "whole.mkv"
     request = Request(
-        source=clip, output=held, look=look, span=range(14), searched=searched, codec="ffv1-rgb", device="cpu"
+        source=clip,
+        output=held,
+        look=look,
+        span=range(14),
+        searched=searched,
+        device="cpu",
+        encoding=OutputOptions(codec="ffv1-rgb"),
     )
     card = add(window, held, request)
     qtbot.waitUntil(lambda: written(window, 2), timeout=60_000)
@@ -266,7 +273,7 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
 
     again = MainWindow(lambda: RestorationCore("cpu", jobs), open_source, jobs)
     qtbot.addWidget(again)
-    again.offer_queue()
+    again.export_commands.offer_queue()
     again.banner._buttons[0].click()
     qtbot.waitUntil(held.exists, timeout=60_000)
     qtbot.waitUntil(lambda: not again.queue.open)
@@ -296,7 +303,7 @@ def test_a_real_export_is_paused_goes_on_survives_a_restart_and_is_tried_again(
 def test_closing_during_work_leaves_no_thread_and_no_half_file(qtbot, new_window, tmp_path, work):
     before = set(threading.enumerate())
     window = new_window()
-    window.open_demo()
+    window.files.on_open_demo()
     told = []
     window.worker.progressed.connect(lambda task, event: told.append((type(task).__name__, event)))
     if work == "finding faces":

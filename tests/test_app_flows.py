@@ -15,7 +15,7 @@ from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, QStandardPath
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from app import looks, preferences, theme
+from app import preferences, settings_commands, theme
 from app.files import Files
 from app.main_window import MainWindow
 from app.recovery import Recovery
@@ -127,7 +127,7 @@ def test_going_back_is_instant(qtbot, opened, core):
     opened.session.edit_setting("sampler", "seed", 7, "seed")
     qtbot.waitUntil(lambda: preview_is(opened, seed=7))
     count = len(core.previewed)
-    opened.on_undo()
+    opened.session.undo.undo()
     assert preview_is(opened, seed=0)
     qtbot.wait(80)
     assert len(core.previewed) == count
@@ -190,7 +190,7 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     dialog._format.setCurrentIndex(dialog._format.findText("mkv", Qt.MatchFlag.MatchContains))
     dialog._matte.setChecked(True)
     dialog._burn_in.setChecked(True)
-    dialog._beside.setChecked(False)
+    dialog._streams.setChecked(False)
     request = dialog.request("cpu")
     assert (request.span, request.left_out, request.look.settings.sampler.steps) == (range(2, 6), {0}, 9)
     assert request.searched == range(LENGTH)
@@ -198,7 +198,12 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     assert (request.burn_in, request.beside) == (True, False)
     assert not ExportDialog(opened.session, opened).request("cpu").burn_in
     assert request.matte == tmp_path / "a-matte.mkv"
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (
         None,
         None,
         False,
@@ -216,10 +221,10 @@ def test_the_export_dialog_remembers_what_was_chosen_but_not_the_burn_in(opened,
 
     monkeypatch.setattr(ExportDialog, "exec", choose)
     monkeypatch.setattr(opened.queue, "add", lambda request: None)
-    opened.on_export()
+    opened.export_commands.on_export()
     seen = []
     monkeypatch.setattr(ExportDialog, "exec", lambda dialog: seen.append(dialog.request("cpu")))
-    opened.on_export()
+    opened.export_commands.on_export()
     assert (seen[0].codec, seen[0].sidecar, seen[0].burn_in) == ("png", False, False)
     assert seen[0].matte is not None
 
@@ -230,7 +235,9 @@ def test_the_export_dialog_warns_of_a_full_disk_and_spares_earlier_exports(opene
     dialog = ExportDialog(opened.session, opened)
     assert dialog.request("cpu").output == clip.with_name("clip-restored-2.mp4")
     assert dialog._space.isHidden()
-    monkeypatch.setattr("app.widgets.dialogs.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 10**4))
+    monkeypatch.setattr(
+        "app.widgets.dialogs.export.shutil.disk_usage", lambda _: SimpleNamespace(free=2 * 10**4)
+    )
     dialog._path.editingFinished.emit()
     assert dialog._space.isHidden(), "a small H.264 file has room"
     dialog._format.setCurrentIndex(dialog._format.findText("PNG", Qt.MatchFlag.MatchStartsWith))
@@ -239,7 +246,7 @@ def test_the_export_dialog_warns_of_a_full_disk_and_spares_earlier_exports(opene
 
 def test_the_sample_clip_is_not_exported_into_the_cache(opened, clip, home, tmp_path, monkeypatch):
     home.mkdir(exist_ok=True)
-    monkeypatch.setattr("app.widgets.dialogs.Path.home", lambda: tmp_path)
+    monkeypatch.setattr("app.widgets.dialogs.export.Path.home", lambda: tmp_path)
     monkeypatch.setattr(QStandardPaths, "writableLocation", lambda _: str(tmp_path / "no such folder"))
     opened.session.clip = replace(opened.session.clip, path=home / "flair-demo.mp4")
     assert ExportDialog(opened.session, opened).request("cpu").output == tmp_path / "flair-demo-restored.mp4"
@@ -250,7 +257,7 @@ def test_the_sample_clip_is_not_exported_into_the_cache(opened, clip, home, tmp_
 @pytest.mark.parametrize(("state", "title"), [(State.DONE, "Export ready"), (State.FAILED, "Export failed")])
 def test_the_end_of_an_export_is_told_on_the_desktop(opened, clip, monkeypatch, state, title):
     told = []
-    tray = "app.main_window.QSystemTrayIcon"
+    tray = "app.export_commands.QSystemTrayIcon"
     monkeypatch.setattr(f"{tray}.isSystemTrayAvailable", lambda: True)
     monkeypatch.setattr(f"{tray}.showMessage", lambda _, *message: told.append(message))
     monkeypatch.setattr(opened, "isActiveWindow", lambda: False)
@@ -266,10 +273,20 @@ def test_the_export_dialog_offers_what_a_format_can_be_told(opened):
     for box in (dialog._hardware, dialog._credentials):
         box.setChecked(True)
     request = dialog.request("cpu")
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (10, 20, True, True)
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (10, 20, True, True)
     dialog._format.setCurrentIndex(dialog._format.findText("FFV1", Qt.MatchFlag.MatchContains))
     request = dialog.request("cpu")
-    assert (request.bits, request.quality, request.hardware, request.credentials) == (None, None, False, True)
+    assert (
+        request.encoding.bits,
+        request.encoding.quality,
+        request.encoding.hardware,
+        request.credentials,
+    ) == (None, None, False, True)
     dialog._format.setCurrentIndex(dialog._format.count() - 1)
     assert not dialog.request("cpu").credentials
 
@@ -316,7 +333,7 @@ def test_what_was_not_finished_is_offered_at_the_next_start(qtbot, opened, core,
     opened.close()
     again = MainWindow(lambda: core, core.open_source, jobs)
     qtbot.addWidget(again)
-    again.offer_queue()
+    again.export_commands.offer_queue()
     assert again.banner.text.startswith("Not finished from last time: 1")
     again.banner._buttons[0].click()
     qtbot.waitUntil((tmp_path / "out.mp4").exists)
@@ -377,7 +394,7 @@ def test_preferences_take_effect_and_are_kept(opened):
     dialog._boxes["autosave"].setCurrentIndex(0)
     chosen = dialog.chosen
     preferences.save(chosen)
-    opened._prefer(preferences.load())
+    opened._take_effect(preferences.load())
     assert opened.viewer._doublings == 5
     assert opened.files._timer.interval() == 5000
 
@@ -450,23 +467,23 @@ def test_an_own_preset_is_neither_replaced_nor_removed_unasked(opened, monkeypat
         return answer[0]
 
     def kept():
-        return read_look(looks.folder() / "Mine.json").settings.sampler.steps
+        return read_look(settings_commands.folder() / "Mine.json").settings.sampler.steps
 
     monkeypatch.setattr(QMessageBox, "question", ask)
-    monkeypatch.setattr("app.looks.QInputDialog.getText", lambda *_: ("Mine", True))
+    monkeypatch.setattr("app.settings_commands.QInputDialog.getText", lambda *_: ("Mine", True))
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    opened.looks.on_keep_preset()
+    opened.settings_commands.on_keep_preset()
     assert not asked
     opened.session.edit_setting("sampler", "steps", 11, "K")
-    opened.looks.on_keep_preset()
+    opened.settings_commands.on_keep_preset()
     assert kept() == 9
     answer[0] = QMessageBox.StandardButton.Yes
-    opened.looks.on_keep_preset()
+    opened.settings_commands.on_keep_preset()
     assert kept() == 11
-    opened.looks._fill()
-    forget = next(one.menu() for one in opened.looks.menu.actions() if one.menu())
+    opened.settings_commands._fill()
+    forget = next(one.menu() for one in opened.settings_commands.menu.actions() if one.menu())
     forget.actions()[0].trigger()
-    assert not (looks.folder() / "Mine.json").exists()
+    assert not (settings_commands.folder() / "Mine.json").exists()
     assert len(asked) == 3
 
 
@@ -504,7 +521,7 @@ def test_a_face_drawn_by_hand_is_restored_and_can_be_removed(qtbot, window, clip
     core.faces = 0
     window.files.open_path(clip)
     qtbot.waitUntil(lambda: preview_is(window) and window.session.searched == range(LENGTH))
-    window.on_draw_face()
+    window.mask_commands.on_draw_face()
     start, end = (_at(window.viewer, *point) for point in ((24, 18), (72, 54)))
     qtbot.mousePress(window.viewer, Qt.MouseButton.LeftButton, pos=start)
     qtbot.mouseMove(window.viewer, end)
@@ -513,7 +530,7 @@ def test_a_face_drawn_by_hand_is_restored_and_can_be_removed(qtbot, window, clip
     assert np.allclose(face.box, (24, 18, 72, 54), atol=1)
     assert (face.first, face.last) == (0, LENGTH - 1)
     qtbot.waitUntil(lambda: preview_is(window) and window.previews.result.preview.mask.any())
-    window.on_remove_face()
+    window.mask_commands.on_remove_face()
     assert window.session.project.drawn == ()
 
 
@@ -551,9 +568,9 @@ def test_a_brush_paints_on_the_face_and_moves_along_with_it(qtbot, opened, core)
     qtbot.waitUntil(lambda: preview_is(opened))
     drag(qtbot, viewer, (30, 20), (31, 20))
     assert np.allclose(opened.session.project.strokes[-1].points[0], (0, 0), atol=0.05)
-    opened.on_undo()
+    opened.session.undo.undo()
     assert len(opened.session.project.strokes) == 3
-    opened.on_reset_mask()
+    opened.mask_commands.on_reset_mask()
     assert not opened.session.project.strokes
     qtbot.keyClick(opened, Qt.Key.Key_Escape)
     drag(qtbot, viewer, (35, 35), (45, 40))
@@ -563,7 +580,7 @@ def test_a_brush_paints_on_the_face_and_moves_along_with_it(qtbot, opened, core)
 def test_brushes_grow_and_painting_is_saved_and_exported(qtbot, opened, tmp_path):
     opened.brush_tools._size.setValue(10)
     qtbot.keyClick(opened, Qt.Key.Key_BracketRight)
-    opened.on_erase_mask(opened.actions_["erase_mask"].setChecked(True))
+    opened.mask_commands.on_erase_mask(opened.actions_["erase_mask"].setChecked(True))
     drag(qtbot, opened.viewer, (30, 30), (40, 30))
     assert opened.session.project.strokes[0].radius == 0.11
     project = opened.session.project
@@ -622,10 +639,10 @@ def test_undo_takes_back_one_drag_at_a_time(opened):
         opened.session.edit_setting("sampler", "gamma", value, "γ")
     opened.session.edit_setting("sampler", "rho", 0.5, "ρ")
     assert opened.session.undo.count() == 2
-    opened.on_undo()
-    opened.on_undo()
+    opened.session.undo.undo()
+    opened.session.undo.undo()
     assert opened.session.settings == RestorationSettings()
-    opened.on_redo()
+    opened.session.undo.redo()
     assert opened.session.settings.sampler.gamma == 0.7
 
 
@@ -692,8 +709,8 @@ def test_what_a_crash_left_stays_until_someone_decides(qtbot, opened, clip, conf
     qtbot.waitUntil(lambda: preview_is(opened, steps=4))
     opened.files.offer_recovery()
     opened.queue.jobs = (SimpleNamespace(state=State.PAUSED),)
-    monkeypatch.setattr(opened, "_open_queue", lambda: None)
-    opened.offer_queue()
+    monkeypatch.setattr(opened.export_commands, "_open_queue", lambda: None)
+    opened.export_commands.offer_queue()
     assert "unexpectedly" in opened.banner.text, "the queue's question does not hide this one"
     opened.session.edit_setting("sampler", "steps", 7, "K")
     opened.files.autosave(settled=True)
@@ -752,15 +769,19 @@ def test_closing_asks_about_unsaved_work(opened, monkeypatch, answer, closed):
 
 def test_presets_and_the_clipboard_carry_settings(opened, tmp_path, monkeypatch):
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    monkeypatch.setattr("app.looks.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), ""))
-    opened.looks.on_save_preset()
-    opened.looks.on_copy_settings()
-    opened.looks.on_reset_settings()
-    opened.looks.on_paste_settings()
+    monkeypatch.setattr(
+        "app.settings_commands.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "p.json"), "")
+    )
+    opened.settings_commands.on_save_preset()
+    opened.settings_commands.on_copy_settings()
+    opened.settings_commands.on_reset_settings()
+    opened.settings_commands.on_paste_settings()
     assert opened.session.settings.sampler.steps == 9
     (tmp_path / "p.json").write_text('{"sampler": {"speed": 3}}')
-    monkeypatch.setattr("app.looks.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), ""))
-    opened.looks.on_open_preset()
+    monkeypatch.setattr(
+        "app.settings_commands.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "p.json"), "")
+    )
+    opened.settings_commands.on_open_preset()
     assert "sampler.speed" in opened.banner.text
     assert opened.session.settings.sampler.steps == 9
 
@@ -784,7 +805,7 @@ def test_with_a_reference_points_are_measured_against_it(qtbot, opened, core, cl
     """The stand-in's squares are grey enough that brightening them is wrong: the more, the farther."""
     truth = clip.with_name("truth.mp4")
     truth.write_bytes(b"")
-    monkeypatch.setattr("app.main_window.QFileDialog.getOpenFileName", lambda *_: (str(truth), ""))
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(truth), ""))
     core.reference_length = 23
     opened.actions_["load_reference"].trigger()
     qtbot.waitUntil(lambda: "truth.mp4 has 23 frames, but clip.mp4 24" in opened.banner.text)
@@ -801,7 +822,7 @@ def test_with_a_reference_points_are_measured_against_it(qtbot, opened, core, cl
     assert opened.explorer._points[0].values[0] == pytest.approx(20 * np.log10(255 / 40), abs=0.3)
 
     core.lpips = lambda pair: float(np.abs(pair.restored.astype(float) - pair.clean)[pair.mask].mean() / 255)
-    opened.on_remove_reference()
+    opened.files.on_remove_reference()
     assert not opened.explorer._points
     opened.explorer._load.click()
     qtbot.waitUntil(lambda: opened.session.project.reference == truth)
@@ -812,10 +833,10 @@ def test_with_a_reference_points_are_measured_against_it(qtbot, opened, core, cl
     assert point.measures == ("psnr", "lpips")
     assert point.goodness == (point.values[0], -point.values[1])
     assert "LPIPS" in opened.explorer._plot.accessibleName()
-    opened.on_undo()
-    opened.on_undo()
+    opened.session.undo.undo()
+    opened.session.undo.undo()
     assert opened.explorer.reference == truth
-    opened.on_undo()
+    opened.session.undo.undo()
     assert opened.explorer.reference is None
 
 
@@ -830,7 +851,7 @@ def test_the_degradation_is_estimated_in_one_undoable_step_with_its_certainty(qt
     assert "scale 95%" in estimator.words
     assert "A guess: noise" in estimator.words
     assert opened.session.undo.count() == 1
-    opened.on_undo()
+    opened.session.undo.undo()
     assert opened.session.settings == before
 
 
@@ -845,13 +866,13 @@ def test_an_estimate_without_a_face_says_what_to_do(qtbot, window, clip, core):
 
 def test_rendering_in_to_out_fills_the_timeline_and_plays(qtbot, opened):
     opened.session.edit("span", span=(0, 5))
-    opened.on_prerender()
+    opened.background.prerender()
     qtbot.waitUntil(lambda: set(opened.timeline.marks.residual) == set(range(6)))
     seen = set()
     opened.previews.shown.connect(lambda result: seen.add(result and result.request.index))
-    opened.on_play()
+    opened.player.toggle()
     qtbot.waitUntil(lambda: seen >= set(range(6)))
-    opened.on_stop()
+    opened.player.stop()
 
 
 def test_what_earlier_runs_restored_is_marked(qtbot, window, clip, core):
@@ -865,7 +886,7 @@ def test_what_earlier_runs_restored_is_marked(qtbot, window, clip, core):
     window.session.edit_setting("sampler", "seed", 5, "seed")
     assert window.timeline.marks.stale >= {3, 4}
     count = len(core.previewed)
-    window.on_undo()
+    window.session.undo.undo()
     window.session.seek(4)
     qtbot.waitUntil(lambda: preview_is(window))
     assert 4 not in [index for index, *_ in core.previewed[count:]], "it was restored again"
@@ -939,7 +960,7 @@ def test_the_picture_has_the_size_of_what_will_be_written(qtbot, opened):
 
 
 def test_the_demo_that_fails_says_so(qtbot, window):
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: window.banner.text == "There is no sample clip here.")
 
 
@@ -953,7 +974,7 @@ def test_a_core_that_cannot_load_leaves_a_usable_window(qtbot, config, clip, cor
     window.files.open_path(clip)
     qtbot.waitUntil(lambda: window.session.clip is not None and not window.previews.running)
     window.banner.hide()
-    window.open_demo()
+    window.files.on_open_demo()
     qtbot.waitUntil(lambda: window.banner.text == "The core is broken. Install it again.")
     assert window.status._task.isHidden()
     window.close()

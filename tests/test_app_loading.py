@@ -1,4 +1,4 @@
-"""Loading the core beside a window in use."""
+"""Loading the core while a window is in use."""
 
 import gc
 import importlib
@@ -14,7 +14,7 @@ def test_nothing_is_imported_while_libraries_load(monkeypatch):
     order = []
     monkeypatch.setattr(loading, "_load_libraries", lambda: order.append("libraries"))
     monkeypatch.setattr(loading, "_load_plots", lambda: order.append("plots"))
-    with loading.beside_a_window():
+    with loading.while_window_in_use():
         assert order[0] == "libraries"
     assert order == ["libraries", "plots"]
 
@@ -25,7 +25,7 @@ def test_afterwards_all_is_as_before(monkeypatch):
     monkeypatch.setattr(loading, "_load_plots", lambda: None)
     interval, threads = sys.getswitchinterval(), threading.active_count()
     try:
-        with loading.beside_a_window():
+        with loading.while_window_in_use():
             assert not gc.isenabled()
             raise ImportError
     except ImportError:
@@ -44,7 +44,7 @@ def test_the_source_of_what_is_imported_is_not_read(monkeypatch, tmp_path):
     interval = sys.getswitchinterval()
     source = tmp_path / "module_without_a_reader.py"
     source.write_text("VALUE = 1\n")
-    with loading.beside_a_window():
+    with loading.while_window_in_use():
         assert importlib.import_module(source.stem).VALUE == 1
         exec(f"import {source.stem}")  # PySide watches the statement
     sys.setswitchinterval(interval)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
-from app.widgets import timeline_rows
+from app.widgets import timeline_keys
 from flair_core.settings.look import CLIP, Key, Layer, Look, Scope, Shot
 from flair_core.settings.project import read
 
@@ -209,7 +209,7 @@ def test_keys_are_added_dragged_typed_held_and_deleted_on_the_timeline(qtbot, op
 
 def test_with_shift_a_key_moves_finely_and_stays_on_its_frame(opened, line, row, monkeypatch):
     held = Qt.KeyboardModifier.ShiftModifier
-    monkeypatch.setattr(timeline_rows.QGuiApplication, "keyboardModifiers", lambda: held)
+    monkeypatch.setattr(timeline_keys.QGuiApplication, "keyboardModifiers", lambda: held)
     opened.session.edit_look("key", lambda look: look.with_key(CLIP, "w_tau", Key(6, 0.5)))
     place = row.place(Key(6, 0.5))
     drag = row.press(place)
@@ -223,14 +223,14 @@ def test_with_shift_a_key_moves_finely_and_stays_on_its_frame(opened, line, row,
 
 
 def test_the_hint_about_a_goes_once_b_is_pressed_again(opened):
-    opened.looks.on_swap_settings()
+    opened.settings_commands.on_swap_settings()
     assert "kept as A" in opened.banner.text
-    opened.looks.on_swap_settings()
+    opened.settings_commands.on_swap_settings()
     assert opened.banner.text == ""
     opened.session.edit(opened.tr("none"), other=None)
-    opened.looks.on_swap_settings()
+    opened.settings_commands.on_swap_settings()
     opened.banner.say("The disk is full.")
-    opened.looks.on_swap_settings()
+    opened.settings_commands.on_swap_settings()
     assert opened.banner.text == "The disk is full.", "another sentence stays"
 
 
@@ -289,7 +289,7 @@ def test_the_menu_of_a_shot(opened, line):
 
 def test_the_flicker_between_rendered_frames_is_measured(qtbot, opened):
     opened.session.edit("span", span=(0, 3))
-    opened.on_prerender()
+    opened.background.prerender()
     qtbot.waitUntil(lambda: set(opened.timeline.marks.warp) == {1, 2, 3})
     for name in (0, 1):
         strip = opened.timeline._strips[name]
@@ -301,24 +301,24 @@ def test_settings_are_copied_from_one_shot_to_another(qtbot, opened):
     session.edit_shots("split", lambda look: look.split_at(8).split_at(16))
     session.set_scope("shot")
     session.edit_settings("tune", w_tau=0.4, seed=3)
-    opened.looks.on_copy_settings()
+    opened.settings_commands.on_copy_settings()
     session.seek(20)
-    opened.looks.on_paste_settings()
+    opened.settings_commands.on_paste_settings()
     assert session.look.own(session.scope).values == (("seed", 3), ("w_tau", 0.4))
     assert value(opened, index=10) == 0.5
-    opened.looks.on_reset_settings()
+    opened.settings_commands.on_reset_settings()
     assert session.look.own(session.scope) == Layer()
     assert value(opened, index=0) == 0.4
 
 
 def test_presets_are_kept_and_offered(opened, config, monkeypatch):
     opened.session.edit_setting("sampler", "steps", 9, "K")
-    monkeypatch.setattr("app.looks.QInputDialog.getText", lambda *_: ("Old / tapes", True))
-    opened.looks.on_keep_preset()
+    monkeypatch.setattr("app.settings_commands.QInputDialog.getText", lambda *_: ("Old / tapes", True))
+    opened.settings_commands.on_keep_preset()
     assert [path.name for path in (config / "presets").iterdir()] == ["Old  tapes.json"]
-    opened.looks.on_reset_settings()
-    opened.looks.menu.aboutToShow.emit()
-    offered = {action.text(): action for action in opened.looks.menu.actions()}
+    opened.settings_commands.on_reset_settings()
+    opened.settings_commands.menu.aboutToShow.emit()
+    offered = {action.text(): action for action in opened.settings_commands.menu.actions()}
     assert {"flair-x8", "flair-jpeg"} < set(offered)
     offered["Old  tapes"].trigger()
     assert opened.session.settings.sampler.steps == 9
@@ -346,8 +346,8 @@ def test_b_is_held_against_a_and_shown_beside_it(qtbot, opened):
     assert opened.previews.result.preview.residual == 2.0, "going back is instant"
     session.seek(3)
     opened.actions_["against_other"].setChecked(True)
-    qtbot.waitUntil(lambda: opened.previews.beside() is not None)
-    assert opened.previews.beside().preview.residual == 1.5
+    qtbot.waitUntil(lambda: opened.previews.other_result() is not None)
+    assert opened.previews.other_result().preview.residual == 1.5
     qtbot.waitUntil(lambda: opened.viewer._captions[0] == "Settings A")
     scopes.slots["A"].click()
     assert value(opened) == 0.5
@@ -386,6 +386,6 @@ def test_a_removed_drawn_face_takes_its_settings_along(opened):
     session.set_scope("face")
     session.edit_setting("sampler", "seed", 5, "seed")
     session.select(-1)
-    opened.on_remove_face()
+    opened.mask_commands.on_remove_face()
     assert session.project.look.tracks == ((-1, Layer((("seed", 5),))),)
     assert replace(session.project.look, tracks=()) == Look()

@@ -12,12 +12,15 @@ from flair_core.errors import ShapeError
 from flair_core.experiments import record
 from flair_core.experiments.autopsy import Moment, autopsy, examine
 from flair_core.frames import Frame, VideoInfo
+from flair_core.settings.output import OutputOptions
 
 
 def write(path, frames):
     height, width = frames[0].shape[:2]
     info = VideoInfo(width, height, Fraction(25), Fraction(1, 25), len(frames))
-    with video.open_sink(path, like=info, width=width, height=height, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=width, height=height, options=OutputOptions(codec="lossless")
+    ) as sink:
         for i, rgb in enumerate(frames):
             sink.write(Frame(np.ascontiguousarray(rgb), i, i, 1))
         sink.commit()

@@ -34,7 +34,9 @@ from flair_core.jobs.output import open_output
 from flair_core.kept.cache import FULL, RESERVE, REST, Cache, key
 from flair_core.restoration.clip import restore
 from flair_core.restoration.preview import preview
+from flair_core.restoration.run import Run
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
 ARRAYS = {"x0": np.arange(24, dtype=np.uint16).reshape(2, 3, 4), "none": np.zeros((0, 5))}
 ONE_MIB = {"x": np.zeros(1 << 20, np.uint8)}
@@ -184,16 +186,13 @@ def test_clearing_tells_what_it_freed(kept):
 def run(film, out, kept, settings, *, tracks=TRACKS, weights=None, denoiser=None, stop=None):
     """Windows that were restored, the last Progress, and the file."""
     denoiser = denoiser or Counting()
-    with video.open_source(film) as source, open_output(out, source, settings, range(FRAMES), "h264") as sink:
+    with (
+        video.open_source(film) as source,
+        open_output(out, source, settings, range(FRAMES), options=OutputOptions(codec="h264")) as sink,
+    ):
         made_by, notes = models(denoiser, **(weights or {})), []
         for progress in restore(
-            source,
-            sink,
-            tracks=tracks,
-            look=Look(settings),
-            load=lambda _: made_by,
-            span=range(FRAMES),
-            cache=kept,
+            Run(source, tracks, Look(settings), lambda _: made_by), sink, range(FRAMES), cache=kept
         ):
             notes += progress.notes
             if progress.done == stop:
@@ -261,7 +260,9 @@ def test_only_windows_whose_frames_changed_are_restored_again(film, tmp_path, ke
     edited = tmp_path / "edited.mkv"
     with (
         video.open_source(film) as source,
-        video.open_sink(edited, like=source.info, width=WIDTH, height=HEIGHT, codec="lossless") as sink,
+        video.open_sink(
+            edited, like=source.info, width=WIDTH, height=HEIGHT, options=OutputOptions(codec="lossless")
+        ) as sink,
     ):
         for frame in source.frames():
             rgb = frame.rgb.copy()
@@ -276,14 +277,14 @@ def test_preview_and_export_share_what_they_restore(film, tmp_path, kept):
     settings, counting = SETTINGS, Counting()
     with video.open_source(film) as source:
         made_by = models(counting)
-        args = {"tracks": TRACKS[:1], "look": Look(settings), "load": lambda _: made_by, "cache": kept}
-        steps = list(preview(source, 2, **args))
-        (known,) = preview(source, 3, **args)  # of the same window
+        what = Run(source, TRACKS[:1], Look(settings), lambda _: made_by)
+        steps = list(preview(what, 2, cache=kept))
+        (known,) = preview(what, 3, cache=kept)  # of the same window
     assert counting.windows == 1
     assert (known.step, known.steps, known.stages) == (len(steps), len(steps), {})
     assert run(film, tmp_path / "a.mp4", kept, settings, tracks=TRACKS[:1])[0] == WINDOWS - 2 - 1
     with video.open_source(film) as source:
-        (after,) = preview(source, 2, **args)
+        (after,) = preview(dataclasses.replace(what, source=source), 2, cache=kept)
     np.testing.assert_array_equal(steps[-1].frame, after.frame)
 
 

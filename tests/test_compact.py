@@ -281,7 +281,7 @@ def test_the_vivid_model_draws_more_and_with_every_seed_something_else():
         settings = RestorationSettings(
             degradation=degradation, sampler=sampler, faces=FaceSettings(aligned=True)
         )
-        states = list(restore_window(y, (160, 160), settings, load_models(settings, CPU)))
+        states = list(restore_window(y, settings, load_models(settings, CPU)))
         one, mean = states[sampler.steps - 1].x0, states[-1].x0
         return energy(one).mean().item(), (one - mean).square().mean().item()
 

@@ -12,6 +12,7 @@ from flair_core.errors import SettingsError
 from flair_core.frames import Frame, VideoInfo
 from flair_core.jobs.degrade import degrade_frame, read_sidecar, sidecar
 from flair_core.settings.groups import DegradationSettings
+from flair_core.settings.output import OutputOptions
 
 
 @pytest.fixture
@@ -19,7 +20,9 @@ def clip(tmp_path):
     path = tmp_path / "clip.mkv"
     rng = np.random.default_rng(0)
     info = VideoInfo(50, 34, Fraction(25), Fraction(1, 25), 3)
-    with video.open_sink(path, like=info, width=50, height=34, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=50, height=34, options=OutputOptions(codec="lossless")
+    ) as sink:
         for index in range(3):
             sink.write(Frame(rng.integers(0, 256, (34, 50, 3), dtype=np.uint8), index, index, 1))
         sink.commit()

@@ -20,9 +20,11 @@ from flair_core.kept.cache import Cache
 from flair_core.restoration import clip, crop
 from flair_core.restoration.crop import Face
 from flair_core.restoration.restorer import FaceRestorer
+from flair_core.restoration.run import Run
 from flair_core.runtime import devices
 from flair_core.settings.drawn import DrawnFace
 from flair_core.settings.look import Look, Shot
+from flair_core.settings.output import OutputOptions
 
 
 class Slow(Mixing):
@@ -51,17 +53,10 @@ def export(film, look, networks, cache=None, tracks=TRACKS):
     workers = [partial(FaceRestorer, load, name=f"Device {at}") for at, load in enumerate(loads)]
     with (
         video.open_source(film) as source,
-        open_output(out, source, look.settings, range(FRAMES), codec="h264") as sink,
+        open_output(out, source, look.settings, range(FRAMES), options=OutputOptions(codec="h264")) as sink,
     ):
         steps = clip.restore(
-            source,
-            sink,
-            tracks=tracks,
-            look=look,
-            load=loads[0],
-            span=range(FRAMES),
-            cache=cache,
-            workers=workers,
+            Run(source, tracks, look, loads[0]), sink, range(FRAMES), cache=cache, workers=workers
         )
         done = list(steps)
         sink.commit()
@@ -135,18 +130,18 @@ def test_only_a_few_windows_are_begun_ahead_and_closing_ends_them_within_a_step(
     look = Look(sampler(steps=100))
     with (
         video.open_source(film) as source,
-        open_output(film.with_name("out.mkv"), source, look.settings, range(FRAMES), codec="ffv1") as sink,
+        open_output(
+            film.with_name("out.mkv"),
+            source,
+            look.settings,
+            range(FRAMES),
+            options=OutputOptions(codec="ffv1"),
+        ) as sink,
     ):
         workers = [partial(FaceRestorer, lambda _: models(network)) for _ in range(2)]
         with contextlib.closing(
             clip.restore(
-                source,
-                sink,
-                tracks=TRACKS,
-                look=look,
-                load=lambda _: models(network),
-                span=range(FRAMES),
-                workers=workers,
+                Run(source, TRACKS, look, lambda _: models(network)), sink, range(FRAMES), workers=workers
             )
         ) as steps:
             pulse = next(steps)

@@ -23,6 +23,7 @@ from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo, to_float, to_uint8
 from flair_core.jobs.degrade import read_sidecar
 from flair_core.settings.groups import DegradationSettings
+from flair_core.settings.output import OutputOptions
 
 LUMA = np.array([0.299, 0.587, 0.114])
 UNCOMPRESSED = Compression(None, (0, 0), 1.0)
@@ -338,7 +339,9 @@ def test_estimate_writes_what_restore_reads(tmp_path, capsys):
     y = degraded(moving(face()), scale=2, kernel="gaussian", blur_sigma=3.0, noise=6 / 255)
     path = tmp_path / "y.mkv"
     info = VideoInfo(128, 128, Fraction(25), Fraction(1, 25), len(y))
-    with video.open_sink(path, like=info, width=128, height=128, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=128, height=128, options=OutputOptions(codec="lossless")
+    ) as sink:
         for frame in y:
             sink.write(frame)
         sink.commit()

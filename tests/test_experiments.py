@@ -23,6 +23,7 @@ from flair_core.experiments.trials import Outcome, Trial
 from flair_core.frames import Frame, VideoInfo
 from flair_core.restoration.models import Models
 from flair_core.settings.groups import FaceSettings, RestorationSettings
+from flair_core.settings.output import OutputOptions
 
 CPU = torch.device("cpu")
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
@@ -48,7 +49,9 @@ def weights(tmp_path):
 
 def write_clip(path, *, side=66, count=3):
     info = VideoInfo(side, side, Fraction(25), Fraction(1, 25), count)
-    with video.open_sink(path, like=info, width=side, height=side, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=side, height=side, options=OutputOptions(codec="lossless")
+    ) as sink:
         for i in range(count):
             sink.write(
                 Frame(np.ascontiguousarray(astronaut()[60 : 60 + side, 190 + i : 190 + i + side]), i, i, 1)
@@ -136,7 +139,7 @@ def test_a_trial_is_what_restore_does(models, settings, tmp_path):
     (clip,) = trials.read_clips(write_clip(tmp_path / "a.mkv"), frames=2)
     (trial,) = compare.comparison(["bicubic4"], ["flair"], settings, models)
     y = trials.observe(clip, trial.settings.degradation)
-    *_, last = restore_window(to_float(y), (64, 64), trial.settings, models)
+    *_, last = restore_window(to_float(y), trial.settings, models)
     np.testing.assert_array_equal(trials.restored(y, trial), to_uint8(last.x0))
 
 

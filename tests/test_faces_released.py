@@ -23,8 +23,10 @@ from flair_core.restoration.clip import restore
 from flair_core.restoration.crop import Face
 from flair_core.restoration.models import Models, inlays, load_models
 from flair_core.restoration.restorer import FaceRestorer
+from flair_core.restoration.run import Run
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
 CPU = torch.device("cpu")
 SIDE = 96
@@ -212,12 +214,14 @@ def test_a_film_goes_through_and_its_preview_is_what_is_written(aligned, tmp_pat
     enhancer, kept = Brighter(), Cache(tmp_path / "cache")
     loaded = models(enhancer, Eye([detection(np.array([[5.0, 0, 0], [0, 5.0, 0]]), 40)]) if aligned else None)
     with video.open_source(clip) as source:
-        out = output.open_output(tmp_path / "a.mkv", source, look.settings, range(FRAMES), codec="lossless")
+        out = output.open_output(
+            tmp_path / "a.mkv", source, look.settings, range(FRAMES), options=OutputOptions(codec="lossless")
+        )
         with out as sink:
-            options = {"tracks": tracks, "look": look, "load": lambda _: loaded, "cache": kept}
-            list(restore(source, sink, span=range(FRAMES), **options))
+            what = Run(source, tracks, look, lambda _: loaded)
+            list(restore(what, sink, range(FRAMES), cache=kept))
             sink.commit()
-        *_, last = preview.preview(source, 2, **options)
+        *_, last = preview.preview(what, 2, cache=kept)
     assert enhancer.seen
     with video.open_source(tmp_path / "a.mkv") as result:
         np.testing.assert_array_equal(result[2].rgb, last.frame)

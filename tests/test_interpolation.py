@@ -29,6 +29,7 @@ from flair_core.kept.cache import Cache
 from flair_core.metrics.fidelity import psnr
 from flair_core.settings.drawn import DrawnFace
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
 
 def frames(height, width, seed=0):
@@ -204,7 +205,9 @@ def test_mattes_are_white_where_frames_are_made_up():
 
 def write_clip(path, count=5, rate=25):
     info = VideoInfo(160, 160, Fraction(rate), Fraction(1, rate), count)
-    with video.open_sink(path, like=info, width=160, height=160, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=160, height=160, options=OutputOptions(codec="lossless")
+    ) as sink:
         for i in range(count):
             sink.write(Frame(shifted(2 * i), i, i, 1))
         sink.commit()

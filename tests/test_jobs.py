@@ -25,7 +25,9 @@ from flair_core.jobs.run import run
 from flair_core.kept.cache import Cache
 from flair_core.settings.drawn import DrawnFace, Stroke
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
+LOSSLESS = OutputOptions(codec="lossless")
 DRAWN = tuple(DrawnFace(*face) for face in BOXES)
 
 
@@ -58,10 +60,7 @@ def test_a_request_comes_back_as_it_was(jobs):
     wanted = request(
         "/out.mp4",
         span=range(3, 9),
-        codec="h265",
-        bits=10,
-        quality=20,
-        hardware=True,
+        encoding=OutputOptions(codec="h265", bits=10, quality=20, hardware=True),
         credentials=True,
         sidecar=False,
         matte=Path("/m.mkv"),
@@ -107,8 +106,8 @@ def test_what_makes_no_sense_is_refused(jobs):
 def test_another_job_for_an_unfinished_output_takes_its_place(jobs):
     first = jobs.add(request("a"))
     jobs.add(request("b"))
-    again = jobs.add(request("a", codec="h265"))
-    assert [job.request.codec for job in jobs.list()] == ["h265", None]
+    again = jobs.add(request("a", encoding=OutputOptions(codec="h265")))
+    assert [job.request.encoding.codec for job in jobs.list()] == ["h265", None]
     assert again.id == first.id
     jobs.finish(first.id, ())
     assert jobs.add(request("a")).id != first.id
@@ -349,7 +348,7 @@ def test_faces_are_searched_once_even_when_interrupted(tmp_path, jobs, counting,
 
 
 def test_a_log_tells_what_happened_and_goes_with_its_job(tmp_path, film, jobs, counting):
-    do(jobs, request(tmp_path / "out.mkv", film, codec="lossless"), Cache(tmp_path / "cache"))
+    do(jobs, request(tmp_path / "out.mkv", film, encoding=LOSSLESS), Cache(tmp_path / "cache"))
     (job,) = jobs.list()
     lines = [line.split("  ", 1)[1] for line in jobs.read_log(job.id).splitlines()]
     assert (lines[0], lines[-1]) == ("started", "done")
@@ -362,7 +361,7 @@ def test_settings_are_written_into_the_picture_on_request_only_there(tmp_path, f
     frames = []
     for name, burn_in in (("plain", False), ("stamped", True)):
         output = tmp_path / f"{name}.mkv"
-        do(jobs, request(output, film, codec="lossless", burn_in=burn_in), Cache(tmp_path / "cache"))
+        do(jobs, request(output, film, encoding=LOSSLESS, burn_in=burn_in), Cache(tmp_path / "cache"))
         with video.open_source(output) as source:
             frames.append(source[2].rgb)
     line = 14
@@ -389,7 +388,7 @@ def test_a_brush_changes_what_is_replaced_and_nothing_is_restored_anew(tmp_path,
     whole = Stroke(-1, ((0.0, 0.5), (1.0, 0.5)), 1.0, erases=True)
     for name, strokes in (("plain", ()), ("erased", (whole,))):
         output = tmp_path / f"{name}.mkv"
-        do(jobs, request(output, film, codec="lossless", drawn=DRAWN[:1], strokes=strokes), cache)
+        do(jobs, request(output, film, encoding=LOSSLESS, drawn=DRAWN[:1], strokes=strokes), cache)
         with video.open_source(output) as source:
             frames.append(np.stack([frame.rgb for frame in source.frames()]))
         windows = counting.windows

@@ -15,9 +15,11 @@ from flair_core.jobs.output import open_output
 from flair_core.kept.cache import Cache
 from flair_core.restoration.clip import restore
 from flair_core.restoration.preview import preview
+from flair_core.restoration.run import Run
 from flair_core.settings.fields import fields
 from flair_core.settings.groups import GROUPS, RestorationSettings, SamplerSettings
 from flair_core.settings.look import CLIP, GROUP_OF, KEYFRAMED, Key, Lane, Layer, Look, Scope, Shot, read_look
+from flair_core.settings.output import OutputOptions
 
 SHOT, FACE = Scope("shot", 4), Scope("face", 1)
 
@@ -161,9 +163,9 @@ def rendered(film, out, look, *, denoiser=None, kept=None, span=range(FRAMES)):
     load = lambda _: made_by
     with (
         video.open_source(film) as source,
-        open_output(out, source, look.settings, span, "lossless") as sink,
+        open_output(out, source, look.settings, span, options=OutputOptions(codec="lossless")) as sink,
     ):
-        list(restore(source, sink, tracks=TRACKS, look=look, load=load, span=span, cache=kept))
+        list(restore(Run(source, TRACKS, look, load), sink, span, cache=kept))
         sink.commit()
     with video.open_source(out) as result:
         return [frame.rgb for frame in result.frames()]
@@ -178,7 +180,7 @@ def test_the_preview_is_what_is_written_under_any_look(film, tmp_path, window):
     made_by = models(denoiser)
     with video.open_source(film) as source:
         for index, written in enumerate(frames):
-            states = list(preview(source, index, tracks=TRACKS, look=look, load=lambda _: made_by))
+            states = list(preview(Run(source, TRACKS, look, lambda _: made_by), index))
             np.testing.assert_array_equal(states[-1].frame, written)
             assert [state.step for state in states] == list(range(1, states[-1].steps + 1))
             assert index in states[-1].window

@@ -35,6 +35,7 @@ from flair_core.metrics.suite import Evaluation, Setup
 from flair_core.metrics.temporal import WarpingError
 from flair_core.motion import dense_flow, pull, visible
 from flair_core.settings.groups import DegradationSettings
+from flair_core.settings.output import OutputOptions
 
 CPU = torch.device("cpu")
 SHARED = Path(__file__).parents[2] / "shared"
@@ -52,7 +53,9 @@ def noisy(frame: np.ndarray, std: float, seed: int = 0) -> np.ndarray:
 def write(path: Path, frames: list[np.ndarray]) -> Path:
     height, width = frames[0].shape[:2]
     info = VideoInfo(width, height, Fraction(25), Fraction(1, 25), len(frames))
-    with video.open_sink(path, like=info, width=width, height=height, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=width, height=height, options=OutputOptions(codec="lossless")
+    ) as sink:
         for index, rgb in enumerate(frames):
             sink.write(Frame(rgb, index, index, 1))
         sink.commit()

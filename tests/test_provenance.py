@@ -22,6 +22,7 @@ from flair_core.restoration import compose
 from flair_core.settings.drawn import DrawnFace
 from flair_core.settings.groups import RestorationSettings
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 
 
 @pytest.fixture
@@ -123,7 +124,12 @@ def test_a_record_that_can_not_be_written_leaves_no_half_of_it(rendered, tmp_pat
 
 
 def test_the_matte_is_white_where_pixels_were_generated(rendered, film, tmp_path):
-    rendered("out.mkv", codec="lossless", matte=tmp_path / "matte.mkv", look=Look(faces(upscale=2)))
+    rendered(
+        "out.mkv",
+        encoding=OutputOptions(codec="lossless"),
+        matte=tmp_path / "matte.mkv",
+        look=Look(faces(upscale=2)),
+    )
     with (
         video.open_source(film) as before,
         video.open_source(tmp_path / "out.mkv") as after,

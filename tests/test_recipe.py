@@ -72,7 +72,7 @@ def observed(frames=2, seed=0):
 
 
 def restored(y, chosen, models=MODELS):
-    *_, last = restore_window(y, (48, 64), chosen, models)
+    *_, last = restore_window(y, chosen, models)
     return last
 
 
@@ -115,7 +115,7 @@ def test_averaging_samples_is_the_mean_over_seeds():
 
 
 def test_every_step_is_told_with_its_stages():
-    states = list(restore_window(observed(), (48, 64), settings({"steps": 3, "samples": 2}), MODELS))
+    states = list(restore_window(observed(), settings({"steps": 3, "samples": 2}), MODELS))
     assert [state.step for state in states] == [1, 2, 3, 4, 5, 6]
     assert all(state.steps == 6 and tuple(state.stages) == STAGES for state in states)
 
@@ -130,8 +130,8 @@ def test_the_enhancer_works_inside_the_mask_only():
     mask = torch.zeros(48, 64)
     mask[:, :32] = 1
     chosen = settings({"w_tau": 1.0, "gamma": 0.0})
-    *_, last = restore_window(observed(), (48, 64), chosen, replace(MODELS, enhancer=White()), lambda _: mask)
-    *_, plain = restore_window(observed(), (48, 64), settings({"gamma": 0.0}), MODELS)
+    *_, last = restore_window(observed(), chosen, replace(MODELS, enhancer=White()), mask=lambda _: mask)
+    *_, plain = restore_window(observed(), settings({"gamma": 0.0}), MODELS)
     assert_close(last.x0[..., :32], torch.ones_like(last.x0[..., :32]))
     assert_close(last.x0[..., 32:], plain.x0[..., 32:])
 
@@ -199,8 +199,8 @@ def test_what_jpeg_took_away_counts_as_noise():
 def test_a_window_may_begin_with_frames_of_the_one_before():
     previous = torch.zeros(2, 3, 48, 64)
     chosen = settings({"policy": "released", "steps": 1})
-    *_, free = restore_window(observed(3), (48, 64), chosen, MODELS)
-    *_, joined = restore_window(observed(3), (48, 64), chosen, MODELS, previous=previous)
+    *_, free = restore_window(observed(3), chosen, MODELS)
+    *_, joined = restore_window(observed(3), chosen, MODELS, previous=previous)
     assert_close(joined.x0, torch.cat([previous, free.x0[2:]]))
 
 

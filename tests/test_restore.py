@@ -26,9 +26,11 @@ from flair_core.restoration.clip import restore
 from flair_core.restoration.find import find_tracks
 from flair_core.restoration.models import Models, load_models
 from flair_core.restoration.preview import Preview, preview
+from flair_core.restoration.run import Run
 from flair_core.settings.drawn import Stroke
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
 from flair_core.settings.look import Look, Shot
+from flair_core.settings.output import OutputOptions
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
 
@@ -68,7 +70,9 @@ def clip(tmp_path):
         rng.integers(0, 256, (8, 12, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
     )
     info = VideoInfo(WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), FRAMES)
-    with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="lossless") as sink:
+    with video.open_sink(
+        path, like=info, width=WIDTH, height=HEIGHT, options=OutputOptions(codec="lossless")
+    ) as sink:
         for index in range(FRAMES):
             sink.write(Frame(np.roll(scene, 2 * index, axis=1), index, index, 1))
         sink.commit()
@@ -87,8 +91,8 @@ def run(clip, out, settings, tracks=(), span=None, models=MODELS):
     with video.open_source(clip) as source:
         span = span or range(len(source))
         look = settings if isinstance(settings, Look) else Look(settings)
-        with open_output(out, source, look.settings, span, codec="lossless") as sink:
-            done = list(restore(source, sink, tracks=tracks, look=look, load=lambda _: models, span=span))
+        with open_output(out, source, look.settings, span, options=OutputOptions(codec="lossless")) as sink:
+            done = list(restore(Run(source, tracks, look, lambda _: models), sink, span))
             sink.commit()
     with video.open_source(out) as result:
         return done, [frame.rgb for frame in result.frames()]
@@ -97,7 +101,7 @@ def run(clip, out, settings, tracks=(), span=None, models=MODELS):
 def shown(clip, index, settings, tracks=(), models=MODELS) -> list[Preview]:
     with video.open_source(clip) as source:
         look = settings if isinstance(settings, Look) else Look(settings)
-        return list(preview(source, index, tracks=tracks, look=look, load=lambda _: models))
+        return list(preview(Run(source, tracks, look, lambda _: models), index))
 
 
 def test_a_clip_without_faces_is_copied_pixel_for_pixel(clip, tmp_path):
@@ -146,20 +150,12 @@ def test_a_parsed_face_is_replaced_where_the_parser_says_and_parsed_once(clip, t
     def made(name, settings):
         with (
             video.open_source(clip) as source,
-            open_output(tmp_path / name, source, settings, range(FRAMES), codec="lossless") as sink,
+            open_output(
+                tmp_path / name, source, settings, range(FRAMES), options=OutputOptions(codec="lossless")
+            ) as sink,
         ):
             look = Look(settings)
-            list(
-                restore(
-                    source,
-                    sink,
-                    tracks=[track],
-                    look=look,
-                    load=lambda _: models,
-                    span=range(FRAMES),
-                    cache=kept,
-                )
-            )
+            list(restore(Run(source, [track], look, lambda _: models), sink, range(FRAMES), cache=kept))
             sink.commit()
         with video.open_source(tmp_path / name) as result:
             return [frame.rgb for frame in result.frames()]
@@ -426,9 +422,7 @@ def test_stopping_ends_what_is_at_work_within_a_step(clip, tmp_path):
             open_output(tmp_path / "out.mkv", source, settings, range(FRAMES)) as sink,
         ):
             models = replace(MODELS, denoiser=Slow())
-            going = restore(
-                source, sink, tracks=[], look=Look(settings), load=lambda _: models, span=range(FRAMES)
-            )
+            going = restore(Run(source, [], Look(settings), lambda _: models), sink, range(FRAMES))
             next(going)
             going.close()
             assert Slow.steps < 2.5 * 100
@@ -440,7 +434,7 @@ def test_stopping_early_leaves_nothing(clip, tmp_path):
     out = tmp_path / "out.mkv"
     with video.open_source(clip) as source, open_output(out, source, chosen(), range(FRAMES)) as sink:
         look = Look(chosen())
-        next(restore(source, sink, tracks=[], look=look, load=lambda _: MODELS, span=range(FRAMES)))
+        next(restore(Run(source, [], look, lambda _: MODELS), sink, range(FRAMES)))
     assert sorted(tmp_path.iterdir()) == [clip]
 
 
@@ -482,7 +476,7 @@ def test_the_sink_gets_more_than_eight_bits_of_a_face_and_exactly_eight_of_the_r
     with video.open_source(clip) as source:
         track = Track.fixed((20, 5, 60, 60), 0, FRAMES)
         look, span = Look(chosen()), range(FRAMES)
-        list(restore(source, sink, tracks=[track], look=look, load=lambda _: MODELS, span=span))
+        list(restore(Run(source, [track], look, lambda _: MODELS), sink, span))
         for frame, before in zip(sink.frames, source.frames(), strict=True):
             assert frame.rgb.dtype == np.uint16
             touched = (frame.rgb != deepened(before.rgb)).any(axis=2)

@@ -27,7 +27,7 @@ HEAVY = (
         ("import app.application", (*HEAVY, "numpy", "PySide6")),
         ("import app.main_window", (*HEAVY, "numpy", "pyqtgraph")),
         (
-            "import flair_core.restore, flair_core.denoisers.released",
+            "import flair_core.restoration.clip, flair_core.denoisers.released",
             ("torchvision", "spandrel", "facexlib", "torchmetrics", "skimage"),
         ),
     ],

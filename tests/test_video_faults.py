@@ -21,6 +21,7 @@ from clips import KINDS, Clip, make, number, picture
 
 from flair_core import video
 from flair_core.errors import MediaError
+from flair_core.settings.output import OutputOptions
 
 SUBTITLES = "1\n00:00:00,000 --> 00:00:01,000\nHello\n\n"
 
@@ -200,7 +201,7 @@ def test_sound_whose_times_go_back_is_kept_and_told(tmp_path, target):
     with video.open_source(path) as source:
         like, (width, height) = source.info, clip.size
         with video.open_sink(
-            out, like=like, width=width, height=height, codec="ffv1", copy_from=path
+            out, like=like, width=width, height=height, copy_from=path, options=OutputOptions(codec="ffv1")
         ) as sink:
             for frame in source.frames():
                 sink.write(frame)

@@ -15,7 +15,7 @@ from clips import BESIDE, KINDS, Clip, make, number, packets, picture
 from flair_core import video
 from flair_core.errors import MediaError
 from flair_core.frames import ColorTags, Frame, VideoInfo, faster
-from flair_core.video import encoders
+from flair_core.video import OutputOptions, encoders
 from flair_core.video.color import stored_tags
 from flair_core.video.tracks import finer_timecode, later_timecode
 
@@ -73,13 +73,20 @@ def made(tmp_path_factory):
     return path
 
 
+def sorted_out(options):
+    """Arguments of open_sink, where those of its OutputOptions stand beside the others."""
+    names = {field.name for field in dataclasses.fields(OutputOptions)}
+    encoding = OutputOptions(**{name: value for name, value in options.items() if name in names})
+    return {name: value for name, value in options.items() if name not in names} | {"options": encoding}
+
+
 def rewrite(path, target, **options):
     """Read a clip and write it again, untouched; returns the notes."""
     with video.open_source(path) as source:
         info = source.info
         span = options.get("span", range(len(source)))
         with video.open_sink(
-            target, like=info, width=info.width, height=info.height, copy_from=path, **options
+            target, like=info, width=info.width, height=info.height, copy_from=path, **sorted_out(options)
         ) as sink:
             for frame in source.frames(span.start, span.stop):
                 sink.write(frame)
@@ -349,7 +356,7 @@ INFO = VideoInfo(64, 64, Fraction(25), Fraction(1, 25), 6)
 def write(path, frames, info=INFO, **options):
     if "width" not in options:
         options["height"], options["width"] = frames[0].rgb.shape[:2]
-    with video.open_sink(path, like=info, **options) as sink:
+    with video.open_sink(path, like=info, **sorted_out(options)) as sink:
         for frame in frames:
             sink.write(frame)
         sink.commit()
@@ -465,7 +472,7 @@ def test_png_frames_are_named_after_their_index(tmp_path):
 def test_outputs_that_can_not_be_are_refused_before_anything_is_done(tmp_path, name, options, message):
     (tmp_path / "file").write_text("a file, no folder")
     with pytest.raises(MediaError, match=message):
-        video.open_sink(tmp_path / name, like=INFO, width=64, height=64, **options)
+        video.open_sink(tmp_path / name, like=INFO, width=64, height=64, **sorted_out(options))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

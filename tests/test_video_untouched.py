@@ -17,8 +17,10 @@ from clips import KINDS, Clip, make, picture
 from flair_core import video
 from flair_core.jobs import output
 from flair_core.restoration.clip import restore
+from flair_core.restoration.run import Run
 from flair_core.settings.groups import FootageSettings
 from flair_core.settings.look import Look
+from flair_core.settings.output import OutputOptions
 from flair_core.video.color import Marked, completed, side_data
 from flair_core.video.untouched import planar
 
@@ -70,7 +72,11 @@ def test_every_sample_of_an_untouched_clip_is_stored_as_it_was(tmp_path, kind, s
     with video.open_source(path) as source:
         info = source.info
         sink = video.open_sink(
-            tmp_path / f"out{suffix}", like=info, width=info.width, height=info.height, codec="ffv1"
+            tmp_path / f"out{suffix}",
+            like=info,
+            width=info.width,
+            height=info.height,
+            options=OutputOptions(codec="ffv1"),
         )
         with sink:
             for frame in source.frames():
@@ -100,19 +106,13 @@ def test_outside_the_faces_a_restored_clip_equals_the_source(tmp_path, kind, cod
     with video.open_source(path) as source:
         span = range(len(source))
         with (
-            output.open_output(out, source, SETTINGS, span, codec) as sink,
-            video.open_sink(matte, like=source.info, width=96, height=64, codec="lossless") as mattes,
+            output.open_output(out, source, SETTINGS, span, options=OutputOptions(codec=codec)) as sink,
+            video.open_sink(
+                matte, like=source.info, width=96, height=64, options=OutputOptions(codec="lossless")
+            ) as mattes,
         ):
             network = models(Counting())
-            steps = restore(
-                source,
-                sink,
-                tracks=TRACKS,
-                look=Look(SETTINGS),
-                load=lambda _: network,
-                span=span,
-                matte=mattes,
-            )
+            steps = restore(Run(source, TRACKS, Look(SETTINGS), lambda _: network), sink, span, matte=mattes)
             assert len(list(steps)) == 7
             sink.commit()
             mattes.commit()
@@ -138,7 +138,7 @@ def rewrite(path, target, codec, **options):
     with video.open_source(path) as source:
         info = source.info
         size = {"width": info.width, "height": info.height} | options
-        with video.open_sink(target, like=info, codec=codec, **size) as sink:
+        with video.open_sink(target, like=info, **size, options=OutputOptions(codec=codec)) as sink:
             for frame in source.frames():
                 rgb = cv2.resize(frame.rgb, (size["width"], size["height"]), interpolation=cv2.INTER_NEAREST)
                 sink.write(dataclasses.replace(frame, rgb=rgb))

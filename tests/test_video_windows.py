@@ -17,8 +17,10 @@ from flair_core.jobs.output import open_output
 from flair_core.kept.cache import Cache
 from flair_core.restoration.clip import restore
 from flair_core.restoration.preview import preview
+from flair_core.restoration.run import Run
 from flair_core.restoration.windows import overlap, windows
 from flair_core.settings.look import Key, Lane, Look, Shot
+from flair_core.settings.output import OutputOptions
 
 FRAMES = 17
 TRACKS = [Track.fixed((10, 10, 40, 50), 0, FRAMES), Track.fixed((60, 10, 90, 60), 6, 7, id=1)]
@@ -56,15 +58,18 @@ def export(film, settings, span=range(FRAMES), *, tracks=TRACKS, cache=None, net
     """The frames by index, as they are written with 8 bits."""
     out = film.with_name("out.mkv")
     made_by = models(network or Mixing())
-    args = {"tracks": tracks, "look": as_look(settings), "load": lambda _: made_by, "cache": cache}
     with (
         video.open_source(film) as source,
-        open_output(out, source, as_look(settings).settings, span, codec="lossless") as sink,
+        open_output(
+            out, source, as_look(settings).settings, span, options=OutputOptions(codec="lossless")
+        ) as sink,
     ):
         return {
             progress.index: dithered(progress.frame) if progress.frame.dtype == np.uint16 else progress.frame
             for progress, _ in zip(
-                restore(source, sink, span=span, **args), range(stop_after or FRAMES), strict=False
+                restore(Run(source, tracks, as_look(settings), lambda _: made_by), sink, span, cache=cache),
+                range(stop_after or FRAMES),
+                strict=False,
             )
         }
 
@@ -73,9 +78,7 @@ def shown(film, index, settings, *, tracks=TRACKS, cache=None, network=None):
     """The last step of a frame's preview."""
     with video.open_source(film) as source:
         made_by = models(network or Mixing())
-        *_, last = preview(
-            source, index, tracks=tracks, look=as_look(settings), load=lambda _: made_by, cache=cache
-        )
+        *_, last = preview(Run(source, tracks, as_look(settings), lambda _: made_by), index, cache=cache)
     return last
 
 

@@ -1,4 +1,4 @@
-"""Puts the window's words into the user's language: <language>.qm beside this file, and Qt's own.
+"""Puts the window's words into the user's language: <language>.qm in this folder, and Qt's own.
 
 `python -m app.translations` renews <language>.ts from the program's words, and <language>.qm from these.
 """
@@ -26,10 +26,11 @@ def spoken(language: str) -> str:
 def apply(language: str) -> None:
     """Translate what is shown from now on into one of LANGUAGES, or "system"."""
     app = QCoreApplication.instance()
+    assert app is not None
     for former in app.findChildren(QTranslator):
         app.removeTranslator(former)
         former.deleteLater()
-    # Numbers are written as in the paper, whatever the language: beside the formulas a comma would look odd.
+    # Numbers are written as in the paper, whatever the language: next to the formulas a comma would look odd.
     QLocale.setDefault(QLocale.c())
     language = spoken(language)
     if language == SOURCE:

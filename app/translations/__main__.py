@@ -38,8 +38,9 @@ def words_of_tables() -> Iterator[tuple[str, str]]:
             yield from (("settings", words) for words in (field.help.label, field.help.text))
             if isinstance(field.limit, Choice):
                 yield from (("settings", value) for value in field.limit.values if isinstance(value, str))
-    for entry in catalogue.CHECKPOINTS.values():
-        yield from (("weights", words) for words in (entry.purpose, entry.licence, entry.source))
+    for checkpoint in catalogue.CHECKPOINTS.values():
+        words_of_it = (checkpoint.purpose, checkpoint.licence, checkpoint.source)
+        yield from (("weights", words) for words in words_of_it)
     yield from (("video", codec.label) for codec in CODECS.values())
 
 
@@ -55,15 +56,15 @@ def renew(lists: Sequence[Path]) -> None:
 
 
 def compile_all(lists: Sequence[Path]) -> None:
-    """Write the .qm beside each .ts."""
+    """Write the .qm next to each .ts."""
     for path in lists:
         _run("pyside6-lrelease", str(path), "-qm", str(path.with_suffix(".qm")))
 
 
 def _run(tool: str, *arguments: str) -> None:
-    """One of PySide6's tools, which lie beside the interpreter."""
-    beside = Path(sys.executable).with_name(tool)
-    subprocess.run([str(beside) if beside.exists() else tool, *arguments], check=True)
+    """One of PySide6's tools, which lie in the folder of the interpreter."""
+    path = Path(sys.executable).with_name(tool)
+    subprocess.run([str(path) if path.exists() else tool, *arguments], check=True)
 
 
 if __name__ == "__main__":

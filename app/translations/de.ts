@@ -675,6 +675,37 @@ Sie lassen sich danach ändern, und einmal Rückgängig holt die früheren zurü
     </message>
 </context>
 <context>
+    <name>ExportCommands</name>
+    <message>
+        <source>Not finished from last time: {0} in the export queue.</source>
+        <translation>Vom letzten Mal unfertig: {0} in den Exportaufträgen.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Fortsetzen</translation>
+    </message>
+    <message>
+        <source> · {0} left</source>
+        <translation> · noch {0}</translation>
+    </message>
+    <message>
+        <source>{0} is ready.</source>
+        <translation>{0} ist fertig.</translation>
+    </message>
+    <message>
+        <source>Show the queue</source>
+        <translation>Aufträge zeigen</translation>
+    </message>
+    <message>
+        <source>Export failed</source>
+        <translation>Export fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>Export ready</source>
+        <translation>Export fertig</translation>
+    </message>
+</context>
+<context>
     <name>ExportDialog</name>
     <message>
         <source>Export</source>
@@ -893,6 +924,14 @@ Bilder {1}–{2}</translation>
         <translation>Wo ist {0}?</translation>
     </message>
     <message>
+        <source>The same clip before it was degraded</source>
+        <translation>Derselbe Clip vor der Verschlechterung</translation>
+    </message>
+    <message>
+        <source>Remove the reference</source>
+        <translation>Referenz entfernen</translation>
+    </message>
+    <message>
         <source>Save project</source>
         <translation>Projekt speichern</translation>
     </message>
@@ -956,269 +995,14 @@ Bilder {1}–{2}</translation>
     </message>
 </context>
 <context>
-    <name>Looks</name>
-    <message>
-        <source>Made for a model</source>
-        <translation>Für ein Modell gemacht</translation>
-    </message>
-    <message>
-        <source>Yours</source>
-        <translation>Deine eigenen</translation>
-    </message>
-    <message>
-        <source>Remove one of yours</source>
-        <translation>Eine eigene entfernen</translation>
-    </message>
-    <message>
-        <source>Keep these settings as…</source>
-        <translation>Diese Einstellungen behalten als…</translation>
-    </message>
-    <message>
-        <source>Open a file…</source>
-        <translation>Datei öffnen…</translation>
-    </message>
-    <message>
-        <source>Save to a file…</source>
-        <translation>In Datei speichern…</translation>
-    </message>
-    <message>
-        <source>Copy</source>
-        <translation>Kopieren</translation>
-    </message>
-    <message>
-        <source>Paste</source>
-        <translation>Einfügen</translation>
-    </message>
-    <message>
-        <source>Reset</source>
-        <translation>Zurücksetzen</translation>
-    </message>
-    <message>
-        <source>Take preset {0}</source>
-        <translation>Vorlage {0} übernehmen</translation>
-    </message>
-    <message>
-        <source>Open preset</source>
-        <translation>Vorlage öffnen</translation>
-    </message>
-    <message>
-        <source>Save preset</source>
-        <translation>Vorlage speichern</translation>
-    </message>
-    <message>
-        <source>Keep settings</source>
-        <translation>Einstellungen behalten</translation>
-    </message>
-    <message>
-        <source>Name</source>
-        <translation>Name</translation>
-    </message>
-    <message>
-        <source>Replace your preset {0}?</source>
-        <translation>Deine Vorlage {0} ersetzen?</translation>
-    </message>
-    <message>
-        <source>Remove your preset {0}?</source>
-        <translation>Deine Vorlage {0} entfernen?</translation>
-    </message>
-    <message>
-        <source>The preset can&apos;t be removed: {0}.</source>
-        <translation>Die Vorlage lässt sich nicht entfernen: {0}.</translation>
-    </message>
-    <message>
-        <source>Presets</source>
-        <translation>Vorlagen</translation>
-    </message>
-    <message>
-        <source>The preset can&apos;t be saved as {0}: {1}.</source>
-        <translation>Die Vorlage kann nicht als {0} gespeichert werden: {1}.</translation>
-    </message>
-    <message>
-        <source>Presets (*.json)</source>
-        <translation>Vorlagen (*.json)</translation>
-    </message>
-    <message>
-        <source>There are no settings on the clipboard. Copy some first.</source>
-        <translation>In der Zwischenablage sind keine Einstellungen. Kopiere zuerst welche.</translation>
-    </message>
-    <message>
-        <source>Paste settings</source>
-        <translation>Einstellungen einfügen</translation>
-    </message>
-    <message>
-        <source>Reset settings</source>
-        <translation>Einstellungen zurücksetzen</translation>
-    </message>
-    <message>
-        <source>These settings are kept as A. Change them, then press B to go to and fro.</source>
-        <translation>Diese Einstellungen sind als A bewahrt. Ändere sie und wechsle dann mit der Taste B hin und her.</translation>
-    </message>
-    <message>
-        <source>There is no B yet. Press B to keep these settings as A, then change some.</source>
-        <translation>Es gibt noch kein B. Drücke B, um diese Einstellungen als A zu bewahren, und ändere dann einige.</translation>
-    </message>
-    <message>
-        <source>Split the shot</source>
-        <translation>Szene schneiden</translation>
-    </message>
-    <message>
-        <source>Merge shots</source>
-        <translation>Szenen verbinden</translation>
-    </message>
-</context>
-<context>
     <name>MainWindow</name>
     <message>
         <source>{0}  •  edited</source>
         <translation>{0}  •  geändert</translation>
     </message>
     <message>
-        <source>Observed · {0} × {1}</source>
-        <translation>Material · {0} × {1}</translation>
-    </message>
-    <message>
-        <source>Restoring…</source>
-        <translation>Restauriere…</translation>
-    </message>
-    <message>
-        <source>Not restored</source>
-        <translation>Nicht restauriert</translation>
-    </message>
-    <message>
-        <source>Settings {0}</source>
-        <translation>Einstellungen {0}</translation>
-    </message>
-    <message>
-        <source>No face in this frame</source>
-        <translation>Kein Gesicht in diesem Bild</translation>
-    </message>
-    <message>
-        <source>step {0}/{1}</source>
-        <translation>Schritt {0}/{1}</translation>
-    </message>
-    <message>
-        <source>Restored · {0}</source>
-        <translation>Restauriert · {0}</translation>
-    </message>
-    <message>
-        <source>{0:.0f} ms/step</source>
-        <translation>{0:.0f} ms/Schritt</translation>
-    </message>
-    <message>
-        <source>residual {0:.2f}</source>
-        <translation>Residuum {0:.2f}</translation>
-    </message>
-    <message>
-        <source>export may differ here: what comes before is not restored yet</source>
-        <translation>der Export kann hier abweichen: Was davor liegt, ist noch nicht restauriert</translation>
-    </message>
-    <message>
-        <source>Preview</source>
-        <translation>Vorschau</translation>
-    </message>
-    <message>
-        <source>face {0} · left out</source>
-        <translation>Gesicht {0} · ausgelassen</translation>
-    </message>
-    <message>
-        <source>face {0} · tracked</source>
-        <translation>Gesicht {0} · verfolgt</translation>
-    </message>
-    <message>
-        <source>drawn face {0}</source>
-        <translation>gezeichnetes Gesicht {0}</translation>
-    </message>
-    <message>
-        <source>Adopt a point</source>
-        <translation>Punkt übernehmen</translation>
-    </message>
-    <message>
-        <source>The same clip before it was degraded</source>
-        <translation>Derselbe Clip vor der Verschlechterung</translation>
-    </message>
-    <message>
-        <source>Remove the reference</source>
-        <translation>Referenz entfernen</translation>
-    </message>
-    <message>
-        <source>Drag from one corner of the face to the other, forehead to chin</source>
-        <translation>Ziehe von einer Ecke des Gesichts zur anderen, von der Stirn zum Kinn</translation>
-    </message>
-    <message>
-        <source>Draw a face</source>
-        <translation>Gesicht zeichnen</translation>
-    </message>
-    <message>
-        <source>Remove a drawn face</source>
-        <translation>Gezeichnetes Gesicht entfernen</translation>
-    </message>
-    <message>
-        <source>Erase from the mask</source>
-        <translation>Von der Maske radieren</translation>
-    </message>
-    <message>
-        <source>Paint the mask</source>
-        <translation>Maske malen</translation>
-    </message>
-    <message>
-        <source>Drag over the face; the right button does the opposite, Esc puts the brush away</source>
-        <translation>Ziehe über das Gesicht; die rechte Taste tut das Gegenteil, Esc legt den Pinsel weg</translation>
-    </message>
-    <message>
-        <source>Reset the mask</source>
-        <translation>Maske zurücksetzen</translation>
-    </message>
-    <message>
-        <source>No face was found in this clip.</source>
-        <translation>In diesem Clip wurde kein Gesicht gefunden.</translation>
-    </message>
-    <message>
-        <source>Draw one…</source>
-        <translation>Eines zeichnen…</translation>
-    </message>
-    <message>
-        <source>The whole frame is a face</source>
-        <translation>Das ganze Bild ist ein Gesicht</translation>
-    </message>
-    <message>
-        <source>Whole frame</source>
-        <translation>Ganzes Bild</translation>
-    </message>
-    <message>
-        <source> · {0} left</source>
-        <translation> · noch {0}</translation>
-    </message>
-    <message>
         <source>{0} is ready.</source>
         <translation>{0} ist fertig.</translation>
-    </message>
-    <message>
-        <source>Show the queue</source>
-        <translation>Aufträge zeigen</translation>
-    </message>
-    <message>
-        <source>Export failed</source>
-        <translation>Export fehlgeschlagen</translation>
-    </message>
-    <message>
-        <source>Export ready</source>
-        <translation>Export fertig</translation>
-    </message>
-    <message>
-        <source>Not finished from last time: {0} in the export queue.</source>
-        <translation>Vom letzten Mal unfertig: {0} in den Exportaufträgen.</translation>
-    </message>
-    <message>
-        <source>Go on</source>
-        <translation>Fortsetzen</translation>
-    </message>
-    <message>
-        <source>Set in and out</source>
-        <translation>In und Out setzen</translation>
-    </message>
-    <message>
-        <source>Clear in and out</source>
-        <translation>In und Out löschen</translation>
     </message>
     <message>
         <source>The language changes when FLAIR Studio starts next.</source>
@@ -1237,6 +1021,53 @@ Apache-2.0</translation>
     <message>
         <source>&amp;Clear this list</source>
         <translation>Diese Liste &amp;leeren</translation>
+    </message>
+</context>
+<context>
+    <name>MaskCommands</name>
+    <message>
+        <source>Drag from one corner of the face to the other, forehead to chin</source>
+        <translation>Ziehe von einer Ecke des Gesichts zur anderen, von der Stirn zum Kinn</translation>
+    </message>
+    <message>
+        <source>Draw a face</source>
+        <translation>Gesicht zeichnen</translation>
+    </message>
+    <message>
+        <source>Remove a drawn face</source>
+        <translation>Gezeichnetes Gesicht entfernen</translation>
+    </message>
+    <message>
+        <source>Draw one…</source>
+        <translation>Eines zeichnen…</translation>
+    </message>
+    <message>
+        <source>The whole frame is a face</source>
+        <translation>Das ganze Bild ist ein Gesicht</translation>
+    </message>
+    <message>
+        <source>Whole frame</source>
+        <translation>Ganzes Bild</translation>
+    </message>
+    <message>
+        <source>No face was found in this clip.</source>
+        <translation>In diesem Clip wurde kein Gesicht gefunden.</translation>
+    </message>
+    <message>
+        <source>Erase from the mask</source>
+        <translation>Von der Maske radieren</translation>
+    </message>
+    <message>
+        <source>Paint the mask</source>
+        <translation>Maske malen</translation>
+    </message>
+    <message>
+        <source>Drag over the face; the right button does the opposite, Esc puts the brush away</source>
+        <translation>Ziehe über das Gesicht; die rechte Taste tut das Gegenteil, Esc legt den Pinsel weg</translation>
+    </message>
+    <message>
+        <source>Reset the mask</source>
+        <translation>Maske zurücksetzen</translation>
     </message>
 </context>
 <context>
@@ -1358,6 +1189,17 @@ Apache-2.0</translation>
     </message>
 </context>
 <context>
+    <name>PlayCommands</name>
+    <message>
+        <source>Set in and out</source>
+        <translation>In und Out setzen</translation>
+    </message>
+    <message>
+        <source>Clear in and out</source>
+        <translation>In und Out löschen</translation>
+    </message>
+</context>
+<context>
     <name>PreferencesDialog</name>
     <message>
         <source>Preferences</source>
@@ -1426,6 +1268,65 @@ Apache-2.0</translation>
     <message>
         <source>How much brighter the mode Difference shows what was changed</source>
         <translation>Wie viel heller die Ansicht „Differenz“ zeigt, was geändert wurde</translation>
+    </message>
+</context>
+<context>
+    <name>Presenter</name>
+    <message>
+        <source>Observed · {0} × {1}</source>
+        <translation>Material · {0} × {1}</translation>
+    </message>
+    <message>
+        <source>Settings {0}</source>
+        <translation>Einstellungen {0}</translation>
+    </message>
+    <message>
+        <source>No face in this frame</source>
+        <translation>Kein Gesicht in diesem Bild</translation>
+    </message>
+    <message>
+        <source>step {0}/{1}</source>
+        <translation>Schritt {0}/{1}</translation>
+    </message>
+    <message>
+        <source>Restored · {0}</source>
+        <translation>Restauriert · {0}</translation>
+    </message>
+    <message>
+        <source>{0:.0f} ms/step</source>
+        <translation>{0:.0f} ms/Schritt</translation>
+    </message>
+    <message>
+        <source>residual {0:.2f}</source>
+        <translation>Residuum {0:.2f}</translation>
+    </message>
+    <message>
+        <source>export may differ here: what comes before is not restored yet</source>
+        <translation>der Export kann hier abweichen: Was davor liegt, ist noch nicht restauriert</translation>
+    </message>
+    <message>
+        <source>Preview</source>
+        <translation>Vorschau</translation>
+    </message>
+    <message>
+        <source>Restoring…</source>
+        <translation>Restauriere…</translation>
+    </message>
+    <message>
+        <source>Not restored</source>
+        <translation>Nicht restauriert</translation>
+    </message>
+    <message>
+        <source>face {0} · left out</source>
+        <translation>Gesicht {0} · ausgelassen</translation>
+    </message>
+    <message>
+        <source>face {0} · tracked</source>
+        <translation>Gesicht {0} · verfolgt</translation>
+    </message>
+    <message>
+        <source>drawn face {0}</source>
+        <translation>gezeichnetes Gesicht {0}</translation>
     </message>
 </context>
 <context>
@@ -1533,6 +1434,121 @@ Apache-2.0</translation>
     <message>
         <source>Swap A and B</source>
         <translation>A und B tauschen</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsCommands</name>
+    <message>
+        <source>Made for a model</source>
+        <translation>Für ein Modell gemacht</translation>
+    </message>
+    <message>
+        <source>Yours</source>
+        <translation>Deine eigenen</translation>
+    </message>
+    <message>
+        <source>Remove one of yours</source>
+        <translation>Eine eigene entfernen</translation>
+    </message>
+    <message>
+        <source>Keep these settings as…</source>
+        <translation>Diese Einstellungen behalten als…</translation>
+    </message>
+    <message>
+        <source>Open a file…</source>
+        <translation>Datei öffnen…</translation>
+    </message>
+    <message>
+        <source>Save to a file…</source>
+        <translation>In Datei speichern…</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Kopieren</translation>
+    </message>
+    <message>
+        <source>Paste</source>
+        <translation>Einfügen</translation>
+    </message>
+    <message>
+        <source>Reset</source>
+        <translation>Zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Take preset {0}</source>
+        <translation>Vorlage {0} übernehmen</translation>
+    </message>
+    <message>
+        <source>Open preset</source>
+        <translation>Vorlage öffnen</translation>
+    </message>
+    <message>
+        <source>Save preset</source>
+        <translation>Vorlage speichern</translation>
+    </message>
+    <message>
+        <source>Keep settings</source>
+        <translation>Einstellungen behalten</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
+    </message>
+    <message>
+        <source>Replace your preset {0}?</source>
+        <translation>Deine Vorlage {0} ersetzen?</translation>
+    </message>
+    <message>
+        <source>Remove your preset {0}?</source>
+        <translation>Deine Vorlage {0} entfernen?</translation>
+    </message>
+    <message>
+        <source>The preset can&apos;t be removed: {0}.</source>
+        <translation>Die Vorlage lässt sich nicht entfernen: {0}.</translation>
+    </message>
+    <message>
+        <source>Presets</source>
+        <translation>Vorlagen</translation>
+    </message>
+    <message>
+        <source>The preset can&apos;t be saved as {0}: {1}.</source>
+        <translation>Die Vorlage kann nicht als {0} gespeichert werden: {1}.</translation>
+    </message>
+    <message>
+        <source>Presets (*.json)</source>
+        <translation>Vorlagen (*.json)</translation>
+    </message>
+    <message>
+        <source>There are no settings on the clipboard. Copy some first.</source>
+        <translation>In der Zwischenablage sind keine Einstellungen. Kopiere zuerst welche.</translation>
+    </message>
+    <message>
+        <source>Paste settings</source>
+        <translation>Einstellungen einfügen</translation>
+    </message>
+    <message>
+        <source>Reset settings</source>
+        <translation>Einstellungen zurücksetzen</translation>
+    </message>
+    <message>
+        <source>These settings are kept as A. Change them, then press B to go to and fro.</source>
+        <translation>Diese Einstellungen sind als A bewahrt. Ändere sie und wechsle dann mit der Taste B hin und her.</translation>
+    </message>
+    <message>
+        <source>There is no B yet. Press B to keep these settings as A, then change some.</source>
+        <translation>Es gibt noch kein B. Drücke B, um diese Einstellungen als A zu bewahren, und ändere dann einige.</translation>
+    </message>
+    <message>
+        <source>Adopt a point</source>
+        <translation>Punkt übernehmen</translation>
+    </message>
+    <message>
+        <source>Split the shot</source>
+        <translation>Szene schneiden</translation>
+    </message>
+    <message>
+        <source>Merge shots</source>
+        <translation>Szenen verbinden</translation>
     </message>
 </context>
 <context>

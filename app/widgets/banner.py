@@ -17,7 +17,8 @@ class Banner(QFrame):
     """Hidden until there is something to say; the newest message replaces the one before."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="banner")
+        super().__init__(parent)
+        self.setObjectName("banner")
         self._text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._buttons: list[QPushButton] = []
         self._row = QHBoxLayout(self)

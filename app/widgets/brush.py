@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
+from app.widgets.named import named
 from flair_core.settings.drawn import Stroke
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QAction, QTransform
 
-    Named = Callable[[str], QAction]
+    ActionOf = Callable[[str], QAction]
+    """A command of the window by its name."""
 
 SMALLEST, LARGEST, USUAL = 1, 25, 6
 """Radius of the brush in hundredths of the aligned face's side."""
@@ -62,7 +65,7 @@ class Brush:
 
     def reach(self, to_face: QTransform) -> float:
         """Its radius in pixels of the picture, on a face."""
-        return self.radius / max(abs(to_face.determinant()) ** 0.5, 1e-9)
+        return self.radius / max(math.sqrt(abs(to_face.determinant())), 1e-9)
 
     def paint(self, painter: QPainter) -> None:
         """Draw the stroke at work, in pixels of the picture."""
@@ -83,17 +86,17 @@ class BrushTools(QWidget):
     resized = Signal(float)
     """Radius as a fraction of the aligned face's side."""
 
-    def __init__(self, named: Named, parent: QWidget | None = None) -> None:
+    def __init__(self, action_of: ActionOf, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(QLabel(self.tr("Mask").upper(), objectName="heading"))
+        column.addWidget(named(QLabel(self.tr("Mask").upper()), "heading"))
         row = QHBoxLayout()
         row.setSpacing(6)
         for name in ("paint_mask", "erase_mask", "reset_mask"):
-            button = QToolButton(objectName="narrow")
-            button.setDefaultAction(named(name))
+            button = named(QToolButton(), "narrow")
+            button.setDefaultAction(action_of(name))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
@@ -101,7 +104,7 @@ class BrushTools(QWidget):
         column.addLayout(row)
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(QLabel(self.tr("Brush"), objectName="muted"))
+        row.addWidget(named(QLabel(self.tr("Brush")), "muted"))
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(SMALLEST, LARGEST)
         self._size.setValue(USUAL)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QKeyEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,7 +26,7 @@ from flair_core.settings.fields import Choice, Curve, Field, Range
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from PySide6.QtGui import QWheelEvent
+    from PySide6.QtGui import QValidator, QWheelEvent
 
 TICKS = 1000
 """Positions of a slider whose range has more steps than that."""
@@ -243,8 +243,8 @@ class CurveControl(ChoiceControl):
 
     def _words(self, value: Any) -> str:
         words = self.tr("of the policy"), self.tr("linear"), self.tr("at the end")
-        words = dict(zip(self._presets, words, strict=False))
-        return words.get(value, self.tr("custom"))
+        named = dict(zip(self._presets, words, strict=False))
+        return named.get(value, self.tr("custom"))
 
 
 class SwitchControl(Control):
@@ -287,7 +287,8 @@ class _Slider(QSlider):
         event.ignore()
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and event.key() in MOVES:
+        overrides = event.type() == QEvent.Type.ShortcutOverride
+        if overrides and isinstance(event, QKeyEvent) and event.key() in MOVES:
             event.accept()
             return True
         return super().event(event)
@@ -302,7 +303,7 @@ class Number(QDoubleSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setKeyboardTracking(False)
 
-    def validate(self, text: str, at: int) -> object:
+    def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
         """A comma counts as a point: on many keyboards it is what the number pad has."""
         return super().validate(text.replace(",", "."), at)
 
@@ -315,7 +316,8 @@ class _Box(QComboBox):
     """Ignores the wheel, too, and may be narrower than its longest entry."""
 
     def __init__(self) -> None:
-        super().__init__(objectName="row")
+        super().__init__()
+        self.setObjectName("row")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         # The default one paints what is disabled like all else, whatever the style sheet says.

@@ -11,7 +11,8 @@ class Elided(QLabel):
     """A name of any length; where there is less room, its middle is left out, and the tooltip has it all."""
 
     def __init__(self, *, style: str) -> None:
-        super().__init__(objectName=style)
+        super().__init__()
+        self.setObjectName(style)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def minimumSizeHint(self) -> QSize:

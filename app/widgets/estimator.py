@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.widgets.named import named
+
 if TYPE_CHECKING:
     from flair_core.estimation import Estimate
 
@@ -32,7 +34,7 @@ class Estimator(QWidget):
             )
         )
         self.button.clicked.connect(self.wanted)
-        self._words = QLabel(objectName="muted", wordWrap=True)
+        self._words = named(QLabel(wordWrap=True), "muted")
         column.addWidget(self.button)
         column.addWidget(self._words)
         self.refresh(possible=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, Qt, Signal
-from PySide6.QtGui import QColor, QCursor, QImage
+from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, Qt, Signal
+from PySide6.QtGui import QColor, QCursor, QImage, QImageWriter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -19,6 +19,7 @@ from app import theme
 from app.imaging import to_qimage
 from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     import pyqtgraph as pg
     from numpy.typing import NDArray
 
-    from app.tasks import Point
+    from app.imaging import Pixels
+    from app.tasks import ExploredPoint
     from flair_core.settings.groups import SamplerSettings
 
 TIP_WIDTH = 180
@@ -47,18 +49,18 @@ class Explorer(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._points: list[Point] = []
+        self._points: list[ExploredPoint] = []
         self._sampler: SamplerSettings | None = None
-        self._hovered: Point | None = None
+        self._hovered: ExploredPoint | None = None
         self.reference: Path | None = None
         self._lacking: Path | None = None
-        """What LPIPS would need to be told."""
+        """The file that LPIPS would need."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(QLabel(self.tr("Perception – distortion").upper(), objectName="heading"))
+        column.addWidget(named(QLabel(self.tr("Perception – distortion").upper()), "heading"))
         self._plot: pg.PlotWidget | None = None
-        self._hint = QLabel(objectName="muted", wordWrap=True)
+        self._hint = named(QLabel(wordWrap=True), "muted")
         column.addWidget(self._hint)
         self._button = QPushButton()
         self._button.clicked.connect(self.wanted)
@@ -87,7 +89,7 @@ class Explorer(QWidget):
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
         column.insertWidget(1, self._plot, 1)
-        self._dress(self._plot)
+        self._apply_theme(self._plot)
         return self._plot
 
     def _reference_row(self) -> QHBoxLayout:
@@ -175,7 +177,7 @@ class Explorer(QWidget):
             self._points = []
             self._redraw()
 
-    def add(self, point: Point) -> None:
+    def add(self, point: ExploredPoint) -> None:
         """One more point."""
         self._points.append(point)
         self._redraw()
@@ -210,7 +212,7 @@ class Explorer(QWidget):
         self._show_axes(plot)
         plot.getPlotItem().autoRange(padding=0.12)
 
-    def _adopt(self, point: Point) -> None:
+    def _adopt(self, point: ExploredPoint) -> None:
         self.adopted.emit(point.result.request.settings.sampler)
 
     def _hover(self, spots: np.ndarray) -> None:
@@ -235,10 +237,10 @@ class Explorer(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_plot") and self._plot is not None:
-            self._dress(self._plot)
+            self._apply_theme(self._plot)
             self._redraw()
 
-    def _dress(self, plot: pg.PlotWidget) -> None:
+    def _apply_theme(self, plot: pg.PlotWidget) -> None:
         import pyqtgraph as pg
 
         colours = theme.current()
@@ -260,9 +262,12 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return best[::-1]
 
 
-def _face(frame: NDArray[np.uint8], mask: NDArray[np.float32]) -> QImage:
+def _face(frame: Pixels, mask: NDArray[np.float32]) -> QImage:
     """The part of the frame that was restored."""
-    rows, columns = (mask > 0).any(axis=1).nonzero()[0], (mask > 0).any(axis=0).nonzero()[0]
+    import numpy as np
+
+    shown = mask > 0
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
     if len(rows):
         frame = frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return to_qimage(frame).scaledToWidth(TIP_WIDTH, Qt.TransformationMode.SmoothTransformation)
@@ -271,5 +276,5 @@ def _face(frame: NDArray[np.uint8], mask: NDArray[np.float32]) -> QImage:
 def _as_html(image: QImage) -> str:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"PNG")).write(image)
     return f'<img src="data:image/png;base64,{buffer.data().toBase64().toStdString()}">'

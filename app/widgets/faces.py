@@ -9,11 +9,10 @@ from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from app.imaging import to_qimage
+from app.widgets.named import named
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from app.imaging import Pixels
     from app.session import Session
 
 ICON = 34
@@ -32,8 +31,8 @@ class Faces(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(QLabel(self.tr("Faces").upper(), objectName="heading"))
-        self._state = QLabel(objectName="muted", wordWrap=True)
+        column.addWidget(named(QLabel(self.tr("Faces").upper()), "heading"))
+        self._state = named(QLabel(wordWrap=True), "muted")
         column.addWidget(self._state)
         self._list = QListWidget()
         self._list.setIconSize(QSize(ICON, ICON))
@@ -58,7 +57,7 @@ class Faces(QWidget):
         self._state.setText(text)
         self._state.setVisible(bool(text))
 
-    def show_frame(self, rgb: NDArray[np.uint8], index: int) -> None:
+    def show_frame(self, rgb: Pixels, index: int) -> None:
         """Cut the pictures of faces that have none yet out of a frame."""
         missing = [t for t in self._session.tracks if t.id not in self._icons and t.covers(index)]
         if missing:
@@ -104,7 +103,7 @@ class Faces(QWidget):
             self._list.setCurrentRow(-1)
 
     def _number(self, row: int) -> int:
-        return self._list.item(row).data(Qt.ItemDataRole.UserRole)
+        return int(self._list.item(row).data(Qt.ItemDataRole.UserRole))
 
     def _chosen(self, row: int) -> None:
         self._session.select(self._number(row) if row >= 0 else None)
@@ -120,7 +119,7 @@ def _ticked(on: bool) -> Qt.CheckState:
     return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
 
 
-def _cut(rgb: NDArray[np.uint8], box: list[float]) -> QIcon:
+def _cut(rgb: Pixels, box: list[float]) -> QIcon:
     left, top, right, bottom = (max(round(edge), 0) for edge in box)
     face = to_qimage(rgb[top:bottom, left:right])
     side = 2 * ICON

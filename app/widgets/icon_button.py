@@ -12,7 +12,9 @@ class IconButton(QToolButton):
     """Named for screen readers and in its tooltip, since it has no words on it."""
 
     def __init__(self, drawing: str, words: str, *, style: str = "flat") -> None:
-        super().__init__(objectName=style, toolTip=words)
+        super().__init__()
+        self.setToolTip(words)
+        self.setObjectName(style)
         self._drawing = drawing
         self.setAccessibleName(words)
         self.setIcon(theme.icon(drawing))

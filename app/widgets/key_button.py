@@ -1,4 +1,4 @@
-"""The diamond beside a setting that may have keyframes."""
+"""The diamond next to a setting that may have keyframes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class KeyButton(QToolButton):
     """Filled on a keyframe, outlined where the setting has some elsewhere, pale where it has none."""
 
     def __init__(self, words: str) -> None:
-        super().__init__(objectName="tiny")
+        super().__init__()
+        self.setObjectName("tiny")
         self._words, self._moves, self._here = words, False, False
         self.setFixedSize(KEY_SIDE, KEY_SIDE)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)

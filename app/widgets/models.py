@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.widgets.dialogs import explained_buttons
+from app.widgets.dialogs.parts import explained_buttons
+from app.widgets.named import named
 from flair_core.checkpoints import catalogue, store
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ class ModelsDialog(QDialog):
         self.setAcceptDrops(True)
         self.setWindowTitle(self.tr("Models"))
         self.resize(640, 560)
-        inner = QWidget(objectName="inner")
+        inner = named(QWidget(), "inner")
         self._cards = QVBoxLayout(inner)
         self._cards.setContentsMargins(0, 0, 6, 0)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(inner)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._said = QLabel(wordWrap=True, visible=False)
+        self._said = QLabel(wordWrap=True)
+        self._said.hide()
         where = QLabel(
             self.tr("Imported models lie in {0}. A fetched file can be dropped here, too.").format(
                 store.folder()
@@ -81,41 +83,41 @@ class ModelsDialog(QDialog):
         """Look again at what is here."""
         self._bars.clear()
         while (item := self._cards.takeAt(0)) is not None:
-            if item.widget():
-                item.widget().deleteLater()
+            if (card := item.widget()) is not None:
+                card.deleteLater()
         for status in store.listing():
             self._cards.addWidget(self._card(status))
         self._cards.addStretch(1)
 
     def _card(self, status: store.Status) -> QFrame:
         entry = status.checkpoint
-        card = QFrame(objectName="job")
+        card = named(QFrame(), "job")
         column = QVBoxLayout(card)
         column.setContentsMargins(12, 9, 10, 9)
         column.setSpacing(3)
         top = QHBoxLayout()
-        top.addWidget(QLabel(entry.name, objectName="name"))
+        top.addWidget(named(QLabel(entry.name), "name"))
         top.addStretch(1)
         if status.path:
-            top.addWidget(QLabel(self.tr("ready"), objectName="good"))
+            top.addWidget(named(QLabel(self.tr("ready")), "good"))
         else:
             self._add_buttons(top, entry)
         column.addLayout(top)
         column.addWidget(QLabel(translate("weights", entry.purpose), wordWrap=True))
         column.addWidget(
-            QLabel(
-                self.tr("Licence: {0}").format(translate("weights", entry.licence)),
-                objectName="muted",
-                wordWrap=True,
+            named(
+                QLabel(self.tr("Licence: {0}").format(translate("weights", entry.licence)), wordWrap=True),
+                "muted",
             )
         )
-        if not status.path and entry.url and entry.size:
+        if not status.path and entry.url and entry.size and entry.sha256:
             known = self.tr("{0} MB · SHA-256 {1}…").format(f"{entry.size / MB:.1f}", entry.sha256[:16])
-            line = QLabel(known, objectName="muted", toolTip=entry.sha256)
+            line = named(QLabel(known), "muted")
+            line.setToolTip(entry.sha256)
             column.addWidget(line)
         elif not status.path:
             how = self.tr("To get {0}: {1}.").format(entry.file, translate("weights", entry.source))
-            text = QLabel(how, objectName="muted", wordWrap=True)
+            text = named(QLabel(how, wordWrap=True), "muted")
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(text)
         if self._downloads.running(entry.name):
@@ -146,12 +148,13 @@ class ModelsDialog(QDialog):
 
     def _offer(self, entry: catalogue.Checkpoint) -> None:
         """Download, if the user agrees to what it is."""
-        box = QMessageBox(self, windowTitle=self.tr("Download {0}").format(entry.name))
+        box = QMessageBox(self)
+        box.setWindowTitle(self.tr("Download {0}").format(entry.name))
         box.setText(self.tr("Download {0} under this licence?").format(entry.file))
         rows = (
             translate("weights", entry.purpose),
             self.tr("Licence: {0}").format(translate("weights", entry.licence)),
-            self.tr("{0} MB from {1}").format(f"{entry.size / MB:.1f}", entry.url),
+            self.tr("{0} MB from {1}").format(f"{(entry.size or 0) / MB:.1f}", entry.url),
             f"SHA-256 {entry.sha256}",
         )
         box.setInformativeText("\n\n".join(rows))

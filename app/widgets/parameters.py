@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from app.widgets.controls import ChoiceControl, Control, control_for
 from app.widgets.estimator import Estimator
 from app.widgets.key_button import KEY_SIDE, KeyButton
+from app.widgets.named import named
 from app.widgets.schedule_plot import SchedulePlot
 from app.widgets.scopes import Scopes
 from flair_core.checkpoints import catalogue, store
@@ -67,7 +68,8 @@ class Parameters(QFrame):
     """Shows the session's settings and edits them."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="panel")
+        super().__init__(parent)
+        self.setObjectName("panel")
         self._session = session
         self.controls: dict[tuple[str, str], Control] = {}
         self.keys: dict[str, KeyButton] = {}
@@ -75,7 +77,7 @@ class Parameters(QFrame):
         self._shown: tuple[object, ...] | None = None
         self.schedule = SchedulePlot()
         self.estimator = Estimator()
-        inner = QWidget(objectName="inner")
+        inner = named(QWidget(), "inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 4, 8, 10)
         self._column.setSpacing(3)
@@ -105,7 +107,7 @@ class Parameters(QFrame):
         if self._column.count():
             self._column.addSpacing(8)
         text = QCoreApplication.translate("settings", title)
-        self._column.addWidget(QLabel(text.upper(), objectName="heading"))
+        self._column.addWidget(named(QLabel(text.upper()), "heading"))
         known = fields(GROUPS[group])
         for name in names:
             control = self.controls[group, name] = control_for(known[name])
@@ -127,9 +129,9 @@ class Parameters(QFrame):
                 )
                 control.row.addWidget(key)
             else:
-                beside = control.aside or QWidget()
-                beside.setFixedWidth(KEY_SIDE)
-                control.row.addWidget(beside)
+                aside = control.aside or QWidget()
+                aside.setFixedWidth(KEY_SIDE)
+                control.row.addWidget(aside)
             self._column.addWidget(control)
         if title == "Enhancement":
             self._column.addWidget(self.schedule)

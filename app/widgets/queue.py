@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.widgets.dialogs import JobLog
 from app.widgets.elided import Elided
 from app.widgets.icon_button import IconButton
+from app.widgets.named import named
 from flair_core.jobs.queue import FINISHED, State
 
 if TYPE_CHECKING:
@@ -41,14 +42,15 @@ class QueuePanel(QFrame):
     """Shows every job with its progress and what can be done with it."""
 
     def __init__(self, queue: ExportQueue, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="panel")
+        super().__init__(parent)
+        self.setObjectName("panel")
         self._queue = queue
         self.cards: dict[int, Card] = {}
-        inner = QWidget(objectName="inner")
+        inner = named(QWidget(), "inner")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(10, 10, 10, 10)
         self._column.setSpacing(8)
-        self._column.addWidget(QLabel(self.tr("Export queue").upper(), objectName="heading"))
+        self._column.addWidget(named(QLabel(self.tr("Export queue").upper()), "heading"))
         self._empty = QLabel(self.tr("Nothing to export yet. Use Export to add a clip."), wordWrap=True)
         self._empty.setObjectName("muted")
         self._column.addWidget(self._empty)
@@ -92,7 +94,8 @@ class Card(QFrame):
     """One job."""
 
     def __init__(self, queue: ExportQueue) -> None:
-        super().__init__(objectName="job")
+        super().__init__()
+        self.setObjectName("job")
         self._queue = queue
         self._job: Job | None = None
         column = QVBoxLayout(self)
@@ -112,13 +115,13 @@ class Card(QFrame):
         self._bar = QProgressBar(textVisible=False)
         self._bar.setAccessibleName(self.tr("Progress"))
         column.addWidget(self._bar)
-        self.text = QLabel(objectName="muted", wordWrap=True)
+        self.text = named(QLabel(wordWrap=True), "muted")
         self.text.linkActivated.connect(lambda link: QDesktopServices.openUrl(QUrl(link)))
         column.addWidget(self.text)
 
     def _button(self, row: QHBoxLayout, icon: str, words: str, act: Callable[[Job], object]) -> IconButton:
         button = IconButton(icon, words)
-        button.clicked.connect(lambda: act(self._job))
+        button.clicked.connect(lambda: None if self._job is None else act(self._job))
         row.addWidget(button)
         return button
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app import theme
@@ -38,8 +39,8 @@ class SchedulePlot(QWidget):
                 "w_t reaches up to w_τ, γ_t up to what the policy allows"
             )
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
         self._plot: pg.PlotWidget | None = None
         self._shown: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         """By setting: the weights of all steps, and the most that each may be."""
@@ -51,7 +52,7 @@ class SchedulePlot(QWidget):
         import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background=None)
-        self.layout().addWidget(self._plot)
+        self._column.addWidget(self._plot)
         plot = self._plot.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
@@ -61,7 +62,7 @@ class SchedulePlot(QWidget):
         plot.getAxis("left").setWidth(26)
         self._gamma = plot.plot(symbolSize=5, symbolPen=None, antialias=True)
         self._w = plot.plot(symbolSize=5, symbolPen=None, antialias=True)
-        self._dress(self._plot)
+        self._apply_theme(self._plot)
         self._plot.viewport().installEventFilter(self)
         return self._plot
 
@@ -141,6 +142,8 @@ class SchedulePlot(QWidget):
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
         """Take, drag and let go a point."""
         kinds = QEvent.Type
+        if not isinstance(event, QMouseEvent):
+            return False
         if event.type() == kinds.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
             self._take(event.position())
             return self._taken is not None
@@ -156,9 +159,9 @@ class SchedulePlot(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and self._plot is not None:
-            self._dress(self._plot)
+            self._apply_theme(self._plot)
 
-    def _dress(self, shown: pg.PlotWidget) -> None:
+    def _apply_theme(self, shown: pg.PlotWidget) -> None:
         import pyqtgraph as pg
 
         colours = theme.current()

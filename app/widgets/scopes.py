@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.session import Session
 
 
@@ -61,13 +63,15 @@ class Scopes(QWidget):
         self.refresh()
 
     def _button(self, words: str) -> QToolButton:
-        button = QToolButton(toolTip=words, checkable=True)
+        button = QToolButton()
+        button.setCheckable(True)
+        button.setToolTip(words)
         button.setAccessibleName(words)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return button
 
-    def _add_row(self, column: QVBoxLayout, buttons: object, *, exclusive: bool) -> None:
+    def _add_row(self, column: QVBoxLayout, buttons: Iterable[QToolButton], *, exclusive: bool) -> None:
         row = QHBoxLayout()
         row.setSpacing(4)
         group = QButtonGroup(self)

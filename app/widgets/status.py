@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
+from app.widgets.named import named
+
 NOTED_MS = 8000
 
 
@@ -13,7 +15,7 @@ class Status(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._preview, self._task, self._device = (QLabel(objectName="muted") for _ in range(3))
+        self._preview, self._task, self._device = (named(QLabel(), "muted") for _ in range(3))
         self._bar = QProgressBar(textVisible=False)
         self._bar.setFixedWidth(160)
         self._bar.setAccessibleName(self.tr("Progress"))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QW
 from app import theme
 from app.imaging import Picture, to_qimage
 from app.widgets.canvas import Canvas
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ class StepStrip(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        row.addWidget(QLabel(self.tr("steps"), objectName="muted"))
+        row.addWidget(named(QLabel(self.tr("steps")), "muted"))
         row.addWidget(self._film, 1)
         tips = {
             "x0": self.tr("What the network makes of the noisy picture, eq. (3)"),
@@ -45,7 +46,9 @@ class StepStrip(QWidget):
             "after G": self.tr("After enhancement, eq. (12)"),
         }
         for number, name in enumerate(STAGES):
-            button = QPushButton(title_of(name), checkable=True, toolTip=tips[name])
+            button = QPushButton(title_of(name))
+            button.setCheckable(True)
+            button.setToolTip(tips[name])
             self._buttons.addButton(button, number)
             row.addWidget(button)
         self._buttons.button(2).setChecked(True)
@@ -135,7 +138,7 @@ class _Film(QWidget):
         self.choose(None if step == self._step else step)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        move = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(event.key())
+        move = {int(Qt.Key.Key_Left): -1, int(Qt.Key.Key_Right): 1}.get(event.key())
         shown = [stages.step for stages in self._shown()]
         if move is None or not shown:
             super().keyPressEvent(event)

@@ -5,24 +5,25 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QFrame, QToolTip
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QToolTip
 
 from app import theme
 from app.preview import Marks
 from app.widgets.controls import Number
-from app.widgets.timeline_rows import Faces, Film, Keys, Row, Ruler, Shots, Strip
+from app.widgets.time_axis import LEFT, TimeAxis
+from app.widgets.timeline_keys import KeyRow
+from app.widgets.timeline_rows import FaceRow, Film, Row, Ruler, Shots, Strip
 from flair_core.settings.look import KEYFRAMED, Key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from PySide6.QtCore import QObject
     from PySide6.QtGui import (
         QContextMenuEvent,
-        QHelpEvent,
         QImage,
-        QKeyEvent,
         QMouseEvent,
         QPaintEvent,
         QResizeEvent,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.widgets.timeline_rows import Drag
 
-LEFT, RIGHT, TOP, BETWEEN = 74, 14, 6, 4
+TOP, BETWEEN = 6, 4
 HANDLE = 6
 LEAST_SHOWN = 8
 """Frames at the closest zoom."""
@@ -52,26 +53,18 @@ class Grip(Enum):
     ROW = auto()
 
 
-class Timeline(QFrame):
+class Timeline(TimeAxis):
     """Paints the whole clip or a part of it; click or drag to move the playhead, the wheel zooms."""
 
-    face_clicked = Signal(int)
-    span_dragged = Signal(int, int)
-
     def __init__(self, session: Session, thumbnailer: Thumbnailer, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="panel")
-        self._session, self._thumbnailer = session, thumbnailer
-        self._thumbnails: dict[int, QImage] = {}
-        self.marks = Marks({}, {}, set())
-        self.first, self.shown = 0.0, 1.0
-        """The frame at the left edge, and how many there are to the right one."""
-        self.chosen_key: tuple[str, int] | None = None
-        """Setting and frame of the keyframe that was clicked."""
+        super().__init__(session, parent)
+        self.setObjectName("panel")
+        self._thumbnailer = thumbnailer
         self._grip: Grip | None = None
         self._drag: Drag | None = None
         self._pan_from = QPointF()
-        self.film, self.faces = Film(self, session), Faces(self, session)
-        self.keys = {name: Keys(self, session, name) for name in KEYFRAMED}
+        self.film, self.faces = Film(self, session), FaceRow(self, session)
+        self.keys = {name: KeyRow(self, session, name) for name in KEYFRAMED}
         self._ruler, self.shots = Ruler(self, session), Shots(self, session)
         self._strips = [Strip(self, session, kind) for kind in ("residual", "warp")]
         self.rows: list[Row] = []
@@ -91,6 +84,7 @@ class Timeline(QFrame):
         session.shots_changed.connect(self.update)
         session.index_changed.connect(self._follow)
         thumbnailer.arrived.connect(self._take_thumbnail)
+        self.value_wanted.connect(self._type_value)
         self._lay_out()
 
     def show_restored(self, marks: Marks) -> None:
@@ -107,7 +101,7 @@ class Timeline(QFrame):
         self.rows = [self._ruler, self.film, self.shots, self.faces, *keyed, *self._strips]
         top = float(TOP)
         for row in self.rows:
-            row.rect = QRectF(LEFT, top, max(self.width() - LEFT - RIGHT, 1), row.height)
+            row.rect = QRectF(LEFT, top, self.breadth, row.height)
             top += row.height + (0 if row is self._ruler else BETWEEN)
         self.setFixedHeight(self.sizeHint().height())
         self.update()
@@ -118,23 +112,6 @@ class Timeline(QFrame):
 
     def _bottom(self) -> float:
         return self.rows[-1].rect.bottom() if self.rows else 0
-
-    @property
-    def length(self) -> int:
-        """Frames of the clip."""
-        return len(self._session.clip) if self._session.clip else 0
-
-    def x_of(self, index: float) -> float:
-        """Where a frame begins."""
-        return LEFT + (index - self.first) * self.film.rect.width() / self.shown
-
-    def index_at(self, x: float) -> int:
-        """The frame at a place."""
-        return int(self.first + (x - LEFT) * self.shown / self.film.rect.width())
-
-    def boundary_at(self, x: float) -> int:
-        """The frame whose beginning is nearest to a place."""
-        return round(self.first + (x - LEFT) * self.shown / self.film.rect.width())
 
     def _show_range(self, first: float, shown: float) -> None:
         length = self.length
@@ -160,7 +137,7 @@ class Timeline(QFrame):
 
     # --- edits ----------------------------------------------------------------------------------
 
-    def type_value(self, row: Keys, key: Key) -> None:
+    def _type_value(self, row: KeyRow, key: Key) -> None:
         """Open a box over a keyframe to type its value; Enter takes it, Escape leaves it."""
         box = Number(self)
         box.setAccessibleName(self.tr("Value of the keyframe"))
@@ -176,7 +153,7 @@ class Timeline(QFrame):
         box.setFocus()
         box.selectAll()
 
-    def _take_value(self, box: Number, row: Keys, key: Key) -> None:
+    def _take_value(self, box: Number, row: KeyRow, key: Key) -> None:
         if box.isHidden():
             return
         box.hide()
@@ -185,10 +162,12 @@ class Timeline(QFrame):
         if abs(row.shown(value - key.value)) >= 0.005:
             row.replace(key, Key(key.frame, value, key.held), self.tr("Change a keyframe"))
 
-    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Escape closes the box of a keyframe's value."""
         if (
-            event.type() in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
+            isinstance(event, QKeyEvent)
+            and isinstance(watched, Number)
+            and event.type() in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
             and event.key() == Qt.Key.Key_Escape
         ):
             event.accept()
@@ -210,14 +189,6 @@ class Timeline(QFrame):
             self._thumbnails[index] = image
             self.update()
 
-    def nearest_thumbnail(self, index: int) -> QImage | None:
-        """The picture of a frame, or that of one not far from it."""
-        if index in self._thumbnails:
-            return self._thumbnails[index]
-        nearest = min(self._thumbnails, key=lambda other: abs(other - index), default=None)
-        near = nearest is not None and abs(nearest - index) <= self.shown / 4
-        return self._thumbnails[nearest] if near else None
-
     # --- painting -------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -234,7 +205,7 @@ class Timeline(QFrame):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, row.name())
         if self._session.clip is None:
             return
-        shown = QRectF(LEFT, 0, self.film.rect.width(), self.height())
+        shown = QRectF(LEFT, 0, self.breadth, self.height())
         painter.save()
         painter.setClipRect(shown)
         for row in self.rows:
@@ -315,7 +286,7 @@ class Timeline(QFrame):
             case Grip.OUT:
                 self.span_dragged.emit(span.start, min(max(boundary - 1, span.start), self.length - 1))
             case Grip.PAN:
-                moved = (self._pan_from.x() - x) * self.shown / self.film.rect.width()
+                moved = (self._pan_from.x() - x) * self.shown / self.breadth
                 self._pan_from = event.position()
                 self._show_range(self.first + moved, self.shown)
             case Grip.ROW if self._drag is not None:
@@ -348,11 +319,16 @@ class Timeline(QFrame):
 
     def event(self, event: QEvent) -> bool:
         """Tell what is under the pointer; keep Delete for a chosen keyframe."""
-        if event.type() == QEvent.Type.ToolTip and self._session.clip is not None:
-            self._tell(event)
+        if (
+            isinstance(event, QHelpEvent)
+            and event.type() == QEvent.Type.ToolTip
+            and self._session.clip is not None
+        ):
+            self._show_tip(event)
             return True
         if (
-            event.type() == QEvent.Type.ShortcutOverride
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
             and self.chosen_key
             and event.key() == Qt.Key.Key_Delete
         ):
@@ -360,7 +336,7 @@ class Timeline(QFrame):
             return True
         return super().event(event)
 
-    def _tell(self, event: QHelpEvent) -> None:
+    def _show_tip(self, event: QHelpEvent) -> None:
         row = self._row_at(QPointF(event.pos()))
         QToolTip.showText(event.globalPos(), row.tip(QPointF(event.pos())) if row else "", self)
 
@@ -371,7 +347,7 @@ class Timeline(QFrame):
             self._show_range(self.first - (turn.x() or turn.y()) / 120 * self.shown / 10, self.shown)
         elif turn.y():
             factor = 1.25 ** (-turn.y() / 120)
-            share = (event.position().x() - LEFT) / self.film.rect.width()
+            share = (event.position().x() - LEFT) / self.breadth
             at = self.first + share * self.shown
             shown = min(max(self.shown * factor, LEAST_SHOWN), max(self.length, 1))
             self._show_range(at - share * shown, shown)
@@ -384,7 +360,7 @@ class Timeline(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Plus and minus zoom around the playhead; Delete removes the chosen keyframe."""
-        factor = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Minus: 1.25}.get(event.key())
+        factor = {int(Qt.Key.Key_Plus): 0.8, int(Qt.Key.Key_Minus): 1.25}.get(event.key())
         if factor is not None:
             share = (self._session.index - self.first) / self.shown
             shown = self.shown * factor

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from app.widgets.elided import Elided
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from app.actions import Actions
@@ -37,7 +38,7 @@ class TopBar(QWidget):
         self.show_queue(0)
 
     def _add(self, row: QHBoxLayout, actions: Actions, name: str, style: str = "") -> QToolButton:
-        button = QToolButton(objectName=style)
+        button = named(QToolButton(), style)
         button.setDefaultAction(actions[name])
         button.setToolButtonStyle(
             Qt.ToolButtonStyle.ToolButtonIconOnly

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from app import theme
 from app.timecode import parse, timecode
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from app.playback import Player
     from app.session import Session
 
-    Named = Callable[[str], QAction]
+    ActionOf = Callable[[str], QAction]
+    """A command of the window by its name."""
 
 BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "sound", "mark_in", "mark_out")
 
@@ -26,39 +28,38 @@ BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "soun
 class Transport(QWidget):
     """Moves the playhead; its buttons are the window's actions, so that each knows its shortcut."""
 
-    zoom_wanted = Signal(object)
-    """A factor, or None to fit."""
-
-    def __init__(self, session: Session, player: Player, named: Named, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, player: Player, action_of: ActionOf, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session, self._player, self._play = session, player, named("play")
+        self._session, self._player, self._play = session, player, action_of("play")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         for name in BUTTONS:
-            drawn = not named(name).icon().isNull()
-            self._add(row, named(name), "icon" if drawn else "narrow", drawn=drawn)
+            drawn = not action_of(name).icon().isNull()
+            self._add(row, action_of(name), "icon" if drawn else "narrow", drawn=drawn)
         self._time = _Time(session)
         row.addSpacing(6)
         row.addWidget(self._time)
-        self._speed = QLabel(objectName="muted")
+        self._speed = named(QLabel(), "muted")
         row.addWidget(self._speed)
         row.addStretch(1)
-        self._add(row, named("prerender"), "narrow")
+        self._add(row, action_of("prerender"), "narrow")
         row.addSpacing(6)
-        self._percent = QLabel(objectName="muted")
+        self._percent = named(QLabel(), "muted")
         self._percent.setMinimumWidth(44)
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._percent)
         for name in ("zoom_fit", "zoom_100", "zoom_200"):
-            self._add(row, named(name), "flat")
+            self._add(row, action_of(name), "flat")
         player.changed.connect(self.refresh)
         session.index_changed.connect(self._show_time)
         session.clip_changed.connect(self.refresh)
         self.refresh()
 
     def _add(self, row: QHBoxLayout, action: QAction, style: str = "", *, drawn: bool = False) -> None:
-        button = QToolButton(objectName=style)
+        button = named(QToolButton(), style)
         button.setDefaultAction(action)
         look = Qt.ToolButtonStyle.ToolButtonIconOnly if drawn else Qt.ToolButtonStyle.ToolButtonTextOnly
         button.setToolButtonStyle(look)

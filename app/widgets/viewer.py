@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QTransform
     from PySide6.QtWidgets import QWidget
 
-    from app.tasks import Spread
+    from app.imaging import Pixels
+    from app.tasks import SeedSpread
     from flair_core.restoration.preview import Preview
 
 LEAST_PEAK = 2
@@ -76,9 +78,9 @@ class Viewer(Canvas):
         self._observed: Picture | None = None
         self._restored: Picture | None = None
         self._preview: Preview | None = None
-        self._left: NDArray[np.uint8] | None = None
+        self._left: Pixels | None = None
         """What `_observed` was made of, if that came with a preview."""
-        self._spread: Spread | None = None
+        self._spread: SeedSpread | None = None
         self._heat: Heat | None = None
         self._mask: NDArray[np.float32] | None = None
         self._contours: dict[float, QPainterPath] = {}
@@ -118,24 +120,24 @@ class Viewer(Canvas):
         self._mask_shown = shown
         self.update()
 
-    def show_frame(self, rgb: NDArray[np.uint8], size: QSize) -> None:
+    def show_frame(self, rgb: Pixels, size: QSize) -> None:
         """Show footage that has no restoration yet; `size` is what the restoration's will be."""
         self._observed, self._restored, self._preview, self._spread = Picture(rgb), None, None, None
         self._left = None
         self.set_picture_size(size)
         self.update()
 
-    def show_preview(self, preview: Preview, against: NDArray[np.uint8] | None = None) -> None:
+    def show_preview(self, preview: Preview, against: Pixels | None = None) -> None:
         """Show footage and restoration, or another restoration in place of the footage."""
         left = preview.observed if against is None else against
         if left is not self._left:
             self._left, self._observed = left, Picture(left)
-        if preview is not self._preview:
+        if self._restored is None or preview is not self._preview:
             self._preview, self._restored = preview, Picture(preview.frame)
         self.set_picture_size(self._restored.size)
         self.update()
 
-    def show_spread(self, spread: Spread | None) -> None:
+    def show_spread(self, spread: SeedSpread | None) -> None:
         """What several seeds disagree about; None as long as it is unknown."""
         self._spread = spread
         self.update()
@@ -275,13 +277,13 @@ class Viewer(Canvas):
                 import numpy as np
 
                 every = max(1, max(levels.shape) // FINE)
-                most = np.quantile(levels[::every, ::every], 0.999)
-                self._heat = Heat(levels, 2.0 ** np.ceil(np.log2(max(most, LEAST_PEAK))))
+                most = float(np.quantile(levels[::every, ::every], 0.999))
+                self._heat = Heat(levels, 2.0 ** math.ceil(math.log2(max(most, LEAST_PEAK))))
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Screen)
             self.draw_picture(painter, target, self._heat)
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._paint_overlays(painter, target)
-        if levels is not None:
+        if levels is not None and self._heat is not None:
             self._paint_legend(painter, pane, self._heat.peak)
 
     def _paint_legend(self, painter: QPainter, pane: QRectF, peak: float) -> None:
@@ -379,7 +381,7 @@ class Viewer(Canvas):
     def _face_at(self, position: QPointF) -> int | None:
         spot = self.to_picture(position)
         hit = [face for face in self._faces if face.box.contains(spot)]
-        return min(hit, key=lambda face: face.box.width(), default=None).id if hit else None
+        return min(hit, key=lambda face: face.box.width()).id if hit else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take the wipe, begin a face, click one, or pan."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app import theme
+from app.widgets.named import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,8 @@ class Welcome(QWidget):
     recent_wanted = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, objectName="page")
+        super().__init__(parent)
+        self.setObjectName("page")
         centre = Qt.AlignmentFlag.AlignHCenter
         column = QVBoxLayout(self)
         column.addStretch(2)
@@ -32,15 +34,15 @@ class Welcome(QWidget):
         column.addWidget(mark, 0, centre)
         column.addSpacing(14)
         column.addWidget(
-            QLabel(self.tr("Bring faces in old footage back to life"), objectName="title"), 0, centre
+            named(QLabel(self.tr("Bring faces in old footage back to life")), "title"), 0, centre
         )
         column.addSpacing(6)
         hint = self.tr("Drop a video, a folder of images or a project anywhere in this window.")
-        column.addWidget(QLabel(hint, objectName="muted"), 0, centre)
+        column.addWidget(named(QLabel(hint), "muted"), 0, centre)
         column.addSpacing(18)
         row = QHBoxLayout()
         row.addStretch(1)
-        opener = QPushButton(self.tr("Open a clip…"), objectName="primary")
+        opener = named(QPushButton(self.tr("Open a clip…")), "primary")
         opener.setToolTip(self.tr("A video, one image, or a project saved before  (Ctrl+O)"))
         opener.clicked.connect(self.open_wanted)
         self._demo = QPushButton(self.tr("Try the sample clip"))
@@ -53,7 +55,7 @@ class Welcome(QWidget):
         row.addStretch(1)
         column.addLayout(row)
         column.addSpacing(26)
-        self._heading = QLabel(self.tr("Recent").upper(), objectName="heading")
+        self._heading = named(QLabel(self.tr("Recent").upper()), "heading")
         column.addWidget(self._heading, 0, centre)
         self._recent = QVBoxLayout()
         column.addLayout(self._recent)
@@ -63,10 +65,12 @@ class Welcome(QWidget):
     def show_recent(self, paths: Sequence[str]) -> None:
         """List the files opened last, those that are still there."""
         while (item := self._recent.takeAt(0)) is not None:
-            item.widget().deleteLater()
+            if (former := item.widget()) is not None:
+                former.deleteLater()
         there = [path for path in paths if Path(path).exists()][:SHOWN]
         for path in there:
-            button = QPushButton(Path(path).name.replace("&", "&&"), objectName="flat", toolTip=path)
+            button = named(QPushButton(Path(path).name.replace("&", "&&")), "flat")
+            button.setToolTip(path)
             button.clicked.connect(lambda _=False, path=path: self.recent_wanted.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._heading.setVisible(bool(there))

@@ -18,6 +18,7 @@ from flair_core.settings.groups import (
     bundled,
 )
 from flair_core.settings.look import GROUP_OF, Look, read_look
+from flair_core.settings.output import OutputOptions
 from flair_core.settings.project import LONG, SUFFIX, Project, ProjectError, read
 
 if TYPE_CHECKING:
@@ -154,22 +155,20 @@ def run(arguments: argparse.Namespace) -> None:
         output=arguments.output.resolve(),
         look=look,
         span=span,
-        codec=arguments.codec,
-        bits=arguments.bits,
-        quality=arguments.quality,
-        hardware=arguments.hardware,
         credentials=arguments.credentials,
         device=arguments.device,
         cluster=arguments.cluster,
         sidecar=arguments.sidecar,
         matte=arguments.matte and arguments.matte.resolve(),
-        # As the window does: so the faces have the numbers that the project knows.
         searched=range(length) if project and length <= LONG else None,
         left_out=project.left_out if project else frozenset(),
         drawn=project.drawn if project else (),
         strokes=project.strokes if project else (),
         fps_factor=len(times(arguments.fps_factor)) + 1,
         interpolator=arguments.interpolator,
+        encoding=OutputOptions(
+            codec=arguments.codec, bits=arguments.bits, quality=arguments.quality, hardware=arguments.hardware
+        ),
     )
     jobs = Jobs()
     follow(jobs, jobs.add(request))

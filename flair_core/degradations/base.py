@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 
@@ -47,6 +47,7 @@ class Degradation(Protocol):
         return self.pinv(measured - y)
 
 
+@runtime_checkable
 class Linear(Degradation, Protocol):
     """A = U S Vᵀ, whose directions are known: the columns of V, apart from those in which A sees nothing."""
 

@@ -188,7 +188,7 @@ def _flair(observed: ObservedWindow, **changes: float) -> Tensor:
     sampler = changed(observed.settings.sampler, **changes)
     settings = replace(observed.settings, sampler=sampler)
     *_, last = window.restore_window(
-        observed.y, observed.size, settings, observed.models, first=observed.first, previous=observed.previous
+        observed.y, settings, observed.models, first=observed.first, previous=observed.previous
     )
     return last.x0
 

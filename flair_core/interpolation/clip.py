@@ -12,6 +12,7 @@ from flair_core.errors import MediaError
 from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.frames import Progress, faster
 from flair_core.interpolation.base import times
+from flair_core.settings.output import OutputOptions
 from flair_core.video import FrameSink
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ def interpolate_clip(
             like=faster(clip.info, factor),
             width=clip.info.width,
             height=clip.info.height,
-            codec=codec,
             copy_from=copied,
+            options=OutputOptions(codec=codec),
         )
         with Between(out, factor, interpolator) as sink:
             for frame in clip.frames(0, length):

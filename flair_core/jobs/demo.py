@@ -12,6 +12,7 @@ from flair_core import video
 from flair_core.frames import Frame, VideoInfo
 from flair_core.jobs.degrade import degrade_frame
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings
+from flair_core.settings.output import OutputOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,9 @@ def make_demo(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     picture = astronaut()  # type: ignore[no-untyped-call]
     info = VideoInfo(WIDTH, HEIGHT, Fraction(RATE), Fraction(1, RATE), FRAMES)
-    with video.open_sink(path, like=info, width=WIDTH, height=HEIGHT, codec="h264", quality=14) as sink:
+    with video.open_sink(
+        path, like=info, width=WIDTH, height=HEIGHT, options=OutputOptions(codec="h264", quality=14)
+    ) as sink:
         for index in range(FRAMES):
             y = degrade_frame(clean_frame(picture, index), SETTINGS.degradation, (0, index))
             soft = cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flair_core import video
 from flair_core.frames import faster
 from flair_core.restoration.compose import output_size
+from flair_core.settings.output import AS_USUAL, OutputOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +21,16 @@ def open_output(
     source: FrameSource,
     settings: RestorationSettings,
     span: range,
-    codec: str | None = None,
+    options: OutputOptions = AS_USUAL,
     *,
     beside: bool = True,
     fps_factor: int = 1,
-    **how: Any,
+    statement: str = "",
 ) -> FrameSink:
     """A sink for the restored clip, with the source's other tracks unless they are to stay away.
 
-    fps_factor: how many times the frames a second it will get.  `how` as for `video.open_sink`.
+    fps_factor: how many times the frames a second it will get.
+    statement: what the file says of how it was made.
     """
     width, height = output_size(source, settings)
     return video.open_sink(
@@ -36,8 +38,8 @@ def open_output(
         like=faster(source.info, fps_factor),
         width=width,
         height=height,
-        codec=codec,
+        options=options,
         copy_from=source.path if beside and source.path.is_file() else None,
         span=range(span.start * fps_factor, span.stop * fps_factor),
-        **how,
+        statement=statement,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from flair_core.settings.drawn import (
@@ -11,6 +11,7 @@ from flair_core.settings.drawn import (
     Stroke,
 )
 from flair_core.settings.look import Look
+from flair_core.settings.output import AS_USUAL, OutputOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +23,7 @@ class Request:
     look: Look
     span: range | None = None
     """Frames to restore; None for all."""
-    codec: str | None = None
-    bits: int | None = None
-    """Depth of the output; None for the source's."""
-    quality: int | None = None
-    """The encoder's constant-quality number, smaller is better; None for the usual one."""
-    hardware: bool = False
-    """Whether a graphics card may encode."""
+    encoding: OutputOptions = AS_USUAL
     beside: bool = True
     """Whether the source's sound, subtitles and chapters are taken along."""
     burn_in: bool = False
@@ -62,10 +57,7 @@ class Request:
             "settings": self.look.to_dict(),
             "span": _ends(self.span),
             "searched": _ends(self.searched),
-            "codec": self.codec,
-            "bits": self.bits,
-            "quality": self.quality,
-            "hardware": self.hardware,
+            **asdict(self.encoding),
             "beside": self.beside,
             "burn_in": self.burn_in,
             "credentials": self.credentials,
@@ -91,10 +83,9 @@ class Request:
             look=Look.from_dict(data["settings"]),
             span=None if data["span"] is None else range(*data["span"]),
             searched=None if data["searched"] is None else range(*data["searched"]),
-            codec=data["codec"],
-            bits=data.get("bits"),
-            quality=data.get("quality"),
-            hardware=data.get("hardware", False),
+            encoding=OutputOptions(
+                **{field.name: data[field.name] for field in fields(OutputOptions) if field.name in data}
+            ),
             beside=data.get("beside", True),
             burn_in=data.get("burn_in", False),
             credentials=data.get("credentials", False),

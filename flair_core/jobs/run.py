@@ -21,7 +21,9 @@ from flair_core.restoration.clip import NewRestorer, restore
 from flair_core.restoration.compose import output_size
 from flair_core.restoration.restored import CPU
 from flair_core.restoration.restorer import FaceRestorer
+from flair_core.restoration.run import Run
 from flair_core.runtime import devices
+from flair_core.settings.output import OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -100,17 +102,8 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         shown = BurnIn(sink, look) if request.burn_in else sink
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
         tracks = yield from _tracks(request, source, span, cache)
-        for progress in restore(
-            source,
-            shown,
-            tracks=tracks,
-            look=look,
-            load=load,
-            span=span,
-            cache=cache,
-            matte=matte,
-            workers=workers,
-        ):
+        what = Run(source, tracks, look, load)
+        for progress in restore(what, shown, span, cache=cache, matte=matte, workers=workers):
             residual[progress.index] = progress.residual
             notes += progress.notes
             yield progress
@@ -179,13 +172,10 @@ def _open_output(
         source,
         request.look.settings,
         span,
-        request.codec,
         fps_factor=factor,
-        bits=request.bits,
-        quality=request.quality,
-        hardware=request.hardware,
         beside=request.beside,
         statement=statement,
+        options=request.encoding,
     )
     return sink if interpolator is None else Between(sink, factor, interpolator)
 
@@ -197,7 +187,9 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     width, height = output_size(source, request.look.settings)
     codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
     like = faster(source.info, request.fps_factor)
-    sink = video.open_sink(request.matte, like=like, width=width, height=height, codec=codec)
+    sink = video.open_sink(
+        request.matte, like=like, width=width, height=height, options=OutputOptions(codec=codec)
+    )
     return sink if request.fps_factor == 1 else Between(sink, request.fps_factor, White())
 
 

@@ -51,7 +51,16 @@ FINDING = (
 
 RESTORING = (
     *DECODING,
-    "degradations",
+    "degradations/__init__.py",
+    "degradations/base.py",
+    "degradations/cosine.py",
+    "degradations/fourier.py",
+    "degradations/jpeg.py",
+    "degradations/kernels.py",
+    "degradations/levels.py",
+    "degradations/model.py",
+    "degradations/released.py",
+    "degradations/resize.py",
     "denoisers",
     "diffusion",
     "enhancers",

@@ -31,7 +31,7 @@ from flair_core.restoration.crop import (
     mask_reach,
 )
 from flair_core.restoration.handover import Chain, chain_of, chained, cross_faded
-from flair_core.restoration.models import Load, Models
+from flair_core.restoration.models import Models
 from flair_core.restoration.restored import OutOfMemory, Restored
 from flair_core.restoration.restorer import FaceRestorer
 from flair_core.restoration.windows import Window
@@ -42,11 +42,10 @@ from flair_core.runtime.memory import give_back
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from flair_core.faces.track import Track
     from flair_core.frames import Frame
     from flair_core.kept.cache import Cache
-    from flair_core.settings.look import Look
-    from flair_core.video import FrameSink, FrameSource
+    from flair_core.restoration.run import Run
+    from flair_core.video import FrameSink
 
 
 NewRestorer = Callable[["Cache | None", list[str]], FaceRestorer]
@@ -67,13 +66,10 @@ PER_FRAME = 400 << 20
 
 
 def restore(
-    source: FrameSource,
+    run: Run,
     sink: Writes,
-    *,
-    tracks: Sequence[Track],
-    look: Look,
-    load: Load,
     span: range,
+    *,
     cache: Cache | None = None,
     matte: FrameSink | None = None,
     workers: Sequence[NewRestorer] = (),
@@ -87,12 +83,11 @@ def restore(
     they overlap: so a part has the same frames as the whole. Under the released policy the first one begins
     with the span, and each leans on the results of the one before, as in the released program.
 
-    load: gives the networks for some settings.
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
-    workers: what restores, several for several devices; by default one with the networks of `load`.
+    workers: what restores, several for several devices; by default one with the networks of `run`.
     """
     notes: list[str] = []
-    crew = [new(cache, notes) for new in workers or [partial(FaceRestorer, load)]]
+    crew = [new(cache, notes) for new in workers or [partial(FaceRestorer, run.load)]]
 
     def written(picture: Picture) -> Progress:
         frame = picture.frame
@@ -105,8 +100,8 @@ def restore(
 
     told = Progress(0, len(span), span.start)
     with Crew(crew, notes) as at_work:
-        for one_by_one, piece in _pieces(look, load, span):
-            made = (_singles if one_by_one else _windowed)(source, piece, tracks, look, load, at_work)
+        for one_by_one, piece in _pieces(run, span):
+            made = (_singles if one_by_one else _windowed)(run, piece, at_work)
             try:
                 for picture in made:
                     told = written(picture) if picture else replace(told, frame=None, notes=())
@@ -119,28 +114,28 @@ def restore(
                 give_back()
 
 
-def _pieces(look: Look, load: Load, span: range) -> Iterator[tuple[bool, range]]:
+def _pieces(run: Run, span: range) -> Iterator[tuple[bool, range]]:
     """A span in pieces, and whether the frames of each are restored one by one or in windows."""
-    alike = groupby(look.parts(span), lambda part: load(look.resolve(part.start)).denoiser.window == 1)
+    alike = groupby(
+        run.look.parts(span), lambda part: run.load(run.look.resolve(part.start)).denoiser.window == 1
+    )
     for one_by_one, parts in alike:
         first, *_, last = [*parts] * 2
         yield one_by_one, range(first.start, last.stop)
 
 
-def _singles(
-    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, crew: Crew
-) -> Generator[Picture | None]:
+def _singles(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
     """Frames that are restored one by one: side by side in threads, or as many in a batch as the networks take.
 
     None when nothing was finished for a while.
     """
-    turns = list(look.key_settings(span))
-    needed = [load(settings) for settings in turns]
+    source, turns = run.source, list(run.look.key_settings(span))
+    needed = [run.load(settings) for settings in turns]
     if len(crew) == 1 and crew.first.here and (workers := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> Picture:
-            faces = faces_in([frame], alone(frame.index), tracks, look, load)
-            return picture_of(frame, [(face, crew.first.restored(face)) for face in faces], look.settings)
+            faces = faces_in(run, [frame], alone(frame.index))
+            return picture_of(frame, [(face, crew.first.restored(face)) for face in faces], run.settings)
 
         yield from threads.ahead(
             (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
@@ -156,7 +151,7 @@ def _singles(
         yield from _pulses([work])
         made = iter(work.result.result())
         for frame, faces in zip(frames, seen, strict=True):
-            yield picture_of(frame, [(face, next(made)) for face in faces], look.settings)
+            yield picture_of(frame, [(face, next(made)) for face in faces], run.settings)
 
     for first in range(span.start, span.stop, together):
         batch = range(first, min(first + together, span.stop))
@@ -166,7 +161,7 @@ def _singles(
             if frame.index >= batch.stop - 1 + reach:
                 break
         frames = [frame for frame in near if frame.index in batch]
-        seen = [faces_in([frame], alone(frame.index), tracks, look, load, near) for frame in frames]
+        seen = [faces_in(run, [frame], alone(frame.index), near) for frame in frames]
         begun.append((frames, seen, crew.begin([face for faces in seen for face in faces])))
         while len(begun) > len(crew) + 1:
             yield from finished()
@@ -174,9 +169,7 @@ def _singles(
         yield from finished()
 
 
-def _windowed(
-    source: FrameSource, span: range, tracks: Sequence[Track], look: Look, load: Load, crew: Crew
-) -> Generator[Picture | None]:
+def _windowed(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
     """Frames that are restored in windows; None when nothing was finished for a while."""
     incoming: Iterator[Frame] | None = None
     frames: list[Frame] = []
@@ -196,10 +189,10 @@ def _windowed(
         end = begun[0].window.first if begun else span.stop
         for frame in first.frames:
             if frame.index in span and frame.index < end:
-                yield picture_of(frame, results, look.settings)
+                yield picture_of(frame, results, run.settings)
 
-    for chain, window in _chains(source, span, tracks, look, load, crew.first):
-        incoming = incoming or source.frames(window.first, len(source))
+    for chain, window in _chains(run, span, crew.first):
+        incoming = incoming or run.source.frames(window.first, len(run.source))
         frames = [frame for frame in frames if frame.index >= window.first]
         fresh = list(islice(incoming, window.last - window.first - len(frames)))
         if not fresh:
@@ -208,7 +201,7 @@ def _windowed(
         latest = begun[-1].works if begun else []
         works = [
             crew.begin([face], _leant_on(face, latest) if chained(face) else None)
-            for face in faces_in(frames, window, tracks, look, load)
+            for face in faces_in(run, frames, window)
         ]
         begun.append(_Begun(chain, window, frames, works))
         while len(begun) > len(crew) + 1:
@@ -234,20 +227,13 @@ def _workers(needed: Sequence[Models], span: range) -> int:
     return 1
 
 
-def _chains(
-    source: FrameSource,
-    span: range,
-    tracks: Sequence[Track],
-    look: Look,
-    load: Load,
-    restorer: FaceRestorer,
-) -> Iterator[tuple[Chain, Window]]:
+def _chains(run: Run, span: range, restorer: FaceRestorer) -> Iterator[tuple[Chain, Window]]:
     """The windows that hold frames of a span; none reaches from one shot into the next."""
-    for part in look.parts(span):
-        shot = look.shot_at(part.start)
-        released = look.resolve(part.start).sampler.policy == "released"
-        grid = part if released else range(shot.start, min(shot.stop, len(source)))
-        chain = chain_of(source, grid, tracks, look, load, restorer)
+    for part in run.look.parts(span):
+        shot = run.look.shot_at(part.start)
+        released = run.look.resolve(part.start).sampler.policy == "released"
+        grid = part if released else range(shot.start, min(shot.stop, len(run.source)))
+        chain = chain_of(run, grid, restorer)
         for window in chain.windows(part):
             yield chain, window
 

@@ -12,7 +12,6 @@ import torch
 from flair_core.faces import align, mask
 from flair_core.frames import to_float
 from flair_core.restoration.models import (
-    Load,
     Models,
 )
 from flair_core.restoration.windows import Window
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
     from flair_core.faces.track import Track
     from flair_core.frames import Frame
+    from flair_core.restoration.run import Run
     from flair_core.settings.drawn import Stroke
     from flair_core.settings.groups import RestorationSettings
-    from flair_core.settings.look import Look
 
 
 def alone(index: int) -> Window:
@@ -38,14 +37,7 @@ def mask_reach(models: Models) -> int:
     return mask.REACH if models.parser is not None and models.denoiser.window == 1 else 0
 
 
-def faces_in(
-    frames: Sequence[Frame],
-    window: Window,
-    tracks: Sequence[Track],
-    look: Look,
-    load: Load,
-    near: Sequence[Frame] = (),
-) -> list[Face]:
+def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[Frame] = ()) -> list[Face]:
     """The faces of a window, what is observed of them, and their settings: those of the middle new frame.
 
     near: frames before and after; of those of the shot, what steadies the mask of a frame that is restored alone.
@@ -55,15 +47,15 @@ def faces_in(
         if track is None:
             y, scale = torch.stack([to_float(frame.rgb) for frame in frames]), settings.degradation.scale
             return Face(frames[0].index, y, (y.shape[-2] * scale, y.shape[-1] * scale), None, settings)
-        return cropped(frames, track, settings, load(settings).denoiser.size)
+        return cropped(frames, track, settings, run.load(settings).denoiser.size)
 
-    faces, shot = [], look.shot_at(window.middle)
-    for track in (None,) if look.settings.faces.aligned else tracks:
-        settings = look.resolve(window.middle, None if track is None else track.id)
+    faces, shot = [], run.look.shot_at(window.middle)
+    for track in (None,) if run.settings.faces.aligned else run.tracks:
+        settings = run.look.resolve(window.middle, None if track is None else track.id)
         covered = [frame for frame in frames if track is None or track.covers(frame.index)]
         if not covered:
             continue
-        reach, index = mask_reach(load(settings)), covered[0].index
+        reach, index = mask_reach(run.load(settings)), covered[0].index
         beside = [
             seen([frame], track, settings)
             for frame in near

@@ -17,13 +17,10 @@ from flair_core.restoration.windows import Window, overlap, windows
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flair_core.faces.track import Track
     from flair_core.restoration.crop import Face
-    from flair_core.restoration.models import Load
     from flair_core.restoration.restored import Restored
     from flair_core.restoration.restorer import FaceRestorer
-    from flair_core.settings.look import Look
-    from flair_core.video import FrameSource
+    from flair_core.restoration.run import Run
 
 
 def chained(face: Face) -> bool:
@@ -40,11 +37,9 @@ def leans(face: Face, window: Window) -> bool:
 class Chain:
     """The windows, `length` frames long, of the frames `grid` of one clip."""
 
-    source: FrameSource
+    run: Run
     grid: range
     length: int
-    tracks: Sequence[Track]
-    look: Look
     restorer: FaceRestorer
 
     def windows(self, span: range) -> Iterator[Window]:
@@ -66,22 +61,20 @@ class Chain:
         """What the frames that a window from `first` on begins with depend on: all that was seen before."""
         shared = overlap(self.length)
         before = windows(self.grid.start, first + shared, self.length, shared)
-        looks = dict.fromkeys(self.look.resolve(window.middle, face.track) for window in before)
-        own = next((track for track in self.tracks if track.id == face.track), None)
+        looks = dict.fromkeys(self.run.look.resolve(window.middle, face.track) for window in before)
+        own = next((track for track in self.run.tracks if track.id == face.track), None)
         return {
-            "clip": fingerprints.fingerprint(self.source.path),
+            "clip": fingerprints.fingerprint(self.run.source.path),
             "place": (self.grid.start, first, self.length),
             "looks": [repr(settings) for settings in looks],
             "path": None if own is None else own.landmarks[: first + shared - own.first],
         }
 
 
-def chain_of(
-    source: FrameSource, grid: range, tracks: Sequence[Track], look: Look, load: Load, restorer: FaceRestorer
-) -> Chain:
+def chain_of(run: Run, grid: range, restorer: FaceRestorer) -> Chain:
     """The windows of a part of a clip, as long as the network at its first frame takes them."""
-    length = load(look.resolve(grid.start)).denoiser.window
-    return Chain(source, grid, length, tracks, look, restorer)
+    length = run.load(run.look.resolve(grid.start)).denoiser.window
+    return Chain(run, grid, length, restorer)
 
 
 def _before(face: Face, results: Sequence[tuple[Face, Restored]]) -> Restored | None:

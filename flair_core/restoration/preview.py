@@ -25,7 +25,6 @@ from flair_core.restoration.crop import (
     mask_reach,
 )
 from flair_core.restoration.handover import chain_of, chained, cross_faded, leans
-from flair_core.restoration.models import Load
 from flair_core.restoration.restored import Restored
 from flair_core.restoration.restorer import FaceRestorer
 from flair_core.restoration.window import WindowStep
@@ -36,11 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.faces.track import Track
     from flair_core.frames import Pixels
     from flair_core.restoration.restored import Kept
-    from flair_core.settings.look import Look
-    from flair_core.video import FrameSource
+    from flair_core.restoration.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +66,7 @@ class Preview:
 
 
 def preview(
-    source: FrameSource,
-    index: int,
-    *,
-    tracks: Sequence[Track],
-    look: Look,
-    load: Load,
-    cache: Kept | None = None,
-    only_known: bool = False,
+    run: Run, index: int, *, cache: Kept | None = None, only_known: bool = False
 ) -> Iterator[Preview]:
     """Restore one frame, step by step, in the windows that `restore` over the whole clip has it in.
 
@@ -85,10 +75,11 @@ def preview(
     without it and is not `exact`.
     """
     notes: list[str] = []
-    restorer, shot = FaceRestorer(load, cache, notes), look.shot_at(index)
-    chain = chain_of(source, range(shot.start, min(shot.stop, len(source))), tracks, look, load, restorer)
+    source, look = run.source, run.look
+    restorer, shot = FaceRestorer(run.load, cache, notes), look.shot_at(index)
+    chain = chain_of(run, range(shot.start, min(shot.stop, len(source))), restorer)
     covering = list(chain.windows(range(index, index + 1)))
-    reach = max(mask_reach(load(look.resolve(index, number))) for number in (None, *dict(look.tracks)))
+    reach = max(mask_reach(run.load(look.resolve(index, number))) for number in (None, *dict(look.tracks)))
     first, last = max(covering[0].first - reach, 0), min(covering[-1].last + reach, len(source))
     frames = list(source.frames(first, last))
     frame = frames[index - first]
@@ -97,7 +88,7 @@ def preview(
     places = []
     for window in covering:
         seen = [frame for frame in frames if window.first <= frame.index < window.last]
-        for face in faces_in(seen, window, tracks, look, load, frames):
+        for face in faces_in(run, seen, window, frames):
             # Under the released policy, a later window has the frame from the first one.
             if index in face.span and not (chained(face) and window != covering[0]):
                 before = chain.handed_on(face, window) if chained(face) else None
@@ -120,7 +111,7 @@ def preview(
         rgb = composite(frame, results, look.settings)
         rgb = of_depth(rgb, 8 * frame.rgb.itemsize)
         shown = shown_in(frame, results, look.settings, (height, width))
-        wrong = residual_map(frame, results, look.settings, load, (height, width))
+        wrong = residual_map(frame, results, look.settings, run.load, (height, width))
         residual = residual_of(frame, results)
         return Preview(step, steps, observed, rgb, shown, stages, residual, wrong, used, exact, tuple(notes))
 

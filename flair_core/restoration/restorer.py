@@ -220,9 +220,7 @@ class FaceRestorer:
                 f"{face.settings.sampler.model} carries less of the background along, but what finds it is "
                 f"missing: background and face are treated alike. “flair models get {RELEASED_PARSER}” fetches it."
             )
-        run = restore_window(
-            face.y, face.size, face.settings, models, mask, first=face.first, previous=previous
-        )
+        run = restore_window(face.y, face.settings, models, mask=mask, first=face.first, previous=previous)
         try:
             yield from run
         except (RuntimeError, MemoryError) as error:

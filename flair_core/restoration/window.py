@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from flair_core.degradations import Degradation, blur_kernel, build, enlarged, linear, released
+from flair_core.degradations import Degradation, Linear, blur_kernel, build, enlarged, linear, released
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Conditioned, Denoiser, Ending
 from flair_core.diffusion import plan as plans
 from flair_core.diffusion.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
 from flair_core.diffusion.sampler import SeededNoise, sample, start
 from flair_core.enhancers.locks import MonochromeLock
-from flair_core.errors import SettingsError
+from flair_core.errors import SettingsError, ShapeError
 from flair_core.restoration.models import Models
 
 if TYPE_CHECKING:
@@ -48,28 +48,48 @@ class WindowStep:
 
 def restore_window(
     y: Tensor,
-    size: tuple[int, int],
     settings: RestorationSettings,
     models: Models,
-    mask: Callable[[Tensor], Tensor] | None = None,
     *,
+    A: Degradation | None = None,
+    mask: Callable[[Tensor], Tensor] | None = None,
     first: int = 0,
     previous: Tensor | None = None,
 ) -> Iterator[WindowStep]:
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
-    y: (N, 3, h, w) in [-1, 1].  size: (H, W) of x, `scale` times that of y.
+    y: (N, 3, h, w) in [-1, 1]: N consecutive frames of one aligned face; x is (N, 3, s h, s w), with s the scale.
+    A: an operator of one's own in place of that of the settings' degradation; the network is then told nothing.
     mask: m_t of eq. (12) as a function of x0, see Enhancement.
     first: index of the window's first frame.
-    previous: (n, 3, H, W), if the window leans on the one before: its first n frames as that one has them.
+    previous: (n, 3, s h, s w), if the window leans on the one before: its first n frames as that one has them.
     Not advancing the generator cancels; a step is never torn.
+    Raises ShapeError when y is no (N, 3, h, w), and when A y would not have the shape of x.
+
+    Example:
+        >>> import flair_core as flair, torch
+        >>> settings = flair.settings.RestorationSettings(
+        ...     degradation=flair.settings.DegradationSettings(scale=8),
+        ...     sampler=flair.settings.SamplerSettings(steps=1, w_tau=0),
+        ...     faces=flair.settings.FaceSettings(aligned=True),
+        ... )
+        >>> models = flair.load_models(settings, "cpu")
+        >>> *_, last = flair.restore_window(torch.zeros(1, 3, 8, 8), settings, models)
+        >>> tuple(last.x0.shape), last.steps
+        ((1, 3, 64, 64), 1)
     """
-    sampler = settings.sampler
+    if y.ndim != 4 or y.shape[1] != 3:
+        raise ShapeError(f"y must be (N, 3, h, w), N frames in three colours, but got {tuple(y.shape)}.")
+    sampler, own = settings.sampler, A
     y = y.to(models.device)
-    A = operator(settings, size, models.device)
-    condition = condition_for(y, size, settings, models)
+    scale = settings.degradation.scale if own is None else own.scale
+    size = (y.shape[-2] * scale, y.shape[-1] * scale)
     schedule = schedule_for(settings, models.denoiser)
-    plan = plan_for(settings, schedule, models.denoiser, size, models.device)
+    if own is None:
+        A, condition = operator(settings, size, models.device), condition_for(y, size, settings, models)
+    else:
+        A, condition = own, Condition(enlarged(y, size, None), None, y)
+    plan = plan_for(settings, schedule, models.denoiser, size, models.device, own)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma, plan.levels),
@@ -154,13 +174,15 @@ def plan_for(
     denoiser: Denoiser,
     size: tuple[int, int],
     device: torch.device,
+    own: Degradation | None = None,
 ) -> plans.Plan:
-    """The weights of every step under the chosen policy, for x of (H, W) = size."""
+    """The weights of every step under the chosen policy, for x of (H, W) = size; `own`: an operator of one's own."""
     degradation = settings.degradation
     if settings.sampler.policy == "released":
         zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands
         return plans.released(schedule, settings.sampler, degradation.noise, zeta)
     # What compression took away is noise in y, too: A⁺ amplifies it like e, and x̂ should not follow it.
     coding = 0.0 if degradation.jpeg is None else 2 * coding_noise(degradation.jpeg)
-    sigma, A = math.hypot(degradation.sigma_e, coding), linear(degradation, size, device)
+    sigma = math.hypot(degradation.sigma_e, coding)
+    A = linear(degradation, size, device) if own is None else own if isinstance(own, Linear) else None
     return plans.paper(schedule, settings.sampler, sigma, A, anew=isinstance(denoiser, Ending))

@@ -1,17 +1,22 @@
-"""How much memory there is for windows and for frames side by side."""
+"""How much memory there is, and what the C library does with memory that was freed."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from typing import TYPE_CHECKING
 
-import psutil
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def free(device: torch.device) -> int:
     """Bytes that a device can give without others being pushed out."""
+    import psutil
+
     if device.type == "cuda":
+        import torch
+
         available, _ = torch.cuda.mem_get_info(device)
         return available + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(psutil.virtual_memory().available)

@@ -98,7 +98,9 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     gate = threading.Barrier(workers + 1)
 
     def begin() -> None:
-        torch.get_num_threads()  # a thread takes over the common number when it first asks: so not later
+        # A new thread adopts the process-wide number when it first asks for its number. It must ask before 1 is set,
+        # or its later question would undo that.
+        torch.get_num_threads()
         torch.set_num_threads(1)
         gate.wait()
 
@@ -106,5 +108,6 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     for _ in range(workers):
         executor.submit(int)
     gate.wait()
-    torch.set_num_threads(threads)  # it is also what threads begin with that PyTorch meets first
+    # The workers' calls have set the process-wide number to 1 as well, with which every new thread would begin.
+    torch.set_num_threads(threads)
     return executor

@@ -243,7 +243,7 @@ def write_pairs(
         )
         x = to_float(faces[at : at + GROUP])
         y = degrade(x, degradation, torch.Generator().manual_seed(int(rng.integers(2**62))))
-        states = list(restore_window(y, (x.shape[-2], x.shape[-1]), settings, models))
+        states = list(restore_window(y, settings, models))
         for place, state in enumerate((states[int(rng.integers(1, steps))], states[-1])):
             out[at : at + GROUP, place] = to_uint8(state.stages["after DC"].clamp(-1, 1))
         out[at : at + GROUP, 2] = faces[at : at + GROUP]

@@ -56,7 +56,7 @@ class Validation:
                     for index, frame in enumerate(clean)
                 ]
             )
-            *_, last = restore_window(y, size, self._settings, models)
+            *_, last = restore_window(y, self._settings, models)
             restored, bicubic = to_uint8(last.x0), to_uint8(upscale(y, size))
             rows.append(_scores(restored, clean) | {"psnr_base": _scores(bicubic, clean)["psnr"]})
             sheets += [np.concatenate(triple, 1) for triple in zip(clean, bicubic, restored, strict=True)][

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
 from flair_core.settings.groups import FootageSettings
+from flair_core.settings.output import AS_USUAL, OutputOptions
 from flair_core.video import encoders, images
 from flair_core.video.encoders import CODECS, CONTAINERS
 from flair_core.video.reader import VideoSource
@@ -14,8 +16,6 @@ from flair_core.video.sound import sound
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flair_core.frames import VideoInfo
 
 __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "sound"]
@@ -23,11 +23,12 @@ __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "so
 AS_IT_IS = FootageSettings()
 
 
-def open_source(path: Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
+def open_source(path: str | Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
     """Open a video file, an image or a folder of images (in natural order of their names).
 
     Deinterlaced, a video has as many frames as before. Raises MediaError when there is nothing to show.
     """
+    path = Path(path)
     if path.is_dir():
         found = images.images_in(path)
         if not found:
@@ -39,32 +40,26 @@ def open_source(path: Path, footage: FootageSettings = AS_IT_IS) -> FrameSource:
 
 
 def open_sink(
-    path: Path,
+    path: str | Path,
     *,
     like: VideoInfo,
     width: int,
     height: int,
-    codec: str | None = None,
-    quality: int | None = None,
-    bits: int | None = None,
+    options: OutputOptions = AS_USUAL,
     copy_from: Path | None = None,
     span: range | None = None,
-    hardware: bool = False,
     statement: str = "",
 ) -> FrameSink:
     """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
     like: the source's info; its rate, time base, tags and pixel shape are carried over.
-    codec: a key of CODECS, "lossless" (FFV1 in RGB, or PNGs), "png", or None for what suits the suffix.
-    quality: the encoder's constant-quality number, smaller is better.
-    bits: 8 or 10; default: as the source, and 10 when that has more.
     copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
     span: the part of the source that will be written, unless it is all; times then count from its start.
-    hardware: encode on the graphics card when it can.
     statement: what the file says of how it was made, in a free key of its metadata.
     Raises MediaError when the output can't be written there or so.
     """
-    suffix = path.suffix.lower()
+    path = Path(path)
+    suffix, codec, bits = path.suffix.lower(), options.codec, options.bits
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):
             raise MediaError(
@@ -83,7 +78,7 @@ def open_sink(
         width=width,
         height=height,
         encoding=encoders.choose(
-            name, path, (width, height), depth, quality, hardware=hardware, stored=like.pixels
+            name, path, (width, height), depth, options.quality, hardware=options.hardware, stored=like.pixels
         ),
         copy_from=copy_from,
         statement=statement,

@@ -1,4 +1,4 @@
-"""Samples that nothing was done to go from file to file as they are, and so does what a picture carries beside them."""
+"""Unchanged samples reach the output as they were decoded, and so does the data that each picture carries."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from flair_core.settings.look import CLIP, Layer, Look, read_look
 if TYPE_CHECKING:
     from app.preview import PreviewController
     from app.session import Session
+    from flair_core.settings.groups import SamplerSettings
 
 SUFFIX = ".json"
 
@@ -30,7 +32,7 @@ def folder() -> Path:
     return preferences.folder() / "presets"
 
 
-class Looks(QObject):
+class SettingsCommands(QObject):
     """Handles the menus' entries about settings, and fills the menu of presets."""
 
     said = Signal(str, object)
@@ -55,17 +57,17 @@ class Looks(QObject):
         menu.addAction(self.tr("Made for a model")).setEnabled(False)
         for file in sorted(path.name for path in (resources.files("resources") / "presets").iterdir()):
             name = file.removesuffix(SUFFIX)
-            menu.addAction(name, lambda name=name: self._take_bundled(name))
+            menu.addAction(name, partial(self._take_bundled, name))
         own = sorted(folder().glob(f"*{SUFFIX}"))
         if own:
             menu.addSeparator()
             menu.addAction(self.tr("Yours")).setEnabled(False)
         for path in own:
-            menu.addAction(path.stem.replace("&", "&&"), lambda path=path: self.take_file(path))
+            menu.addAction(path.stem.replace("&", "&&"), partial(self.take_file, path))
         if own:
             forget = menu.addMenu(self.tr("Remove one of yours"))
             for path in own:
-                forget.addAction(path.stem.replace("&", "&&"), lambda path=path: self._forget(path))
+                forget.addAction(path.stem.replace("&", "&&"), partial(self._forget, path))
         menu.addSeparator()
         menu.addAction(self.tr("Keep these settings as…"), self.on_keep_preset)
         menu.addAction(self.tr("Open a file…"), self.on_open_preset)
@@ -172,7 +174,13 @@ class Looks(QObject):
         """Show the other one of A and B in place of the footage."""
         if on and self._session.project.other is None:
             self._say(self.tr("There is no B yet. Press B to keep these settings as A, then change some."))
-        self._previews.set_beside(on)
+        self._previews.compare_with_other(on)
+
+    # --- exploration ----------------------------------------------------------------------------
+
+    def adopt(self, sampler: SamplerSettings) -> None:
+        """Take K and w_τ of a point that was explored."""
+        self._session.edit_settings(self.tr("Adopt a point"), steps=sampler.steps, w_tau=sampler.w_tau)
 
     # --- shots ----------------------------------------------------------------------------------
 
