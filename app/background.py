@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.tasks import Task
     from app.worker import Worker
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.frames import Progress
     from flair_core.settings.groups import DegradationSettings
 
@@ -69,7 +69,7 @@ class Background(QObject):
     """SeedSpread."""
     estimating = Signal(bool)
     estimated = Signal(object)
-    """Estimated."""
+    """Estimate of the degradation."""
 
     def __init__(
         self, session: Session, worker: Worker, previews: PreviewController, parent: QObject | None = None
@@ -256,7 +256,7 @@ class Background(QObject):
                 self.spread_known.emit(event)
                 self.progressed.emit(self.tr("Comparing seeds"), event.seeds, task.seeds)
             case EstimateDegradation(), _ if task is self._estimate:
-                found = cast("Estimated", event)
+                found = cast("Estimate", event)
                 self._session.edit_settings(self.tr("Estimate the degradation"), **asdict(found.settings))
                 self.estimated.emit(found)
             case MakeDemo(), (path, settings):

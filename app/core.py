@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.faces.track import Track
     from flair_core.frames import Progress
     from flair_core.jobs.queue import Job, Jobs
@@ -171,7 +171,7 @@ class RestorationCore:
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
-    ) -> Iterator[Estimated | None]:
+    ) -> Iterator[Estimate | None]:
         """See Core."""
         from flair_core.estimation import estimate_degradation
         from flair_core.faces.shots import shot_around
@@ -184,7 +184,7 @@ class RestorationCore:
         shot, side = shot_around(source, index, SHOT_REACH), self._models(settings).denoiser.size
         # It takes seconds in one piece: on a thread of its own previews go on meanwhile. Nobody waits for it
         # when it is not wanted any more.
-        found: Future[Estimated] = Future()
+        found: Future[Estimate] = Future()
         work = threading.Thread(
             target=_settle,
             args=(found, lambda: estimate_degradation(shot, tracks=here, side=side)),

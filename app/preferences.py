@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from flair_core.settings.project import write_atomically
+from flair_core.runtime import files
 
 RECENT = 8
 THEMES = ("dark", "light", "system")
@@ -87,4 +87,4 @@ def save(preferences: Preferences) -> None:
     text = json.dumps(asdict(preferences), indent=2) + "\n"
     with contextlib.suppress(OSError):
         # Not durable: the window would wait for the disk.
-        write_atomically(folder() / "preferences.json", text, durable=False)
+        files.write_text(folder() / "preferences.json", text, durable=False)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.faces.track import Track
     from flair_core.frames import Progress
     from flair_core.jobs.queue import Job, Jobs
@@ -95,7 +95,7 @@ class Core(Protocol):
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings
-    ) -> Iterator[Estimated | None]:
+    ) -> Iterator[Estimate | None]:
         """What probably happened to the shot that a frame belongs to, judged by its largest face; None until then."""
 
     def open_reference(self, path: Path, clip: FrameSource) -> AbstractContextManager[Reference]:

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWi
 from app import preferences
 from flair_core.checkpoints.catalogue import COMPACT
 from flair_core.errors import SettingsError
+from flair_core.runtime import files
 from flair_core.settings.groups import bundled
 from flair_core.settings.look import CLIP, Layer, Look, read_look
-from flair_core.settings.project import write_atomically
 
 if TYPE_CHECKING:
     from app.preview import PreviewController
@@ -129,7 +129,7 @@ class SettingsCommands(QObject):
 
     def _save(self, path: Path) -> None:
         try:
-            write_atomically(path, self._session.copied().to_json())
+            files.write_text(path, self._session.copied().to_json())
         except OSError as error:
             self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
 

@@ -90,7 +90,7 @@ class ReadSidecar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EstimateDegradation:
-    """Estimate the degradation of the shot on the screen; the event is the core's Estimated."""
+    """Estimate the degradation of the shot on the screen; the event is the core's Estimate."""
 
     order: ClassVar[int] = 0
     request: PreviewRequest
@@ -222,10 +222,10 @@ class Explore:
 
     def run(self, core: Core) -> Generator[object, None, None]:
         """See Task."""
-        from flair_core.experiments.frontier import Frontier, Trial
+        from flair_core.experiments.frontier import Candidate, Frontier
 
         now = self.request.settings.sampler
-        start = Trial(now.steps, now.w_tau, now.seed)
+        start = Candidate(now.steps, now.w_tau, now.seed)
         with (
             core.open_source(self.request.clip, self.request.look.settings.footage) as source,
             core.open_reference(self.reference, source) if self.reference else nullcontext() as reference,

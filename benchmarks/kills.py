@@ -87,7 +87,7 @@ def do(folder: Path, request: Request) -> None:
     """One run of the job in `folder`, to its end."""
     torch.set_num_threads(1)
     log = folder / "windows.log"
-    fingerprints.code_version = lambda: "sources may be edited while this runs"
+    fingerprints.code_version = lambda *_: "sources may be edited while this runs"
     find.load_detector = lambda _: Blind()
     models.load_models = lambda _, device: Models(Waiting(log), Unchanged(), device)
     jobs = Jobs(folder / "jobs.sqlite")

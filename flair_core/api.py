@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.frames import Progress
     from flair_core.restoration.models import Models
     from flair_core.video import FrameSource
@@ -108,7 +108,7 @@ def restore_clip(
 
 def estimate(
     path: str | Path, *, aligned: bool = False, scale: int | None = None, frames: range | None = None
-) -> list[Estimated]:
+) -> list[Estimate]:
     """What probably happened to a clip, shot by shot: scale, blur, noise and compression, each with its certainty.
 
     aligned: the whole frame is one face; else faces are searched, and the largest one of each shot is looked at.

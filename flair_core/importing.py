@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.errors import WeightsError
+from flair_core.runtime.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-
-
-CHUNK = 1 << 18
-"""Bytes of a download that are taken at a time."""
 
 
 def download(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -26,55 +23,20 @@ def download(name: str, progress: Callable[[int, int], None] | None = None) -> P
     progress: hears how many bytes of how many are here; what it raises ends the download.
     Raises WeightsError when nobody knows its checksum, the network fails, or something else arrives.
     """
-    import pooch
-    import requests
-
     store.place(name)
     entry = catalogue.CHECKPOINTS[name]
     if entry.url is None or entry.size is None:
         raise WeightsError(f"The model {name} can't be downloaded from here. To get it, {entry.source}.")
-    fetch = pooch.HTTPDownloader(progressbar=_Meter(entry, progress), chunk_size=CHUNK, timeout=30)
     try:
         store.folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=store.folder()) as scratch:
-            pooch.get_logger().setLevel("ERROR")
-            known_hash = f"sha256:{entry.sha256}"
-            file = pooch.retrieve(entry.url, known_hash, fname=entry.file, path=scratch, downloader=fetch)
-            return import_checkpoint(Path(file), name)
-    except requests.RequestException as error:
-        reason = f"{entry.url} can't be reached ({type(error).__name__})"
-        raise WeightsError(f"{reason}. Check the network, or fetch it elsewhere and import it.") from None
-    except ValueError:  # pooch's word for another checksum
-        raise WeightsError(
-            f"{entry.url} holds another file than the {entry.file} that was published. Nothing was kept."
-        ) from None
+            file = Path(scratch) / entry.file
+            store.fetch(entry.url, file, sha256=entry.sha256 or "", size=entry.size, progress=progress)
+            return import_checkpoint(file, name)
     except OSError as error:
         raise WeightsError(
             f"{store.folder()} can't be written ({error}). Free some space or allow writing."
         ) from None
-
-
-class _Meter:
-    """What pooch takes for a progress bar; stops what grows larger than what was published."""
-
-    def __init__(self, entry: catalogue.Checkpoint, progress: Callable[[int, int], None] | None) -> None:
-        self._entry, self._progress, self._here = entry, progress, 0
-        self.total = 0
-
-    def update(self, count: int) -> None:
-        assert self._entry.size is not None
-        self._here += count
-        if self._here >= self._entry.size + CHUNK:  # pooch counts whole chunks
-            raise WeightsError(f"{self._entry.url} holds more than {self._entry.file}. Nothing was kept.")
-        if self._progress:
-            self._progress(min(self._here, self._entry.size), self._entry.size)
-
-    def reset(self) -> None:
-        """At the end pooch counts to the total once more."""
-        self._here = 0
-
-    def close(self) -> None:
-        """Nothing to put away."""
 
 
 def import_checkpoint(file: Path, name: str | None = None) -> Path:
@@ -91,19 +53,16 @@ def import_checkpoint(file: Path, name: str | None = None) -> Path:
         raise WeightsError(f"The model {name} comes with the application and can't be replaced.")
     tensors = {key: value.contiguous() for key, value in _fitting(name, file).items()}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            fresh = Path(scratch) / target.name
+        with replacing(target) as partial:
             if target.suffix == catalogue.ONNX:
-                shutil.copyfile(file, fresh)
+                shutil.copyfile(file, partial)
             else:
                 metadata = {
                     "source": file.name,
                     "source_sha256": store.sha256_of(file),
                     "digest": store.digest_of(tensors),
                 }
-                save_file(tensors, fresh, metadata)
-            fresh.replace(target)
+                save_file(tensors, partial, metadata)
     except OSError as error:
         raise WeightsError(
             f"{target} can't be written ({error}). Free some space or allow writing."

@@ -127,12 +127,12 @@ def test_autopsy_and_report_on_the_command_line(tmp_path, capsys, home):
 
 
 def test_a_report_holds_its_pictures(tmp_path):
-    from flair_core.experiments.record import Column, Picture, Record, Table
+    from flair_core.experiments.record import Column, Illustration, Record, Table
     from flair_core.experiments.report import report
 
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
     table = Table("T <1>", [Column("Sampler"), Column("PSNR", True)], [("x & y", (1.0,)), ("z", (2.0,))])
-    found = Record(title="One", text="", tables=[table], pictures=[Picture("a.png", "a frame")])
+    found = Record(title="One", text="", tables=[table], pictures=[Illustration("a.png", "a frame")])
     record.write(found, tmp_path, {})
     text = report([tmp_path], "Title")
     assert "data:image/png;base64,iVBORw==" in text

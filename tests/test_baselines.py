@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from flair_core.degradations import build, degrade
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
 from flair_core.enhancers.base import Unchanged
-from flair_core.experiments.baselines import BASELINES, Job, LowPass, Proximal
+from flair_core.experiments.baselines import BASELINES, LowPass, ObservedWindow, Proximal
 from flair_core.experiments.trials import TASKS
 from flair_core.restoration.models import Models
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
@@ -20,7 +20,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def job(degradation: DegradationSettings, **sampler: float) -> tuple[Job, torch.Tensor]:
+def observed(degradation: DegradationSettings, **sampler: float) -> tuple[ObservedWindow, torch.Tensor]:
     torch.manual_seed(0)
     models = Models(Compact(CompactNetwork(SMALL), CPU), Unchanged(), CPU)
     x = (0.3 * noise(2, 3, 64, 64)).clamp(-1, 1)
@@ -30,13 +30,13 @@ def job(degradation: DegradationSettings, **sampler: float) -> tuple[Job, torch.
         sampler=SamplerSettings(steps=4, **sampler),
         faces=FaceSettings(aligned=True),
     )
-    return Job(y, (64, 64), settings, models), x
+    return ObservedWindow(y, (64, 64), settings, models), x
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_sampler_runs_on_every_task(name, task):
-    work, _ = job(TASKS[task])
+    work, _ = observed(TASKS[task])
     restored = BASELINES[name].restore(work)
     assert restored.shape == (2, 3, 64, 64)
     assert torch.isfinite(restored).all()
@@ -44,13 +44,13 @@ def test_every_sampler_runs_on_every_task(name, task):
 
 @pytest.mark.parametrize("name", ["pinv", "ddnm", "ddnm-noisy", "flair"])
 def test_without_noise_data_consistency_is_exact(name):
-    work, _ = job(DegradationSettings(scale=4))
+    work, _ = observed(DegradationSettings(scale=4))
     restored = BASELINES[name].restore(work)
     assert_close(work.operator.forward(restored), work.y, rtol=0, atol=1e-4)
 
 
 def test_without_data_consistency_the_measurement_is_missed():
-    work, _ = job(DegradationSettings(scale=4))
+    work, _ = observed(DegradationSettings(scale=4))
     for name in ("sr3", "flair-no-dc"):
         error = work.operator.forward(BASELINES[name].restore(work)) - work.y
         assert error.abs().max() > 1e-2
@@ -58,7 +58,7 @@ def test_without_data_consistency_the_measurement_is_missed():
 
 def test_ddnm_plus_trusts_noisy_footage_less():
     """DDNM copies the noise of y into its result; DDNM+ leaves most of it out."""
-    work, _ = job(DegradationSettings(scale=1, noise=0.15))
+    work, _ = observed(DegradationSettings(scale=1, noise=0.15))
     plain, careful = (BASELINES[name].restore(work) for name in ("ddnm", "ddnm-noisy"))
     assert_close(plain, work.y.clamp(-10, 10), rtol=0, atol=1e-4)
     assert (careful - work.y).square().mean() > 1e-4
@@ -89,6 +89,6 @@ def test_ilvr_takes_low_frequencies_only():
 
 
 def test_averaging_samples_lowers_the_error():
-    work, x = job(DegradationSettings(scale=8), rho=1.0)
+    work, x = observed(DegradationSettings(scale=8), rho=1.0)
     one, many = ((BASELINES[name].restore(work) - x).square().mean() for name in ("flair", "flair-sa"))
     assert many <= one

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_a_full_disk_interrupts_keeping_but_not_the_work(kept, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdopen", full)
+        patch.setattr(Path, "write_bytes", full)
         kept.put("b" * 64, ARRAYS)
         kept.put("c" * 64, ARRAYS)
     kept.put("d" * 64, ARRAYS)  # too soon
@@ -250,7 +251,7 @@ def test_other_weights_or_code_restore_again(film, tmp_path, kept, monkeypatch):
     run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == 0
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "2"})[0] == WINDOWS
-    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: "another")
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda *_: "another")
     assert run(film, tmp_path / "a.mp4", kept, SETTINGS, weights={"starter": "1"})[0] == WINDOWS
 
 

@@ -107,15 +107,15 @@ def test_more_frames_a_second(film, tmp_path, capsys, counting):
 def test_estimated_settings_are_used_shot_by_shot(film, tmp_path, capsys, counting, monkeypatch):
     """Options override them; with one size for all frames the scale is that of the longest shot."""
     from flair_core import estimation
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.settings.groups import DegradationSettings
 
     found = [
-        Estimated(DegradationSettings(scale=2, noise=0.02), {}, 1, range(2)),
-        Estimated(DegradationSettings(scale=4, noise=0.05, jpeg=60), {}, 1, range(2, FRAMES)),
+        Estimate(DegradationSettings(scale=2, noise=0.02), {}, 1, range(2)),
+        Estimate(DegradationSettings(scale=4, noise=0.05, jpeg=60), {}, 1, range(2, FRAMES)),
     ]
     sure = dict.fromkeys(("scale", "kernel", "blur", "noise", "jpeg"), 1.0)
-    found = [Estimated(e.settings, sure, e.enlarged, e.frames) for e in found]
+    found = [Estimate(e.settings, sure, e.enlarged, e.frames) for e in found]
     monkeypatch.setattr(estimation, "estimate_shots", lambda *_, **__: iter(found))
     out = tmp_path / "out.mp4"
     code, _, err = flair(

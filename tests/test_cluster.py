@@ -88,9 +88,9 @@ def alone(request_of, tmp_path_factory):
 @pytest.fixture
 def asked(monkeypatch):
     """Who was asked for faces."""
-    seats, ask = [], cluster.Seat.ask
-    monkeypatch.setattr(cluster.Seat, "ask", lambda seat, *args: seats.append(seat) or ask(seat, *args))
-    return seats
+    slots, ask = [], cluster.Slot.ask
+    monkeypatch.setattr(cluster.Slot, "ask", lambda slot, *args: slots.append(slot) or ask(slot, *args))
+    return slots
 
 
 def test_two_nodes_make_the_file_and_the_record_of_one_machine_and_its_cache(
@@ -127,7 +127,7 @@ def test_stopping_ends_the_workers_at_once_and_leaves_no_output(nodes, request_o
     assert jobs.state(job.id) == "cancelled"
     assert not list(tmp_path.glob("out*"))
     deadline = time.monotonic() + 20
-    while any(alive(seat.passport.process) for seat in asked):
+    while any(alive(slot.handshake.process) for slot in asked):
         assert time.monotonic() < deadline, f"after {time.monotonic() - before:.0f} s a worker is still there"
         time.sleep(0.1)
 
@@ -141,8 +141,8 @@ def alive(process):
 
 def test_nodes_with_another_program_or_other_weights_are_left_out(nodes, request_of, tmp_path, monkeypatch):
     settings = [request_of(tmp_path).look.settings]
-    versions = iter([fingerprints.code_version(), 64 * "1"])
-    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda: next(versions))
+    versions = iter([fingerprints.code_version(cluster.PROGRAM), 64 * "1"])
+    monkeypatch.setattr("flair_core.kept.fingerprints.code_version", lambda _: next(versions))
     with (
         pytest.raises(ClusterError, match="No node of the cluster can take part") as said,
         cluster.joined(nodes.address, "cpu", settings, {"starter-video": 64 * "0"}),
@@ -163,19 +163,19 @@ def test_nodes_with_another_program_or_other_weights_are_left_out(nodes, request
 def test_a_process_and_a_node_are_lost_on_the_way_and_the_file_is_the_same(
     nodes, request_of, alone, asked, tmp_path, monkeypatch
 ):
-    ask, killed, gone = cluster.Seat.ask, [], []
+    ask, killed, gone = cluster.Slot.ask, [], []
 
-    def deadly(seat, *arguments):
-        on_second = seat.node == nodes.second.node_id
+    def deadly(slot, *arguments):
+        on_second = slot.node == nodes.second.node_id
         if not killed and not on_second:
-            killed.append(seat.passport.process)
-            os.kill(seat.passport.process, signal.SIGKILL)
+            killed.append(slot.handshake.process)
+            os.kill(slot.handshake.process, signal.SIGKILL)
         elif not gone and on_second:
-            gone.append(seat)
+            gone.append(slot)
             nodes.remove_node(nodes.second)
-        return ask(seat, *arguments)
+        return ask(slot, *arguments)
 
-    monkeypatch.setattr(cluster.Seat, "ask", deadly)
+    monkeypatch.setattr(cluster.Slot, "ask", deadly)
     cache = Cache(tmp_path / "cache")
     do(request_of(tmp_path / "part", span=range(FRAMES // 2)), cache)
     file, _, notes = do(request_of(tmp_path, cluster=nodes.address), cache)

@@ -14,7 +14,7 @@ from flair_core import cli, video
 from flair_core.degradations import degrade
 from flair_core.errors import MediaError
 from flair_core.estimation import estimate_degradation, estimate_shots
-from flair_core.estimation.compression import UNCOMPRESSED, jpeg_quality
+from flair_core.estimation.compression import Compression, jpeg_quality
 from flair_core.estimation.noise import noise_level
 from flair_core.estimation.reader import SCALES, read_blur, read_enlargement, usual_scale
 from flair_core.estimation.resampling import enlargement_traces
@@ -26,6 +26,7 @@ from flair_core.settings.groups import DegradationSettings
 from flair_core.settings.output import OutputOptions
 
 LUMA = np.array([0.299, 0.587, 0.114])
+UNCOMPRESSED = Compression(None, (0, 0), 1.0)
 SHARED = Path(__file__).parents[2] / "shared"
 
 

@@ -18,7 +18,7 @@ from flair_core.enhancers.base import Unchanged
 from flair_core.errors import MediaError, SettingsError
 from flair_core.experiments import compare, draw, paper, record, trials
 from flair_core.experiments.baselines import BASELINES
-from flair_core.experiments.record import Column, Finding, Line, Picture, Plot, Record, Table
+from flair_core.experiments.record import Column, Finding, Illustration, Line, Plot, Record, Table
 from flair_core.experiments.trials import Outcome, Trial
 from flair_core.frames import Frame, VideoInfo
 from flair_core.restoration.models import Models
@@ -78,7 +78,7 @@ RECORD = Record(
     ],
     plots=[Plot("PSNR against K", "K", "PSNR dB ↑", [Line("with", (5, 10), (30.0, 31.0))], log=True)],
     findings=[Finding("DC raises PSNR", True, "+0.3"), Finding("SA raises PSNR", False, "-0.1")],
-    pictures=[Picture("bicubic8.png", "a frame")],
+    pictures=[Illustration("bicubic8.png", "a frame")],
     notes=["LPIPS was skipped: no file."],
     made={"clips": {"a": [3, 64, 64]}},
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flair_core.errors import ShapeError
-from flair_core.experiments.frontier import Frontier, Spread, Trial, agreement
+from flair_core.experiments.frontier import Candidate, Frontier, Spread, agreement
 from flair_core.faces.track import Track
 from flair_core.frames import Frame, VideoInfo
 from flair_core.metrics.reference import Reference
@@ -25,9 +25,9 @@ def explore(frontier, score, noise=0.0):
 
 
 def test_where_one_stands_comes_first_and_quick_ones_next():
-    frontier = Frontier((4, 1), (0.5, 0.0), seeds=1, start=Trial(4, 0.0, 7))
+    frontier = Frontier((4, 1), (0.5, 0.0), seeds=1, start=Candidate(4, 0.0, 7))
     tried = explore(frontier, lambda t: (t.steps, t.w_tau))
-    assert tried == [Trial(4, 0.0, 7), Trial(1, 0.0, 7), Trial(1, 0.5, 7), Trial(4, 0.5, 7)]
+    assert tried == [Candidate(4, 0.0, 7), Candidate(1, 0.0, 7), Candidate(1, 0.5, 7), Candidate(4, 0.5, 7)]
 
 
 def test_points_that_are_worse_in_both_get_no_more_seeds():

@@ -69,7 +69,7 @@ def test_quarter_turns_are_exact(turns):
     rgb = np.random.default_rng(turns).random((48, 48, 3)).astype(np.float32)
     matrix = similarity(1, 90 * turns, 0, 0)
     matrix[:, 2] = 23.5 - matrix[:, :2] @ (23.5, 23.5)
-    turned = align.warp(rgb, matrix, 48, 48)
+    turned = align.warp_affine(rgb, matrix, 48, 48)
     np.testing.assert_allclose(turned, np.rot90(rgb, -turns), atol=1e-5)
 
 
@@ -78,7 +78,7 @@ def test_sampling_is_exact_between_pixels(zoom):
     matrix = similarity(zoom, 23, 0, 0)
     matrix[:, 2] = 31.87 - matrix[:, :2] @ (160.37, 159.61)
     period = 16 / min(1, zoom)  # far from what the target can't hold
-    found = align.warp(waves(320, 320, period).astype(np.float32), matrix, 64, 64)
+    found = align.warp_affine(waves(320, 320, period).astype(np.float32), matrix, 64, 64)
     np.testing.assert_allclose(found, waves(64, 64, period, matrix), atol=5e-3)
 
 
@@ -88,8 +88,8 @@ def test_shrinking_does_not_alias():
     fine = np.broadcast_to(0.5 + 0.5 * np.cos(2 * np.pi * x / 2.3)[None, :, None], (400, 400, 3))
     broad = np.broadcast_to(0.5 + 0.5 * np.cos(2 * np.pi * x / 40)[None, :, None], (400, 400, 3))
     matrix = similarity(0.25, 0, 0.4, 0.4)
-    assert align.warp(fine.astype(np.float32), matrix, 96, 96)[:, 6:-6].std() < 0.01
-    assert align.warp(broad.astype(np.float32), matrix, 96, 96)[:, 6:-6].std() > 0.95 * broad.std()
+    assert align.warp_affine(fine.astype(np.float32), matrix, 96, 96)[:, 6:-6].std() < 0.01
+    assert align.warp_affine(broad.astype(np.float32), matrix, 96, 96)[:, 6:-6].std() > 0.95 * broad.std()
 
 
 @pytest.mark.parametrize("x", [-500.0, -128.0, 300.0])

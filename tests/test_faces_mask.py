@@ -136,7 +136,7 @@ def smooth_face(size=128):
 @pytest.mark.parametrize("sigma", [0.02, 0.1])
 def test_noise_level_is_that_of_the_noise(sigma):
     noise = sigma * torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0))
-    assert match.noise_level(smooth_face() + noise).item() == pytest.approx(sigma, rel=0.1)
+    assert match.grain_level(smooth_face() + noise).item() == pytest.approx(sigma, rel=0.1)
 
 
 def test_grain_matches_the_footage():
@@ -144,9 +144,9 @@ def test_grain_matches_the_footage():
     face = smooth_face()
     observed = face + 0.06 * torch.randn(face.shape, generator=rng)
     grained = match.with_grain_of(face, observed, 1.0, 1.0, rng)
-    assert match.noise_level(grained).item() == pytest.approx(0.06, rel=0.15)
+    assert match.grain_level(grained).item() == pytest.approx(0.06, rel=0.15)
     half = match.with_grain_of(face, observed, 1.0, 0.5, rng)
-    assert match.noise_level(half).item() == pytest.approx(0.03, rel=0.15)
+    assert match.grain_level(half).item() == pytest.approx(0.03, rel=0.15)
     assert torch.equal(match.with_grain_of(face, face, 1.0, 1.0, rng), face)
 
 

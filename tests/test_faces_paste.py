@@ -39,7 +39,7 @@ def test_an_unchanged_face_changes_nothing(dtype, upscale):
     rgb, m = frame(dtype), matrix()
     result = paste.paste(rgb, align.crop(rgb, m, 256), m, mask.elliptical(256, FEATHER), upscale)
     assert result.dtype == dtype
-    np.testing.assert_array_equal(result, paste.enlarged(rgb, upscale))
+    np.testing.assert_array_equal(result, paste.enlarged_frame(rgb, upscale))
 
 
 @pytest.mark.parametrize("zoom", [0.4, 1.0, 3.0])
@@ -110,7 +110,7 @@ def test_a_sharp_face_lands_in_the_enlarged_frame(upscale):
     result = paste.paste(small, align.crop(sharp, m, 256), np.column_stack(to_small), soft, upscale)
     core = weight(m, sharp.shape, soft) == 1
     error = np.abs(result - sharp)[core].mean()
-    assert error < 0.35 * np.abs(paste.enlarged(small, upscale) - sharp)[core].mean()
+    assert error < 0.35 * np.abs(paste.enlarged_frame(small, upscale) - sharp)[core].mean()
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (319, 120), (150, -60), (-400, 0), (150, 2000)])
@@ -124,7 +124,7 @@ def test_faces_partly_or_wholly_outside(x, y):
 
 def test_several_faces_share_a_frame():
     rgb = frame()
-    canvas, soft = paste.enlarged(rgb, 1), mask.elliptical(64, 4)
+    canvas, soft = paste.enlarged_frame(rgb, 1), mask.elliptical(64, 4)
     left, right = matrix(1, 0, 60, 120, 64), matrix(1, 0, 250, 120, 64)
     for m in (left, right):
         paste.paste_into(canvas, rgb, -align.crop(rgb, m, 64), m, soft)

@@ -112,9 +112,9 @@ def test_a_removed_drawn_face_does_not_give_its_settings_to_another():
 def test_the_turns_tell_whether_an_enhancer_is_ever_needed():
     look = Look().with_key(CLIP, "w_tau", Key(3, 0.0)).with_key(CLIP, "w_tau", Key(5, 0.4))
     look = look.with_key(CLIP, "w_tau", Key(7, 0.0))
-    assert max(each.sampler.w_tau for each in look.turns(range(9))) == 0.4
-    assert max(each.sampler.w_tau for each in look.turns(range(4))) == pytest.approx(0)
-    assert max(each.sampler.w_tau for each in look.with_value(FACE, "w_tau", 1.0).turns(range(3))) == 1
+    assert max(each.sampler.w_tau for each in look.key_settings(range(9))) == 0.4
+    assert max(each.sampler.w_tau for each in look.key_settings(range(4))) == pytest.approx(0)
+    assert max(each.sampler.w_tau for each in look.with_value(FACE, "w_tau", 1.0).key_settings(range(3))) == 1
 
 
 def full_look():

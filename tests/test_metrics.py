@@ -1,7 +1,10 @@
 """Metrics against independent implementations and closed forms."""
 
+import http.server
 import json
+import threading
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,7 +20,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.kid import poly_mmd
 
 from flair_core import cli, video
-from flair_core.checkpoints import metrics
+from flair_core.checkpoints import metrics, store
 from flair_core.errors import ShapeError, WeightsError
 from flair_core.faces.detect import Detection
 from flair_core.frames import Frame, VideoInfo
@@ -414,17 +417,34 @@ def test_a_missing_network_skips_its_metrics_and_says_what_to_do(models):
     assert "--observation" in evaluation.skipped["residual"]
 
 
-def test_files_are_fetched_and_checked(models, tmp_path):
-    published = tmp_path / "published.bin"
+@pytest.fixture
+def site(tmp_path):
+    """The address under which this computer publishes a folder."""
+    (tmp_path / "site").mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = partial(Quiet, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_files_are_fetched_and_checked(models, site, tmp_path):
+    published = tmp_path / "site" / "published.bin"
     published.write_bytes(b"weights")
-    right = metrics.sha256_of(published)
-    assert (
-        metrics.WeightsFile("a.bin", published.as_uri(), right[:8]).path(fetch=True).read_bytes()
-        == b"weights"
-    )
-    with pytest.raises(WeightsError, match="could not be fetched"):
-        metrics.WeightsFile("b.bin", published.as_uri(), "0" * 8).path(fetch=True)
-    assert not (models / "b.bin").exists()
+    right, address = store.sha256_of(published), f"{site}/published.bin"
+    assert metrics.WeightsFile("a.bin", address, right[:8]).path(fetch=True).read_bytes() == b"weights"
+    with pytest.raises(WeightsError, match=r"holds another file than the b\.bin"):
+        metrics.WeightsFile("b.bin", address, "0" * 8).path(fetch=True)
+    with pytest.raises(WeightsError, match="can't be reached"):
+        metrics.WeightsFile("b.bin", f"{site}/nothing.bin", "").path(fetch=True)
+    assert [path.name for path in models.iterdir()] == ["a.bin"]
     with pytest.raises(WeightsError, match="SHA-256"):
         metrics.WeightsFile("a.bin", "", "0" * 8).path(fetch=False)
 

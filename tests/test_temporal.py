@@ -56,7 +56,7 @@ def test_layers_treat_the_clips_of_a_batch_separately():
     x, flows, emb = window(3, batch=2), random_flows(3, batch=2), torch.randn(2, 3, 8)
     weight = torch.rand(2, 3, 1, H, W)
     recurrent, attention = shaken(DeformableRefinement(C)), shaken(TemporalAttention(C, 5, 8))
-    residual = shaken(ResidualBlock(C, C, 8, kernel=(3, 1, 1), told="shift"))
+    residual = shaken(ResidualBlock(C, C, 8, kernel=(3, 1, 1), conditioning="shift"))
     for i in range(2):
         part = slice(i, i + 1)
         own = Flows(*(flow[part] for flow in flows))

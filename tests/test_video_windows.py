@@ -145,11 +145,11 @@ class TestReleasedPolicy:
         first, second = WINDOWS[:2]
         same(export(film, settings, range(first.last)), whole)
         later = export(film, settings, range(second.first, FRAMES))
-        assert any((later[index] != whole[index]).any() for index in range(second.fresh, second.last))
+        assert any((later[index] != whole[index]).any() for index in range(second.first_new, second.last))
 
     def test_a_preview_says_when_it_does_not_know_the_window_before(self, film, settings, tmp_path):
         whole, kept = export(film, settings), Cache(tmp_path)
-        index = WINDOWS[1].fresh
+        index = WINDOWS[1].first_new
         for cache in (None, kept):
             apart = shown(film, index, settings, cache=cache)
             assert not apart.exact
@@ -170,7 +170,7 @@ class TestReleasedPolicy:
     def test_what_a_window_handed_on_counts_for_the_same_clip_and_settings_only(
         self, film, settings, tmp_path
     ):
-        kept, index = Cache(tmp_path), WINDOWS[1].fresh
+        kept, index = Cache(tmp_path), WINDOWS[1].first_new
         export(film, settings, cache=kept)
         other = replace(settings, sampler=replace(settings.sampler, seed=1))
         assert not shown(film, index, other, cache=kept).exact
@@ -181,8 +181,8 @@ class TestReleasedPolicy:
 
 
 def test_a_face_that_appears_leans_on_nothing(film):
-    track = Track.fixed((10, 10, 40, 50), WINDOWS[1].fresh, 3)
-    assert shown(film, WINDOWS[1].fresh, RELEASED, tracks=[track]).exact
+    track = Track.fixed((10, 10, 40, 50), WINDOWS[1].first_new, 3)
+    assert shown(film, WINDOWS[1].first_new, RELEASED, tracks=[track]).exact
 
 
 @pytest.mark.parametrize("length", range(1, 13))

@@ -23,7 +23,7 @@ from flair_core.degradations import upscale
 from flair_core.denoisers import importer
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.factory import load_denoiser
-from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedBlur
+from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedDeblurring
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.denoisers.unet import UNetConfig
@@ -46,7 +46,7 @@ def data_folder(tmp_path, monkeypatch):
     """An empty data folder, and small networks in place of the released ones."""
     monkeypatch.setattr("flair_core.checkpoints.store.folder", lambda: tmp_path / "data")
     monkeypatch.setattr(ReleasedBicubic, "network_class", lambda: BicubicNetwork(SMALL))
-    monkeypatch.setattr(ReleasedBlur, "network_class", lambda: BlurNetwork(SMALL_BLUR))
+    monkeypatch.setattr(ReleasedDeblurring, "network_class", lambda: BlurNetwork(SMALL_BLUR))
     return tmp_path / "data"
 
 
@@ -272,7 +272,7 @@ def test_motion_is_found_once_for_each_window(monkeypatch):
 
 
 def test_background_weight_and_flow_input_reach_the_network():
-    denoiser = ReleasedBlur(published("flair-jpeg")[0], CPU)
+    denoiser = ReleasedDeblurring(published("flair-jpeg")[0], CPU)
     x_t, c, other = torch.rand(3, 2, 3, 32, 32)
     plain = denoiser.predict_noise(x_t, 300, Condition(c))
     assert not torch.equal(plain, denoiser.predict_noise(x_t, 300, Condition(c, flow_input=other)))

@@ -11,7 +11,7 @@ from flair_core.restoration.windows import Window, windows
 def test_every_frame_is_fresh_once(first, count, length, overlap):
     overlap = min(overlap, length - 1)
     found = list(windows(first, first + count, length, overlap))
-    assert [i for window in found for i in range(window.fresh, window.last)] == list(
+    assert [i for window in found for i in range(window.first_new, window.last)] == list(
         range(first, first + count)
     )
     assert all(window.last - window.first <= length for window in found)
@@ -19,7 +19,7 @@ def test_every_frame_is_fresh_once(first, count, length, overlap):
 
 
 def test_the_papers_windows():
-    assert [(w.first, w.fresh, w.last) for w in windows(0, 25, 10, 3)] == [
+    assert [(w.first, w.first_new, w.last) for w in windows(0, 25, 10, 3)] == [
         (0, 0, 10),
         (7, 10, 17),
         (14, 17, 24),

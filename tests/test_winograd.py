@@ -1,14 +1,28 @@
 """Quick convolutions give what PyTorch's give."""
 
+import sys
+
 import pytest
 import torch
 from PySide6.QtCore import QThread
 from torch.nn import functional
 from torch.testing import assert_close
 
-from flair_core.denoisers import winograd
-from flair_core.denoisers.winograd import NormedConvolution, pays
+from flair_core.denoisers import fast_cpu
+from flair_core.denoisers.base import Condition
+from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
 from flair_core.runtime import threads
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def winograd():
+    """The quick convolutions, where they can be compiled."""
+    pytest.importorskip("llvmlite", reason="the extra fast-cpu (llvmlite) is not installed")
+    from flair_core.denoisers import winograd
+
+    return winograd
 
 
 @pytest.fixture
@@ -32,9 +46,9 @@ def exactly(conv, norm, x, added=None):
 
 @pytest.mark.parametrize("size", [(64, 64), (8, 8), (9, 7), (1, 1), (2, 5), (33, 16)])
 @pytest.mark.parametrize("channels", [16, 64, 192])
-def test_a_normed_convolution_is_no_further_off_than_bf16_is(layers, channels, size):
+def test_a_normed_convolution_is_no_further_off_than_bf16_is(winograd, layers, channels, size):
     conv, norm, x = layers(channels, *size, frames=2)
-    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    quick = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
     for added in (None, x):
         exact, found = exactly(conv, norm, x, added), quick(x, norm.weight, norm.bias, added)
         assert found.shape == x.shape
@@ -42,9 +56,9 @@ def test_a_normed_convolution_is_no_further_off_than_bf16_is(layers, channels, s
         assert (found.float() - exact).square().mean().sqrt() < 0.01 * exact.square().mean().sqrt()
 
 
-def test_large_frames_are_done_in_strips_to_the_same_bits(layers, monkeypatch):
+def test_large_frames_are_done_in_strips_to_the_same_bits(winograd, layers, monkeypatch):
     conv, norm, x = layers(32, 21, 30)
-    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    quick = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
     whole = quick(x, norm.weight, norm.bias, x)
     for strip in (1, 16 * 15 * 32 * 4):
         monkeypatch.setattr(winograd, "STRIP", strip)
@@ -53,10 +67,10 @@ def test_large_frames_are_done_in_strips_to_the_same_bits(layers, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(64, 64), (33, 16), (8, 9), (3, 3), (1, 1)])
-def test_several_threads_give_the_bits_of_one(layers, monkeypatch, size):
+def test_several_threads_give_the_bits_of_one(winograd, layers, monkeypatch, size):
     monkeypatch.setattr(winograd, "SHARED", 1)
     conv, norm, x = layers(64, *size)
-    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    quick = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
     before = torch.get_num_threads()
     made = []
     try:
@@ -69,9 +83,9 @@ def test_several_threads_give_the_bits_of_one(layers, monkeypatch, size):
     assert all(one.equal(made[at % 2]) for at, one in enumerate(made))
 
 
-def test_without_a_team_of_threads_passes_run_in_one(layers, monkeypatch):
+def test_without_a_team_of_threads_passes_run_in_one(winograd, layers, monkeypatch):
     conv, norm, x = layers(64, 64, 64)
-    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    quick = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
     alone = quick(x, norm.weight, norm.bias, x)
     monkeypatch.setattr(winograd._passes(), "_team", None)
     before = torch.get_num_threads()
@@ -82,9 +96,9 @@ def test_without_a_team_of_threads_passes_run_in_one(layers, monkeypatch):
         torch.set_num_threads(before)
 
 
-def test_a_thread_of_the_window_ends_in_peace(layers):
+def test_a_thread_of_the_window_ends_in_peace(winograd, layers):
     conv, norm, x = layers(64, 32, 32)
-    quick, made = NormedConvolution(conv.weight, conv.bias, torch.bfloat16), []
+    quick, made = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16), []
 
     class Worker(QThread):
         def run(self):
@@ -97,9 +111,9 @@ def test_a_thread_of_the_window_ends_in_peace(layers):
     assert made[0].equal(made[-1])
 
 
-def test_extreme_features_stay_finite(layers):
+def test_extreme_features_stay_finite(winograd, layers):
     conv, norm, x = layers(16, 6, 6)
-    quick = NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
+    quick = winograd.NormedConvolution(conv.weight, conv.bias, torch.bfloat16)
     weight, bias = torch.full((16,), 300.0), torch.full((16,), -300.0)
     normed = functional.group_norm(x.float(), 8, weight, bias)
     assert_close(
@@ -111,12 +125,36 @@ def test_extreme_features_stay_finite(layers):
     assert quick(torch.zeros_like(x), norm.weight, norm.bias).isfinite().all()
 
 
-def test_only_a_processor_that_multiplies_bf16_without_tiles_takes_this_way(monkeypatch):
-    cpu = torch.device("cpu")
+@pytest.fixture
+def processor(monkeypatch):
+    """`processor(avx, amx)` makes PyTorch believe that it multiplies bf16 in vectors, or in tiles."""
+
+    def made(avx, amx):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+
+    return made
+
+
+def test_only_a_processor_that_multiplies_bf16_without_tiles_takes_this_way(processor, monkeypatch):
+    monkeypatch.setattr(fast_cpu, "installed", lambda: True)
     for avx, amx, expected in ((True, False, True), (True, True, False), (False, False, False)):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx)
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
-        assert pays(cpu, torch.bfloat16, (64, 128)) == expected
-    assert not pays(cpu, torch.float32, (64, 128))
-    assert not pays(torch.device("cuda"), torch.bfloat16, (64, 128))
-    assert not pays(cpu, torch.bfloat16, (64, 72))
+        processor(avx, amx)
+        assert fast_cpu.used(CPU, torch.bfloat16, (64, 128)) == expected
+    processor(avx=True, amx=False)
+    assert not fast_cpu.used(CPU, torch.float32, (64, 128))
+    assert not fast_cpu.used(torch.device("cuda"), torch.bfloat16, (64, 128))
+    assert not fast_cpu.used(CPU, torch.bfloat16, (64, 72))
+
+
+def test_without_llvmlite_the_plain_convolutions_do(processor, monkeypatch):
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    monkeypatch.delitem(sys.modules, "flair_core.denoisers.winograd", raising=False)
+    processor(avx=True, amx=False)
+    torch.manual_seed(0)
+    config = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=16)
+    denoiser = Compact(CompactNetwork(config), CPU)
+    c = torch.rand(1, 3, 64, 64) * 2 - 1
+    assert denoiser.predict_noise(c, 500, Condition(c)).isfinite().all()
+    assert "flair_core.denoisers.winograd" not in sys.modules
+    assert not fast_cpu.installed()

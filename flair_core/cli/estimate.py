@@ -14,7 +14,7 @@ from flair_core.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flair_core.estimation import Estimated
+    from flair_core.estimation import Estimate
     from flair_core.faces.track import Track
     from flair_core.settings.look import Look
     from flair_core.video import FrameSource
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         _write(arguments.input, shots)
 
 
-def as_dict(shot: Estimated) -> dict[str, object]:
+def as_dict(shot: Estimate) -> dict[str, object]:
     """An estimate as JSON: settings, confidence, how much it was enlarged, first and last frame."""
     return {
         "frames": [shot.frames.start, shot.frames.stop - 1],
@@ -62,7 +62,7 @@ def as_dict(shot: Estimated) -> dict[str, object]:
     }
 
 
-def sentence(shot: Estimated) -> str:
+def sentence(shot: Estimate) -> str:
     """An estimate in words, with how sure each part is."""
     d, sure = shot.settings, {name: f"({value:.0%})" for name, value in shot.confidence.items()}
     match d.kernel:
@@ -122,7 +122,7 @@ def _tracks(source: FrameSource, span: range) -> Sequence[Track]:
     return track_faces(frames, load_detector("embedded"))
 
 
-def _write(path: Path, shots: Sequence[Estimated]) -> None:
+def _write(path: Path, shots: Sequence[Estimate]) -> None:
     from flair_core.jobs.degrade import sidecar
 
     longest = max(shots, key=lambda shot: len(shot.frames))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from flair_core.settings.groups import FaceSettings, RestorationSettings, Sample
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flair_core.experiments.record import Picture, Record
+    from flair_core.experiments.record import Illustration, Record
     from flair_core.experiments.trials import Clip, Outcome, Trial
     from flair_core.interpolation.base import Interpolator
     from flair_core.restoration.models import Models
@@ -131,13 +132,13 @@ def done(
     return outcomes
 
 
-def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture]:
+def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Illustration]:
     """For each task the first clip's middle frame as a picture, side by side, and all of them as a video."""
     from fractions import Fraction
 
     from flair_core import video
     from flair_core.experiments.compare import by_task
-    from flair_core.experiments.record import Picture
+    from flair_core.experiments.record import Illustration
     from flair_core.experiments.trials import side_by_side
     from flair_core.frames import Frame, VideoInfo
     from flair_core.video.images import write_png
@@ -149,7 +150,7 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
         wide = [side_by_side(clip, rows, index) for index in range(count)]
         height, width = wide[0].shape[:2]
         write_png(folder / f"{task}.png", wide[len(wide) // 2])
-        pictures.append(Picture(f"{task}.png", f"{task}: {clip.name}, frame {len(wide) // 2}"))
+        pictures.append(Illustration(f"{task}.png", f"{task}: {clip.name}, frame {len(wide) // 2}"))
         if len(wide) == 1:
             continue
         info = VideoInfo(width, height, clip.rate, Fraction(1, 1) / clip.rate, len(wide))
@@ -157,19 +158,17 @@ def shown(folder: Path, clip: Clip, outcomes: Sequence[Outcome]) -> list[Picture
             for index, rgb in enumerate(wide):
                 sink.write(Frame(rgb, index, index, 1))
             sink.commit()
-        pictures.append(Picture(f"{task}.mp4", f"{task}: {clip.name}"))
+        pictures.append(Illustration(f"{task}.mp4", f"{task}: {clip.name}"))
     return pictures
 
 
 def made(clips: Sequence[Clip], settings: RestorationSettings, models: Models) -> dict[str, Any]:
     """What makes the record again."""
-    import json
-
     from flair_core.runtime import devices
 
     return {
         "clips": {clip.name: list(clip.frames.shape[:3]) for clip in clips},
-        "settings": json.loads(settings.to_json())["sampler"],
+        "settings": dataclasses.asdict(settings.sampler),
         "weights": dict(models.weights),
         "device": devices.describe(models.device),
     }

@@ -1,1 +1,1 @@
-"""Networks that predict the noise in x_t, and what they are told beside it."""
+"""Networks that predict the noise in x_t, and what they are given with it."""

@@ -1,4 +1,4 @@
-"""What the sampler asks of a network, and what a network is told."""
+"""What the sampler asks of a network, and what a network is given."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Denoiser(Protocol):
 
 @runtime_checkable
 class Conditioned(Protocol):
-    """A denoiser that wants to be told of a window in a way of its own."""
+    """A denoiser with a condition of its own."""
 
     background: float
     """w̃ of eq. (5): how much of the propagated features the background keeps; below 1 it needs labels."""
@@ -65,7 +65,7 @@ class Conditioned(Protocol):
     def condition(
         self, y: Tensor, size: tuple[int, int], degradation: DegradationSettings, labels: Labels | None
     ) -> Condition:
-        """What it is told of y, (N, 3, h, w) in [-1, 1], for x of `size`; without labels w̃ is 1."""
+        """What it is given of y, (N, 3, h, w) in [-1, 1], for x of `size`; without labels w̃ is 1."""
         ...
 
 

@@ -30,10 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core.checkpoints.store import sha256_of
-from flair_core.denoisers import winograd
-from flair_core.denoisers.compact_temporal import KINDS, Motion, TemporalLayers, estimated_flows, face
+from flair_core.denoisers import fast_cpu
+from flair_core.denoisers.compact_temporal import KINDS, TemporalLayers, WindowMotion, estimated_flows, face
 from flair_core.denoisers.schedule import NoiseSchedule
-from flair_core.denoisers.winograd import NormedConvolution
 from flair_core.errors import WeightsError
 from flair_core.runtime import threads
 from flair_core.runtime.devices import fast_dtype
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flair_core.denoisers.base import Condition
+    from flair_core.denoisers.winograd import NormedConvolution
     from flair_core.settings.groups import DegradationSettings
 
 
@@ -54,7 +54,7 @@ END = 2.0
 LOG_VARIANCES = (math.log(1e-4), math.log(1.0))
 """Limits of log s_c²."""
 START = 10.0
-"""Noise level σ that the network is told at the noisiest step, where it sees c alone: x_T holds nothing else."""
+"""Noise level σ that the network is given at the noisiest step, where it sees c alone: x_T holds nothing else."""
 FEATURES = 11
 """Length of the description of a degradation."""
 
@@ -79,7 +79,7 @@ class CompactConfig:
 
 
 def describe(degradation: DegradationSettings | None) -> Tensor:
-    """What the network is told of a degradation, (FEATURES,), each entry about 1 in size; None is *unknown*."""
+    """What the network is given of a degradation, (FEATURES,), each entry about 1 in size; None is *unknown*."""
     out = torch.zeros(FEATURES)
     if degradation is None:
         out[0] = 1
@@ -132,7 +132,7 @@ class Affine(NamedTuple):
     bias: Tensor
 
 
-class ResidualBlock(nn.Module):
+class CompactBlock(nn.Module):
     """Two 3×3 convolutions with scale and shift from the embedding, added to the input."""
 
     def __init__(self, channels: int, embedding: int) -> None:
@@ -146,25 +146,25 @@ class ResidualBlock(nn.Module):
 
         self._quick: tuple[NormedConvolution, NormedConvolution, Affine] | None = None
 
-    def told(self, emb: Tensor) -> Affine:
+    def modulation(self, emb: Tensor) -> Affine:
         """What the second norm makes of the embedding, (N, E)."""
         scale, shift = self.scale_shift(emb).float().chunk(2, 1)
         weight, bias = self.norm2.weight.float(), self.norm2.bias.float()
         return Affine(weight * (1 + scale), bias * (1 + scale) + shift)
 
-    def forward(self, x: Tensor, told: Affine) -> Tensor:
+    def forward(self, x: Tensor, affine: Affine) -> Tensor:
         """x: (N, C, h, w)."""
-        if self._quick is not None and self._quick[0].dtype == x.dtype and len(told.weight) == 1:
+        if self._quick is not None and self._quick[0].dtype == x.dtype and len(affine.weight) == 1:
             conv1, conv2, norm1 = self._quick
-            return conv2(conv1(x, norm1.weight, norm1.bias), *told, x)
+            return conv2(conv1(x, norm1.weight, norm1.bias), *affine, x)
         h = self.conv1(functional.silu(self.norm1(x), inplace=True))
-        h = functional.silu(self._normed(h, told), inplace=True)
+        h = functional.silu(self._normed(h, affine), inplace=True)
         out: Tensor = x + self.conv2(h)
         return out
 
-    def _normed(self, h: Tensor, told: Affine) -> Tensor:
+    def _normed(self, h: Tensor, affine: Affine) -> Tensor:
         """The second norm; what all frames share are its own weights."""
-        norm, (weight, bias) = self.norm2, told
+        norm, (weight, bias) = self.norm2, affine
         if len(weight) == 1:
             return functional.group_norm(h, norm.num_groups, weight[0].to(h), bias[0].to(h), norm.eps)
         normed = functional.group_norm(h, norm.num_groups, eps=norm.eps)
@@ -172,6 +172,8 @@ class ResidualBlock(nn.Module):
 
     def quicken(self, dtype: torch.dtype) -> None:
         """From now on, features in `dtype` take the quick way; weights changed later don't matter to it."""
+        from flair_core.denoisers.winograd import NormedConvolution  # needs llvmlite
+
         first, second = (
             NormedConvolution(conv.weight, cast("Tensor", conv.bias), dtype)
             for conv in (self.conv1, self.conv2)
@@ -183,24 +185,24 @@ class ResidualBlock(nn.Module):
         )
 
 
-class Stage(nn.ModuleList):
+class CompactLevel(nn.ModuleList):
     """The residual blocks of one resolution on the way down or up."""
 
     def __init__(self, channels: int, blocks: int, embedding: int) -> None:
-        super().__init__(ResidualBlock(channels, embedding) for _ in range(blocks))
+        super().__init__(CompactBlock(channels, embedding) for _ in range(blocks))
 
-    def told(self, emb: Tensor) -> list[Affine]:
+    def modulation(self, emb: Tensor) -> list[Affine]:
         """What its blocks make of the embedding, (N, E)."""
-        return [cast("ResidualBlock", block).told(emb) for block in self]
+        return [cast("CompactBlock", block).modulation(emb) for block in self]
 
-    def forward(self, x: Tensor, told: Sequence[Affine]) -> Tensor:
+    def forward(self, x: Tensor, affines: Sequence[Affine]) -> Tensor:
         """x: (N, C, h, w)."""
-        for block, affine in zip(self, told, strict=True):
+        for block, affine in zip(self, affines, strict=True):
             x = block(x, affine)
         return x
 
 
-class Attention(nn.Module):
+class FrameAttention(nn.Module):
     """Self-attention over all positions of one frame, added to the input."""
 
     def __init__(self, channels: int, heads: int = 8) -> None:
@@ -239,7 +241,7 @@ class Guess(NamedTuple):
         return self.mean + self.std * self.f
 
 
-class Told(NamedTuple):
+class Conditioning(NamedTuple):
     """What noise level and degradation mean to a network; the same for all frames, unless it is trained."""
 
     emb: Tensor
@@ -264,10 +266,10 @@ class CompactNetwork(nn.Module):
         self.condition_variance = nn.Sequential(nn.Linear(FEATURES, 32), nn.SiLU(), log_variance)
         self.first = Convolution(6 * PATCH**2, ch[0], 3, padding=1)
         stages = list(zip(ch, config.blocks, strict=True))
-        self.down = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
+        self.down = nn.ModuleList(CompactLevel(channels, blocks, emb) for channels, blocks in stages)
         self.shrink = nn.ModuleList(Convolution(a, b, 2, stride=2) for a, b in pairwise(ch))
-        self.attention = nn.ModuleList((Attention(ch[-1]), Attention(ch[-1])))
-        self.up = nn.ModuleList(Stage(channels, blocks, emb) for channels, blocks in stages)
+        self.attention = nn.ModuleList((FrameAttention(ch[-1]), FrameAttention(ch[-1])))
+        self.up = nn.ModuleList(CompactLevel(channels, blocks, emb) for channels, blocks in stages)
         self.grow = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.norm = nn.GroupNorm(8, ch[0])
         # F in three colours, and by how much log s_c² differs from that of the degradation.
@@ -285,17 +287,17 @@ class CompactNetwork(nn.Module):
         observed: Tensor,
         sigma: Tensor,
         description: Tensor,
-        motion: Motion | None = None,
-        told: Told | None = None,
+        motion: WindowMotion | None = None,
+        conditioning: Conditioning | None = None,
     ) -> Guess:
         """What the network makes of c and `observed` = x_t/√ᾱ, (N, 3, H, W) with H and W multiples of 32.
 
         sigma: (N,) or (1,), the noise level √((1 − ᾱ)/ᾱ).  description: (N, FEATURES) or (1, FEATURES).
         motion: that of the windows which the N frames are, one after the other; None leaves φ out.
-        told: what `tell` makes of sigma and description, if it is known.
+        conditioning: what `tell` makes of sigma and description, if it is known.
         """
-        told = told or self.tell(sigma, description)
-        emb, log_variance = told.emb, told.log_variance
+        conditioning = conditioning or self.tell(sigma, description)
+        emb, log_variance = conditioning.emb, conditioning.log_variance
         frames = 1 if motion is None else motion.flows.forward.shape[1] + 1
 
         def across(level: int, x: Tensor) -> Tensor:
@@ -308,14 +310,14 @@ class CompactNetwork(nn.Module):
         seen = patches(torch.cat((c, excess), 1), self.first.weight.dtype)
         x = self.first(seen)
         skips: list[Tensor] = []
-        for stage, affines, shrink in zip(self.down, told.down, self.shrink, strict=False):
+        for stage, affines, shrink in zip(self.down, conditioning.down, self.shrink, strict=False):
             skips.append(stage(x, affines))
             x = shrink(skips[-1])
-        x = self.attention[0](self.down[-1](x, told.down[-1]))
-        x = across(len(self.up) - 1, self.attention[1](self.up[-1](x, told.up[-1])))
+        x = self.attention[0](self.down[-1](x, conditioning.down[-1]))
+        x = across(len(self.up) - 1, self.attention[1](self.up[-1](x, conditioning.up[-1])))
         for at, skip in reversed(list(enumerate(skips))):
             x = functional.pixel_shuffle(self.grow[at](x), 2) + skip
-            x = across(at, self.up[at](x, told.up[at]))
+            x = across(at, self.up[at](x, conditioning.up[at]))
         if self.temporal is not None and motion is not None and frames > 1:
             x = self.temporal.refine(x, seen, motion)
         drawn = functional.pixel_shuffle(self.last(functional.silu(self.norm(x))), PATCH).float()
@@ -323,14 +325,17 @@ class CompactNetwork(nn.Module):
         mean = c + (observed - c) * share(variance * local.exp(), level)
         return Guess(f, mean, level * share(variance, level).sqrt(), log_variance)
 
-    def tell(self, sigma: Tensor, description: Tensor) -> Told:
+    def tell(self, sigma: Tensor, description: Tensor) -> Conditioning:
         """What `forward` makes of these before it looks at images."""
         with torch.autocast(sigma.device.type, enabled=False):
             log_variance = self.condition_variance(description)[:, :, None, None].clamp(*LOG_VARIANCES)
             level = sigma.log()[:, None] * torch.logspace(-0.5, 1, 32, device=sigma.device)
             emb = self.embed(torch.cat((level.sin(), level.cos(), description), 1))
-        down, up = ([cast("Stage", stage).told(emb) for stage in stages] for stages in (self.down, self.up))
-        return Told(emb, down, up, log_variance)
+        down, up = (
+            [cast("CompactLevel", stage).modulation(emb) for stage in stages]
+            for stages in (self.down, self.up)
+        )
+        return Conditioning(emb, down, up, log_variance)
 
     def expected_variance(self, description: Tensor) -> Tensor:
         """s_c² of degradations, (…, FEATURES) → (…, 1)."""
@@ -340,12 +345,12 @@ class CompactNetwork(nn.Module):
     def quickened(self, dtype: torch.dtype) -> CompactNetwork:
         """Itself, with residual blocks that take features in `dtype` the quick way of a processor."""
         for block in self.modules():
-            if isinstance(block, ResidualBlock):
+            if isinstance(block, CompactBlock):
                 block.quicken(dtype)
         return self
 
     def lowered(self, dtype: torch.dtype) -> CompactNetwork:
-        """Itself, with the feature maps and what acts on them in `dtype`; what is told stays in single precision."""
+        """Itself, with the feature maps and what acts on them in `dtype`; conditioning stays in single precision."""
         theta = (self.first, self.down, self.shrink, self.attention, self.up, self.grow, self.norm, self.last)
         for module in (module for part in theta for module in part.modules()):
             if isinstance(module, nn.Conv2d | nn.GroupNorm):
@@ -365,7 +370,7 @@ def patches(images: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def observation(schedule: NoiseSchedule, t: int, x_t: Tensor, c: Tensor) -> tuple[Tensor, float]:
-    """What the network sees of x_t at step t of its chain, and the noise level σ that it is told."""
+    """What the network sees of x_t at step t of its chain, and the noise level σ that it is given."""
     if t == len(schedule) - 1:
         return c, START
     alpha_bar = float(schedule.alpha_bar[t])
@@ -393,12 +398,12 @@ class Compact:
         self.device = device
         self.dtype = fast_dtype(device)
         network = network.eval().requires_grad_(False).to(device)
-        if winograd.pays(device, self.dtype, config.channels):
+        if fast_cpu.used(device, self.dtype, config.channels):
             network.quickened(self.dtype)
         self.network = network.lowered(self.dtype)
         channels_last(self.network)
-        self._tell = lru_cache(maxsize=256)(self._tell)  # type: ignore[method-assign]
-        self._motion: tuple[Condition, Motion] | None = None
+        self._conditioning = lru_cache(maxsize=256)(self._conditioning)  # type: ignore[method-assign]
+        self._motion: tuple[Condition, WindowMotion] | None = None
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: int, condition: Condition) -> Tensor:
@@ -409,8 +414,8 @@ class Compact:
         c, observed = (functional.pad(image, padding, mode="replicate") for image in (condition.c, observed))
         motion = self._seen(condition, c) if self.window > 1 and len(x_t) > 1 else None
         with threads.narrow():
-            level, description, told = self._tell(sigma, condition.degradation)
-            guess: Guess = self.network(c, observed, level, description, motion, told)
+            level, description, conditioning = self._conditioning(sigma, condition.degradation)
+            guess: Guess = self.network(c, observed, level, description, motion, conditioning)
         x0 = guess.x0[..., :height, :width]
         return self.schedule.predict_eps(x_t, x0, t)
 
@@ -420,16 +425,18 @@ class Compact:
         weaker = (1 - self.schedule.alpha_bar) / self.schedule.alpha_bar < power
         return min(int(weaker.sum()), len(self.schedule) - 1)
 
-    def _tell(self, sigma: float, degradation: DegradationSettings | None) -> tuple[Tensor, Tensor, Told]:
+    def _conditioning(
+        self, sigma: float, degradation: DegradationSettings | None
+    ) -> tuple[Tensor, Tensor, Conditioning]:
         """σ, the description of the degradation and what both mean to the network: as every frame has them."""
         level = torch.full((1,), sigma, device=self.device)
         description = describe(degradation).to(self.device)[None]
         return level, description, self.network.tell(level, description)
 
-    def _seen(self, condition: Condition, c: Tensor) -> Motion:
+    def _seen(self, condition: Condition, c: Tensor) -> WindowMotion:
         """Motion in the window. It does not depend on t: found in the first step and kept for the others."""
         if self._motion is None or self._motion[0] is not condition:
-            self._motion = condition, Motion(estimated_flows(c), face(c), self._off)
+            self._motion = condition, WindowMotion(estimated_flows(c), face(c), self._off)
         return self._motion[1]
 
     def without(self, kinds: Sequence[str]) -> Compact:
@@ -452,13 +459,13 @@ def read(path: Path) -> CompactNetwork:
     A file with φ alone names the file beside it that holds its θ, and the SHA-256 of that.
     """
     try:
-        told, state = _tensors(path)
-        if "theta" in told:
-            theta = path.with_name(Path(told["theta"]).name)
-            if (found := sha256_of(theta)) != told["theta_sha256"]:
+        metadata, state = _tensors(path)
+        if "theta" in metadata:
+            theta = path.with_name(Path(metadata["theta"]).name)
+            if (found := sha256_of(theta)) != metadata["theta_sha256"]:
                 raise ValueError(f"it belongs to another {theta.name}, not to that with SHA-256 {found[:8]}…")
             state = _tensors(theta)[1] | state
-        config = CompactConfig.from_plain(json.loads(told["config"]))
+        config = CompactConfig.from_plain(json.loads(metadata["config"]))
         network = CompactNetwork(config)
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -33,8 +33,8 @@ FLOW_BLUR = 5
 """Side of the filter behind which motion is estimated: noise and blocks in the footage would pass for it."""
 
 
-class Motion(NamedTuple):
-    """What φ is told of B windows of T frames."""
+class WindowMotion(NamedTuple):
+    """What φ is given of B windows of T frames."""
 
     flows: Flows
     """(B, T − 1, 2, H, W), in pixels of x."""
@@ -69,19 +69,19 @@ class TemporalLayers(nn.Module):
     def mix(self, level: int, x: Tensor, emb: Tensor, frames: int, off: frozenset[str]) -> Tensor:
         """Features (B·T, C, h, w) of a level behind its spatial blocks → the same shape.
 
-        emb: (B·T, E), or (1, E) for all.  off: as in Motion.
+        emb: (B·T, E), or (1, E) for all.  off: as in WindowMotion.
         """
-        told = _windows(emb.expand(len(x), -1), frames)
+        embedded = _windows(emb.expand(len(x), -1), frames)
         with _precision(x):
             windows = _windows(x, frames)
             if "residual" not in off:
-                windows = self.residual[level](windows, told)
+                windows = self.residual[level](windows, embedded)
             place = level - (len(self.residual) - len(self.attention))
             if place >= 0 and "attention" not in off:
                 windows = self.attention[place](windows)
         return windows.flatten(0, 1).to(x.dtype)
 
-    def refine(self, x: Tensor, observed: Tensor, motion: Motion) -> Tensor:
+    def refine(self, x: Tensor, observed: Tensor, motion: WindowMotion) -> Tensor:
         """Finest features (B·T, C, h, w) → the same shape.  observed: (B·T, O, h, w), the patches of c and x_t."""
         if "recurrent" in motion.off:
             return x

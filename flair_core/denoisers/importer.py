@@ -12,7 +12,7 @@ import torch
 
 from flair_core.denoisers.flow import LEVELS
 from flair_core.denoisers.released_bicubic import BicubicNetwork
-from flair_core.denoisers.unet import FrameConv, Stage
+from flair_core.denoisers.unet import FrameConv, UNetStep
 from flair_core.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _blur_names(network: UNet) -> tuple[Names, list[str]]:
     }
     for ours, released in (("down", "input_blocks"), ("up", "output_blocks")):
         for i, stage in enumerate(getattr(network, ours)):
-            if isinstance(stage, Stage):
+            if isinstance(stage, UNetStep):
                 for j, layer in enumerate(_blur_layers(stage)):
                     wrapper, table = _BLUR_LAYERS[layer]
                     names |= nested(f"{ours}.{i}.{layer}", _join(f"{released}.{i}.{j}", wrapper), table)

@@ -1,6 +1,6 @@
 """Building blocks of a U-Net over a window of frames.
 
-Every layer takes and returns (B, T, C, h, w): T consecutive frames of each of B clips. Layers are told the
+Every layer takes and returns (B, T, C, h, w): T consecutive frames of each of B clips. Layers are given the
 noise level by an embedding (B, T, E), to which they apply a plain linear map: the caller activates it where
 that belongs.
 """
@@ -67,9 +67,9 @@ class WindowNorm(nn.GroupNorm):
 
 
 class ResidualBlock(nn.Module):
-    """skip(x) + conv(silu(norm(conv(silu(norm(x)))))), told the noise level around its second norm.
+    """skip(x) + conv(silu(norm(conv(silu(norm(x)))))), conditioned on the noise level around its second norm.
 
-    `kernel` has two sizes (per frame) or three (time first). `told` says how the embedding enters: "shift"
+    `kernel` has two sizes (per frame) or three (time first). `conditioning` says how the embedding enters: "shift"
     adds it before the second norm, "scale-shift" scales and shifts behind it. `resize` halves or doubles
     the sides.
     """
@@ -82,15 +82,15 @@ class ResidualBlock(nn.Module):
         *,
         kernel: tuple[int, int] | tuple[int, int, int] = (3, 3),
         groups: int = 32,
-        told: Literal["shift", "scale-shift"] = "scale-shift",
+        conditioning: Literal["shift", "scale-shift"] = "scale-shift",
         resize: Literal["down", "up"] | None = None,
     ) -> None:
         super().__init__()
-        self.told = told
+        self.conditioning = conditioning
         self.resize = resize
         self.norm1 = WindowNorm(groups, channels_in)
         self.conv1 = _convolution(channels_in, channels, kernel)
-        self.embed = nn.Linear(embedding, channels if told == "shift" else 2 * channels)
+        self.embed = nn.Linear(embedding, channels if conditioning == "shift" else 2 * channels)
         self.norm2 = WindowNorm(groups, channels)
         self.conv2 = zeroed(_convolution(channels, channels, kernel))
         self.skip = nn.Identity() if channels == channels_in else nn.Conv2d(channels_in, channels, 1)
@@ -101,11 +101,11 @@ class ResidualBlock(nn.Module):
         if self.resize is not None:
             hidden, x = self._resized(hidden), self._resized(x)
         hidden = self._convolved(self.conv1, hidden)
-        told = self.embed(emb)[..., None, None]
-        if self.told == "shift":
-            hidden = self.norm2(hidden + told)
+        modulation = self.embed(emb)[..., None, None]
+        if self.conditioning == "shift":
+            hidden = self.norm2(hidden + modulation)
         else:
-            scale, shift = told.chunk(2, 2)
+            scale, shift = modulation.chunk(2, 2)
             hidden = self.norm2(hidden) * (1 + scale) + shift
         hidden = self._convolved(self.conv2, functional.silu(hidden, inplace=True))
         return per_frame(self.skip, x) + hidden
@@ -133,7 +133,7 @@ def _convolution(
 
 
 class SpatialAttention(nn.Module):
-    """Self-attention over the positions of each frame; told the noise level where it has an `embedding`."""
+    """Self-attention over the positions of each frame, conditioned on the noise level where it has an `embedding`."""
 
     def __init__(self, channels: int, head_channels: int, embedding: int | None = None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The authors' networks as denoisers: what they are told, on which schedule, in which arithmetic."""
+"""The authors' networks as denoisers: what they are given, on which schedule, in which arithmetic."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Released(ABC):
                 f"best {self.size}×{self.size}."
             )
         flows = self._flows(condition)
-        step = torch.full((1, len(x_t)), self._told(t), device=x_t.device)
+        step = torch.full((1, len(x_t)), self._time_input(t), device=x_t.device)
         weight = 1.0 if condition.weight is None else condition.weight[None]
         # Half precision as published, where it is fast; flows, norms and the last layer stay in float32.
         with torch.autocast(x_t.device.type, torch.float16, enabled=x_t.device.type == "cuda"):
@@ -92,8 +92,8 @@ class Released(ABC):
         return (window + frames * frame) * size[0] * size[1]
 
     @abstractmethod
-    def _told(self, t: int) -> float:
-        """The noise level as the network is told it."""
+    def _time_input(self, t: int) -> float:
+        """The noise level as the network is given it."""
 
     def _enlarged(self, y: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         """c and the frames to estimate motion from, (N, 3, *size), as the network was trained with them."""
@@ -110,12 +110,12 @@ class Released(ABC):
 
 
 class ReleasedBicubic(Released):
-    """For ×8 and ×16 bicubic super-resolution; told √ᾱ_t."""
+    """For ×8 and ×16 bicubic super-resolution; conditioned on √ᾱ_t."""
 
     schedule = NoiseSchedule.linear(2000, 1e-6, 1e-2)
     network_class = BicubicNetwork
 
-    def _told(self, t: int) -> float:
+    def _time_input(self, t: int) -> float:
         return math.sqrt(self.schedule.alpha_bar[t])
 
 
@@ -131,13 +131,13 @@ class ReleasedX16(ReleasedBicubic):
     background = 0.98
 
 
-class ReleasedBlur(Released):
-    """For ×4 with blur, or blur and JPEG; told the step. Its variance channels are dropped."""
+class ReleasedDeblurring(Released):
+    """For ×4 with blur, or blur and JPEG; conditioned on the step. Its variance channels are dropped."""
 
     schedule = NoiseSchedule.linear(1000, 1e-4, 2e-2)
     network_class = BlurNetwork
 
-    def _told(self, t: int) -> float:
+    def _time_input(self, t: int) -> float:
         return float(t)
 
     def _enlarged(self, y: Tensor, size: Size) -> tuple[Tensor, Tensor]:
@@ -147,7 +147,7 @@ class ReleasedBlur(Released):
 NETWORKS: dict[str, type[Released]] = {
     "flair-x8": ReleasedX8,
     "flair-x16": ReleasedX16,
-    "flair-gaussian": ReleasedBlur,
-    "flair-jpeg": ReleasedBlur,
+    "flair-gaussian": ReleasedDeblurring,
+    "flair-jpeg": ReleasedDeblurring,
 }
 """By the name of their weights."""

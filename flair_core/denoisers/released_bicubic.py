@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, sin_cos
-from flair_core.denoisers.unet import FrameConv, Size, Stage, UNet, UNetConfig, gates
+from flair_core.denoisers.unet import FrameConv, Size, UNet, UNetConfig, UNetStep, gates
 
 CONFIG = UNetConfig(
     channels=(64, 128, 256, 512, 1024),
@@ -26,28 +26,28 @@ MAX_OFFSET = 5
 
 
 class BicubicNetwork(UNet):
-    """Told √ᾱ; no spatial attention; every temporal layer is gated by the noise level."""
+    """Conditioned on √ᾱ; no spatial attention; every temporal layer is gated by the noise level."""
 
     def __init__(self, config: UNetConfig = CONFIG) -> None:
         super().__init__(config)
         e = config.embedding
         self.embed = nn.Sequential(nn.Linear(e, 4 * e), nn.SiLU(), nn.Linear(4 * e, e))
 
-    def _stage(self, level: int, channels_in: int, channels: int) -> Stage:
+    def _stage(self, level: int, channels_in: int, channels: int) -> UNetStep:
         config = self.config
         return self._gated_stage(
             channels_in, channels, attends=level in config.attention, recurs=level in config.recurrent
         )
 
-    def _middle(self, channels: int) -> tuple[Stage, ...]:
+    def _middle(self, channels: int) -> tuple[UNetStep, ...]:
         return tuple(self._gated_stage(channels, channels, attends=True, recurs=False) for _ in range(2))
 
-    def _gated_stage(self, channels_in: int, channels: int, *, attends: bool, recurs: bool) -> Stage:
+    def _gated_stage(self, channels_in: int, channels: int, *, attends: bool, recurs: bool) -> UNetStep:
         config, e = self.config, self.config.embedding
         names = ["temporal"] + ["temporal_attention"] * attends + ["recurrent"] * recurs
-        return Stage(
-            ResidualBlock(channels_in, channels, e, groups=config.groups, told="shift"),
-            temporal=ResidualBlock(channels, channels, e, kernel=(3, 1, 1), told="shift"),
+        return UNetStep(
+            ResidualBlock(channels_in, channels, e, groups=config.groups, conditioning="shift"),
+            temporal=ResidualBlock(channels, channels, e, kernel=(3, 1, 1), conditioning="shift"),
             temporal_attention=self._temporal_attention(channels) if attends else None,
             recurrent=DeformableRefinement(channels, MAX_OFFSET) if recurs else None,
             gates=gates(e, channels, *names),

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from flair_core.denoisers.deformable import DeformableRefinement
 from flair_core.denoisers.layers import ResidualBlock, SpatialAttention, cos_sin
-from flair_core.denoisers.unet import Size, Stage, UNet, UNetConfig
+from flair_core.denoisers.unet import Size, UNet, UNetConfig, UNetStep
 
 CONFIG = UNetConfig(
     channels=(64, 128, 128, 256, 256, 512, 512),
@@ -21,7 +21,7 @@ CONFIG = UNetConfig(
 
 
 class BlurNetwork(UNet):
-    """Told the base step; beside the noise it predicts three channels of variance, which nothing uses."""
+    """Conditioned on the base step; besides the noise it predicts three channels of variance, which nothing uses."""
 
     def __init__(self, config: UNetConfig = CONFIG) -> None:
         super().__init__(config)
@@ -31,11 +31,11 @@ class BlurNetwork(UNet):
     def _residual(self, channels: int) -> ResidualBlock:
         return ResidualBlock(channels, channels, self.config.embedding, kernel=(3, 3, 3))
 
-    def _stage(self, level: int, channels_in: int, channels: int) -> Stage:
+    def _stage(self, level: int, channels_in: int, channels: int) -> UNetStep:
         config = self.config
         heads = config.head_channels
         attends = level in config.attention
-        return Stage(
+        return UNetStep(
             ResidualBlock(channels_in, channels, config.embedding),
             temporal=self._residual(channels),
             attention=SpatialAttention(channels, heads) if attends else None,
@@ -43,20 +43,20 @@ class BlurNetwork(UNet):
             recurrent=DeformableRefinement(channels) if level in config.recurrent else None,
         )
 
-    def _middle(self, channels: int) -> tuple[Stage, ...]:
+    def _middle(self, channels: int) -> tuple[UNetStep, ...]:
         config = self.config
         return (
-            Stage(
+            UNetStep(
                 ResidualBlock(channels, channels, config.embedding),
                 temporal=self._residual(channels),
                 attention=SpatialAttention(channels, config.head_channels, config.embedding),
                 temporal_attention=self._temporal_attention(channels),
             ),
-            Stage(ResidualBlock(channels, channels, config.embedding), temporal=self._residual(channels)),
+            UNetStep(ResidualBlock(channels, channels, config.embedding), temporal=self._residual(channels)),
         )
 
-    def _shrink(self, channels: int) -> Stage:
-        return Stage(ResidualBlock(channels, channels, self.config.embedding, resize="down"))
+    def _shrink(self, channels: int) -> UNetStep:
+        return UNetStep(ResidualBlock(channels, channels, self.config.embedding, resize="down"))
 
     def _grow(self, channels: int) -> None:
         last = self.up[-1]

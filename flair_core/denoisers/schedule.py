@@ -22,7 +22,7 @@ class NoiseSchedule:
     alpha_bar: Tensor
     """(T,) float64, falling."""
     timesteps: Tensor
-    """(T,) int64: the step of the base schedule that each index stands for; what a network is told."""
+    """(T,) int64: the step of the base schedule that each index stands for; what a network is given."""
 
     @classmethod
     def linear(cls, steps: int, beta_start: float, beta_end: float) -> NoiseSchedule:

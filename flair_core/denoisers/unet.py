@@ -46,7 +46,7 @@ class UNetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the stages are told beside their features."""
+    """What the steps are given with their features."""
 
     emb: Tensor
     """(B, T, E): the noise level, as spatial residual blocks take it."""
@@ -75,7 +75,7 @@ class FrameConv(nn.Module):
         return per_frame(self.conv, x)
 
 
-class Stage(nn.Module):
+class UNetStep(nn.Module):
     """One step of the U-Net: a spatial residual block, then the layers that this depth has, in this order."""
 
     def __init__(
@@ -121,7 +121,7 @@ class Stage(nn.Module):
 
 
 class UNet(nn.Module, ABC):
-    """A denoiser of T frames, told the condition, the noise level, the motion and the background."""
+    """A denoiser of T frames, given the condition, the noise level, the motion and the background."""
 
     embed: nn.Sequential
 
@@ -153,10 +153,10 @@ class UNet(nn.Module, ABC):
         self.out_conv = nn.Conv2d(width, config.out_channels, 3, padding=1)
 
     @abstractmethod
-    def _stage(self, level: int, channels_in: int, channels: int) -> Stage: ...
+    def _stage(self, level: int, channels_in: int, channels: int) -> UNetStep: ...
 
     @abstractmethod
-    def _middle(self, channels: int) -> tuple[Stage, ...]: ...
+    def _middle(self, channels: int) -> tuple[UNetStep, ...]: ...
 
     @abstractmethod
     def _shrink(self, channels: int) -> nn.Module:
@@ -205,7 +205,7 @@ class UNet(nn.Module, ABC):
         """The network's output, (B, T, out_channels, H, W); the first three channels are the noise.
 
         x_t, c: (B, T, 3, H, W), sides multiples of 2^(levels − 1).  step: (B, T), the noise level as the
-        network is told it.  flows: from `flows`.  weight: see RecurrentRefinement.
+        network is given it.  flows: from `flows`.  weight: see RecurrentRefinement.
         """
         emb, active = self._context(step)
         context = Context(emb, active, flows, weight, cross_frame)
@@ -217,7 +217,7 @@ class UNet(nn.Module, ABC):
         for stage in self.middle:
             x = stage(x, context)
         for stage in self.up:
-            if isinstance(stage, Stage):
+            if isinstance(stage, UNetStep):
                 x = torch.cat((x, skips.pop()), 2)
             x = stage(x, context)
         # The last layer is never in half precision.

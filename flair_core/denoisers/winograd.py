@@ -23,6 +23,7 @@ import llvmlite.binding as llvm
 import torch
 from llvmlite import ir
 
+from flair_core.denoisers.fast_cpu import LANES
 from flair_core.runtime import threads
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-LANES = 16
-"""Channels that one vector holds."""
 G = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], dtype=torch.float64)
 EXP2 = (1.0, 0.693147182, 0.240226462, 0.0555051267, 0.00966823567, 0.00134081310)
 """2^f = Σ EXP2[i] f^i for |f| ≤ 1/2, to 3·10⁻⁶."""
@@ -65,15 +64,17 @@ class _Code:
     def __init__(self, module: ir.Module, name: str, pointers: int, numbers: int) -> None:
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name)
         self.b = ir.IRBuilder(function.append_basic_block())
-        self._told, self._count = function.args[0], pointers + numbers
-        values = [self.b.load(self.at(self._told, I64, place), typ=I64) for place in range(self._count + 1)]
+        self._arguments, self._count = function.args[0], pointers + numbers
+        values = [
+            self.b.load(self.at(self._arguments, I64, place), typ=I64) for place in range(self._count + 1)
+        ]
         self.pointers = [self.b.inttoptr(value, POINTER) for value in values[:pointers]]
         self.numbers, self.parts = values[pointers:-1], values[-1]
 
     @contextmanager
     def shares(self, start: Any, stop: Any) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
         """What is written inside runs for shares of a range that no other thread has: number, first and last."""
-        b, begun = self.b, self.at(self._told, I64, self._count + 1)
+        b, begun = self.b, self.at(self._arguments, I64, self._count + 1)
         head, body, after = (b.append_basic_block() for _ in range(3))
         size = b.sub(_number(stop), _number(start))
         b.branch(head)
@@ -352,11 +353,11 @@ class _Passes:
 
     def run(self, name: str, *values: int, places: int = 1) -> None:
         """One pass over its pointers and numbers, by so many threads."""
-        function, told = self._functions[name], (ctypes.c_int64 * (len(values) + 2))(*values, places, 0)
+        function, arguments = self._functions[name], (ctypes.c_int64 * (len(values) + 2))(*values, places, 0)
         if places == 1 or self._team is None:
-            function(told)
+            function(arguments)
         else:
-            self._team(function, told, places, 0)
+            self._team(function, arguments, places, 0)
 
 
 _PASS = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -415,13 +416,6 @@ class _Rooms:
 
 
 _rooms = _Rooms()
-
-
-def pays(device: torch.device, dtype: torch.dtype, channels: Sequence[int]) -> bool:
-    """Whether this is quicker than PyTorch's convolutions: where bf16 is multiplied, but not in tiles."""
-    fits = all(count % LANES == 0 and count % GROUPS == 0 for count in channels)
-    without_tiles = torch.cpu._is_avx512_bf16_supported() and not torch.cpu._is_amx_tile_supported()
-    return fits and device.type == "cpu" and dtype == torch.bfloat16 and without_tiles
 
 
 class NormedConvolution:

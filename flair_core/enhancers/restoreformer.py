@@ -8,13 +8,13 @@ from functools import partial
 from torch import Tensor, nn
 
 from flair_core.enhancers.vq_blocks import (
-    Attention,
     Codebook,
-    Decoder,
     Downsample,
     Encoder,
-    ResidualBlock,
+    FaceDecoder,
+    PlaceAttention,
     Upsample,
+    VQBlock,
 )
 
 WIDTHS = (64, 128, 128, 256, 256, 512)
@@ -32,14 +32,14 @@ class RestoreFormer(nn.Module):
 
     def __init__(self, *, multi_scale: bool = True, heads: int = HEADS) -> None:
         super().__init__()
-        attention = partial(Attention, heads=heads, cross=True)
+        attention = partial(PlaceAttention, heads=heads, cross=True)
         coarsest = len(WIDTHS) - 1
         self.encoder = Encoder(WIDTHS, ENCODER_BLOCKS, CODE_CHANNELS, attention)
         self.quant_conv = nn.Conv2d(CODE_CHANNELS, CODE_CHANNELS, 1)
         self.quantize = Codebook(CODES, CODE_CHANNELS)
         self.post_quant_conv = nn.Conv2d(CODE_CHANNELS, CODE_CHANNELS, 1)
         attentive = (coarsest - 1, coarsest) if multi_scale else (coarsest,)
-        self.decoder = Decoder(WIDTHS, DECODER_BLOCKS, CODE_CHANNELS, attention, attentive)
+        self.decoder = FaceDecoder(WIDTHS, DECODER_BLOCKS, CODE_CHANNELS, attention, attentive)
 
     def encode(self, faces: Tensor) -> tuple[Tensor, list[Tensor]]:
         """(F, 3, H, W) → features to be looked up, (F, 256, H/32, W/32), and the memory for the decoder."""
@@ -64,7 +64,7 @@ def released_keys(network: RestoreFormer) -> dict[str, str]:
     for ours in network.state_dict():
         place = next((place for place in places if ours.startswith(place + ".")), "")
         rest = ours.removeprefix(place).replace(".residual_func.", ".nin_shortcut.")
-        if isinstance(network.get_submodule(place), Attention):
+        if isinstance(network.get_submodule(place), PlaceAttention):
             layer, name = rest[1:].split(".")
             rest = f".{inner.get(layer, layer)}.{name}"
         keys[ours] = places.get(place, "") + rest
@@ -87,7 +87,7 @@ def _places(network: RestoreFormer) -> Iterator[tuple[str, str]]:
         yield f"{part}.conv_out.0", f"{part}.norm_out"
         yield f"{part}.conv_out.2", f"{part}.conv_out"
         for position, size in enumerate(sizes):
-            seen = {Attention: 0, ResidualBlock: 0}
+            seen = {PlaceAttention: 0, VQBlock: 0}
             for index, layer in enumerate(network.get_submodule(f"{part}.blocks.{position}").children()):
                 match layer:
                     case Downsample():
@@ -95,7 +95,7 @@ def _places(network: RestoreFormer) -> Iterator[tuple[str, str]]:
                     case Upsample():
                         theirs = f"{size + 1}.upsample"
                     case _:
-                        name = "attn" if isinstance(layer, Attention) else "block"
+                        name = "attn" if isinstance(layer, PlaceAttention) else "block"
                         theirs = f"{size}.{name}.{seen[type(layer)]}"
                         seen[type(layer)] += 1
                 yield f"{part}.blocks.{position}.{index}", f"{part}.{direction}.{theirs}"

@@ -17,7 +17,7 @@ def norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(32, channels, eps=1e-6)
 
 
-class ResidualBlock(nn.Module):
+class VQBlock(nn.Module):
     """x + conv(act(norm(conv(act(norm(x)))))), with a 1×1 convolution on x where the channels change."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
@@ -35,7 +35,7 @@ class ResidualBlock(nn.Module):
         return residual
 
 
-class Attention(nn.Module):
+class PlaceAttention(nn.Module):
     """Attention over all places of a feature map; with a memory, the memory asks and x answers."""
 
     def __init__(self, channels: int, heads: int = 1, *, cross: bool = False) -> None:
@@ -91,26 +91,24 @@ class Level(nn.Sequential):
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
         """(N, C_in, h, w) → (N, C, h', w')."""
         for layer in self:
-            x = layer(x, memory) if isinstance(layer, Attention) else layer(x)
+            x = layer(x, memory) if isinstance(layer, PlaceAttention) else layer(x)
         return x
 
 
-MakeAttention = Callable[[int], Attention]
+MakeAttention = Callable[[int], PlaceAttention]
 
 
 def _blocks(channels_in: int, channels: int, count: int, attention: MakeAttention | None) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for index in range(count):
-        layers.append(ResidualBlock(channels if index else channels_in, channels))
+        layers.append(VQBlock(channels if index else channels_in, channels))
         if attention:
             layers.append(attention(channels))
     return layers
 
 
 def _middle(channels: int, attention: MakeAttention) -> nn.ModuleList:
-    return nn.ModuleList(
-        [ResidualBlock(channels, channels), attention(channels), ResidualBlock(channels, channels)]
-    )
+    return nn.ModuleList([VQBlock(channels, channels), attention(channels), VQBlock(channels, channels)])
 
 
 def _head(channels_in: int, channels: int) -> nn.Sequential:
@@ -151,7 +149,7 @@ class Encoder(nn.Module):
         return self.conv_out(x), [*features, x]
 
 
-class Decoder(nn.Module):
+class FaceDecoder(nn.Module):
     """The mirror of the encoder; `attentive` names the levels with attention, 0 the finest."""
 
     def __init__(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flair_core.denoisers.deformable import deformable_convolution
-from flair_core.enhancers.vq_blocks import Attention, Codebook, Decoder, Encoder, ResidualBlock, norm
+from flair_core.enhancers.vq_blocks import Codebook, Encoder, FaceDecoder, PlaceAttention, VQBlock, norm
 
 DCN_TAPS = 9
 
@@ -72,7 +72,7 @@ class MainBranch(nn.Module):
             self.align_func_dict[name] = TextureWarp(width, guide, coarser, groups)
             up = nn.Upsample(scale_factor=2.0, mode="nearest")
             self.pre_upsample_dict[name] = nn.Sequential(up, nn.Conv2d(coarser, width, 3, padding=1))
-            self.decoder_dict[name] = ResidualBlock(2 * width, width)
+            self.decoder_dict[name] = VQBlock(2 * width, width)
 
     def forward(self, textures: Sequence[Tensor], guide: Tensor) -> Tensor:
         """Textures finest first, guide (N, g, H, W) → the correction to the finest texture."""
@@ -103,10 +103,10 @@ class VQFR(nn.Module):
         groups: int = 4,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(widths, encoder_blocks, code_channels, Attention)
+        self.encoder = Encoder(widths, encoder_blocks, code_channels, PlaceAttention)
         self.feat2index = nn.Sequential(nn.LayerNorm(code_channels), nn.Linear(code_channels, codes))
         self.quantizer = Codebook(codes, code_channels)
-        self.decoder = Decoder(widths, decoder_blocks, code_channels, Attention, (len(widths) - 1,))
+        self.decoder = FaceDecoder(widths, decoder_blocks, code_channels, PlaceAttention, (len(widths) - 1,))
         self.main_branch = MainBranch(widths, guide_channels, groups)
         self.inpfeat_extraction = nn.Conv2d(3, guide_channels, 3, padding=1)
 

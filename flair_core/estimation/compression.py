@@ -48,9 +48,6 @@ class Compression:
     """In [0, 1]."""
 
 
-UNCOMPRESSED = Compression(None, (0, 0), 1.0)
-
-
 def jpeg_quality(frames: Sequence[Frame]) -> Compression:
     """The quality at which frames (H, W, 3), stored without loss since, were compressed.
 

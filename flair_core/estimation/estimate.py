@@ -54,7 +54,7 @@ DOUBT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Estimated:
+class Estimate:
     """What probably happened to a shot."""
 
     settings: DegradationSettings
@@ -69,7 +69,7 @@ class Estimated:
 
 def estimate_degradation(
     frames: Iterable[Frame], *, tracks: Sequence[Track] = (), side: int = SIDE, scale: int | None = None
-) -> Estimated:
+) -> Estimate:
     """Estimate from the first frames of one shot; faces are to be restored at `side` pixels.
 
     tracks: faces in the frames; the largest one is looked at, without its surroundings. None means that a face
@@ -106,20 +106,20 @@ def estimate_degradation(
         "noise": noise.confidence,
         "jpeg": compression.confidence,
     }
-    return Estimated(settings, confidence, enlarged, range(shot[0].index, shot[-1].index + 1))
+    return Estimate(settings, confidence, enlarged, range(shot[0].index, shot[-1].index + 1))
 
 
 def estimate_shots(
     frames: Iterable[Frame], *, tracks: Sequence[Track] = (), side: int = SIDE, scale: int | None = None
-) -> Iterator[Estimated]:
+) -> Iterator[Estimate]:
     """The same for every shot, in one pass that holds a few frames; `frames` of a result are the whole shot."""
     detector = ShotDetector()
     shot: list[Frame] = []
     last = -1
 
-    def finished() -> Estimated:
+    def finished() -> Estimate:
         found = estimate_degradation(shot, tracks=tracks, side=side, scale=scale)
-        return Estimated(found.settings, found.confidence, found.enlarged, range(shot[0].index, last + 1))
+        return Estimate(found.settings, found.confidence, found.enlarged, range(shot[0].index, last + 1))
 
     for frame in frames:
         if detector.starts(as_uint8(frame.rgb)) and shot:

@@ -100,7 +100,7 @@ def read_blur(lumas: Sequence[Array], offsets: Sequence[tuple[int, int]], noise:
     noise: std per channel, in levels.  quality: of JPEG.
     """
     inputs = spectrum_inputs(log_power(lumas)[0], lumas[0].shape[0], noise)
-    return _told(_answer("coded", np.concatenate([inputs, block_inputs(lumas, offsets, quality)])))
+    return _blur_of(_answer("coded", np.concatenate([inputs, block_inputs(lumas, offsets, quality)])))
 
 
 def read_enlargement(lumas: Sequence[Array]) -> dict[int, float]:
@@ -109,7 +109,7 @@ def read_enlargement(lumas: Sequence[Array]) -> dict[int, float]:
     return dict(zip(FACTORS, softmax(_answer("enlarged", inputs)).tolist(), strict=True))
 
 
-def _told(answer: Array) -> Blur:
+def _blur_of(answer: Array) -> Blur:
     """From a network's 15 numbers: chances of KINDS, then mean and log std of each length, shapes and angles."""
     plain, round_one, stretched, motion = softmax(answer[:4])
     best = int(np.argmax([plain, round_one + stretched, motion]))

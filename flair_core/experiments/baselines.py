@@ -45,7 +45,7 @@ AVERAGED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class ObservedWindow:
     """One observed window, and what restores it."""
 
     y: Tensor
@@ -110,8 +110,8 @@ class Baseline:
 
     label: str
     text: str
-    restore: Callable[[Job], Tensor]
-    """Job → (N, 3, H, W), about [-1, 1]."""
+    restore: Callable[[ObservedWindow], Tensor]
+    """Observed window → (N, 3, H, W), about [-1, 1]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,39 +180,41 @@ def _plan(schedule: NoiseSchedule, gamma: Tensor, fresh: float) -> Plan:
     return Plan(gamma, zero, ((1 - fresh) * total).sqrt(), (fresh * total).sqrt(), zero)
 
 
-def _ones(job: Job) -> Tensor:
-    return torch.ones(job.settings.sampler.steps, dtype=torch.float64)
+def _ones(observed: ObservedWindow) -> Tensor:
+    return torch.ones(observed.settings.sampler.steps, dtype=torch.float64)
 
 
-def _flair(job: Job, **changes: float) -> Tensor:
-    sampler = changed(job.settings.sampler, **changes)
-    settings = replace(job.settings, sampler=sampler)
-    *_, last = window.restore_window(job.y, settings, job.models, first=job.first, previous=job.previous)
+def _flair(observed: ObservedWindow, **changes: float) -> Tensor:
+    sampler = changed(observed.settings.sampler, **changes)
+    settings = replace(observed.settings, sampler=sampler)
+    *_, last = window.restore_window(
+        observed.y, settings, observed.models, first=observed.first, previous=observed.previous
+    )
     return last.x0
 
 
-def _pinv(job: Job) -> Tensor:
-    return job.operator.pinv(job.y.to(job.models.device))
+def _pinv(observed: ObservedWindow) -> Tensor:
+    return observed.operator.pinv(observed.y.to(observed.models.device))
 
 
-def _bicubic(job: Job) -> Tensor:
-    return upscale(job.y.to(job.models.device), job.size)
+def _bicubic(observed: ObservedWindow) -> Tensor:
+    return upscale(observed.y.to(observed.models.device), observed.size)
 
 
-def _ddnm(job: Job) -> Tensor:
+def _ddnm(observed: ObservedWindow) -> Tensor:
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
-        "after DC": Consistency(job.operator, job.y.to(job.models.device), _ones(job)),
+        "after DC": Consistency(observed.operator, observed.y.to(observed.models.device), _ones(observed)),
     }
-    return job.sampled(refiners, _plan(job.schedule(), _ones(job), DDNM_ETA**2))
+    return observed.sampled(refiners, _plan(observed.schedule(), _ones(observed), DDNM_ETA**2))
 
 
-def _ddnm_noisy(job: Job) -> Tensor:
+def _ddnm_noisy(observed: ObservedWindow) -> Tensor:
     """λ_t and γ_t of DDNM+, in each direction of A: what A⁺ brings in of the noise is taken off the fresh noise."""
-    schedule, A, sigma = job.schedule(), job.operator, job.settings.degradation.sigma_e
+    schedule, A, sigma = observed.schedule(), observed.operator, observed.settings.degradation.sigma_e
     if sigma == 0:
-        return _ddnm(job)
-    plan, levels = _plan(schedule, _ones(job), DDNM_ETA**2), Levels.of(A, sigma)
+        return _ddnm(observed)
+    plan, levels = _plan(schedule, _ones(observed), DDNM_ETA**2), Levels.of(A, sigma)
     before = torch.tensor([schedule.alpha_bar_before(t) for t in range(len(schedule))], dtype=torch.float64)
     brought, scale = before.sqrt()[:, None] * levels.sigma, plan.noise_scale[:, None]
     # The last step has no noise to hide any in.
@@ -220,41 +222,45 @@ def _ddnm_noisy(job: Job) -> Tensor:
     fresh = (scale**2 - (weight * brought) ** 2).clamp(min=0).sqrt()
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
-        "after DC": Consistency(A, job.y.to(job.models.device), weight, levels),
+        "after DC": Consistency(A, observed.y.to(observed.models.device), weight, levels),
     }
     eps = plan.eps_scale[:, None].expand_as(fresh)
     plan = replace(plan, gamma=weight, eps_scale=eps, noise_scale=fresh, levels=levels)
-    return job.sampled(refiners, plan)
+    return observed.sampled(refiners, plan)
 
 
-def _ilvr(job: Job) -> Tensor:
-    reference = upscale(job.y.to(job.models.device), job.size)
-    factor = max(2, job.settings.degradation.scale)
+def _ilvr(observed: ObservedWindow) -> Tensor:
+    reference = upscale(observed.y.to(observed.models.device), observed.size)
+    factor = max(2, observed.settings.degradation.scale)
     refiners: dict[str, Refiner] = {"x0": Clamp(), "low pass": LowPass(reference, factor)}
-    return job.sampled(refiners, _plan(job.schedule(), _ones(job), 1.0))
+    return observed.sampled(refiners, _plan(observed.schedule(), _ones(observed), 1.0))
 
 
-def _diffpir(job: Job) -> Tensor:
-    schedule = job.schedule()
+def _diffpir(observed: ObservedWindow) -> Tensor:
+    schedule = observed.schedule()
     noise = max(
-        job.settings.degradation.sigma_e, 2e-3
+        observed.settings.degradation.sigma_e, 2e-3
     )  # a floor for footage without noise, as in its program
     spread = (1 - schedule.alpha_bar) / schedule.alpha_bar
-    proximal = Proximal(job.operator, job.y.to(job.models.device), DIFFPIR_LAMBDA * noise**2 / spread)
-    return job.sampled({"x0": Clamp(), "proximal": proximal}, _plan(schedule, _ones(job), DIFFPIR_ZETA))
+    proximal = Proximal(
+        observed.operator, observed.y.to(observed.models.device), DIFFPIR_LAMBDA * noise**2 / spread
+    )
+    return observed.sampled(
+        {"x0": Clamp(), "proximal": proximal}, _plan(schedule, _ones(observed), DIFFPIR_ZETA)
+    )
 
 
-def _dr2(job: Job) -> Tensor:
-    reference = upscale(job.y.to(job.models.device), job.size)
-    factor = DR2_FILTER * max(1, job.settings.degradation.scale // 2)
-    stop = math.floor(DR2_STOP * (job.settings.sampler.steps - 1))
+def _dr2(observed: ObservedWindow) -> Tensor:
+    reference = upscale(observed.y.to(observed.models.device), observed.size)
+    factor = DR2_FILTER * max(1, observed.settings.degradation.scale // 2)
+    stop = math.floor(DR2_STOP * (observed.settings.sampler.steps - 1))
     refiners: dict[str, Refiner] = {"x0": Clamp(), "low pass": LowPass(reference, factor)}
-    smooth = job.sampled(refiners, _plan(job.schedule(), _ones(job), 1.0), stop=stop)
-    return job.models.enhancer(smooth.clamp(-1, 1))
+    smooth = observed.sampled(refiners, _plan(observed.schedule(), _ones(observed), 1.0), stop=stop)
+    return observed.models.enhancer(smooth.clamp(-1, 1))
 
 
-def _sr3(job: Job) -> Tensor:
-    return _flair(job, gamma=0.0, w_tau=0.0)
+def _sr3(observed: ObservedWindow) -> Tensor:
+    return _flair(observed, gamma=0.0, w_tau=0.0)
 
 
 BASELINES = {
@@ -269,10 +275,10 @@ BASELINES = {
     "dr2": Baseline("DR2 + G", "stronger low-pass, stopped early, then the enhancer once", _dr2),
     "sr3": Baseline("SR3-style", "the conditional network alone: no data consistency, no enhancer", _sr3),
     "flair": Baseline("FLAIR", "the settings as they are", _flair),
-    "flair-no-dc": Baseline("FLAIR without DC", "γ = 0", lambda job: _flair(job, gamma=0.0)),
-    "flair-no-g": Baseline("FLAIR without G", "w_τ = 0", lambda job: _flair(job, w_tau=0.0)),
+    "flair-no-dc": Baseline("FLAIR without DC", "γ = 0", lambda observed: _flair(observed, gamma=0.0)),
+    "flair-no-g": Baseline("FLAIR without G", "w_τ = 0", lambda observed: _flair(observed, w_tau=0.0)),
     "flair-sa": Baseline(
-        "FLAIR-SA", f"mean of {AVERAGED} samples", lambda job: _flair(job, samples=AVERAGED)
+        "FLAIR-SA", f"mean of {AVERAGED} samples", lambda observed: _flair(observed, samples=AVERAGED)
     ),
 }
 
@@ -296,8 +302,8 @@ def samplers(models: Models) -> dict[str, Baseline]:
 
 
 def _without(kinds: Sequence[str], label: str, text: str) -> Baseline:
-    def restore(job: Job) -> Tensor:
-        denoiser = cast("VideoDenoiser", job.models.denoiser).without(kinds)
-        return _flair(replace(job, models=replace(job.models, denoiser=denoiser)))
+    def restore(observed: ObservedWindow) -> Tensor:
+        denoiser = cast("VideoDenoiser", observed.models.denoiser).without(kinds)
+        return _flair(replace(observed, models=replace(observed.models, denoiser=denoiser)))
 
     return Baseline(label, text, restore)

@@ -20,7 +20,7 @@ LEAST_STD = {"agreement": 0.05, "psnr": 0.05, "sharpness": 0.1, "lpips": 0.002}
 """What is known of each measure (dB, dB, levels, LPIPS) before seeds were compared: differences below are none."""
 
 
-class Trial(NamedTuple):
+class Candidate(NamedTuple):
     """Settings to try."""
 
     steps: int
@@ -30,7 +30,7 @@ class Trial(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class GridPoint:
     """What is known of one K and w_τ."""
 
     steps: int
@@ -59,7 +59,7 @@ class Frontier:
         w_taus: Sequence[float],
         *,
         seeds: int,
-        start: Trial | None = None,
+        start: Candidate | None = None,
         measures: tuple[str, str] = ("agreement", "sharpness"),
     ) -> None:
         """steps, w_taus: what to try.  seeds: at most so many of each.
@@ -73,7 +73,7 @@ class Frontier:
         self._seed, self._seeds = start.seed if start else 0, seeds
         self._found: dict[tuple[int, float], list[tuple[float, float]]] = {place: [] for place in self._grid}
 
-    def __iter__(self) -> Iterator[Trial]:
+    def __iter__(self) -> Iterator[Candidate]:
         """What to try next, by what was told so far."""
         for number in range(self._seeds):
             kept = (
@@ -81,13 +81,13 @@ class Frontier:
             )
             for place in self._grid:
                 if place in kept:
-                    yield Trial(*place, self._seed + number)
+                    yield Candidate(*place, self._seed + number)
 
-    def tell(self, trial: Trial, fidelity: float, sharpness: float) -> None:
+    def tell(self, trial: Candidate, fidelity: float, sharpness: float) -> None:
         """What came of a trial."""
         self._found[trial.steps, trial.w_tau].append((fidelity, sharpness))
 
-    def points(self) -> list[Point]:
+    def points(self) -> list[GridPoint]:
         """All that was tried at least once."""
         places = [place for place in self._grid if self._found[place]]
         if not places:
@@ -105,7 +105,7 @@ class Frontier:
             dominated = bool(((means - means[at]) > margin).all(1).any())
             spread = (float(stds[at, 0]), float(stds[at, 1]))
             mean = (float(means[at, 0]), float(means[at, 1]))
-            found.append(Point(steps, w_tau, *mean, spread, int(counts[at]), dominated))
+            found.append(GridPoint(steps, w_tau, *mean, spread, int(counts[at]), dominated))
         return found
 
 

@@ -83,7 +83,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Illustration:
     """A picture or video beside the record."""
 
     file: str
@@ -100,7 +100,7 @@ class Record:
     tables: Sequence[Table] = ()
     plots: Sequence[Plot] = ()
     findings: Sequence[Finding] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[Illustration] = ()
     notes: Sequence[str] = ()
     """What a reader should know: metrics that were skipped, and why."""
     made: Mapping[str, Any] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Record:
                 for plot in data.pop("plots")
             ]
             findings = [Finding(**finding) for finding in data.pop("findings")]
-            pictures = [Picture(**picture) for picture in data.pop("pictures")]
+            pictures = [Illustration(**picture) for picture in data.pop("pictures")]
             return cls(tables=tables, plots=plots, findings=findings, pictures=pictures, **data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise MediaError(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flair_core.experiments.record import Finding, Picture, Record, Table
+    from flair_core.experiments.record import Finding, Illustration, Record, Table
 
 KINDS = {
     ".png": "image/png",
@@ -105,7 +105,7 @@ def _table(table: Table) -> str:
     )
 
 
-def _picture(picture: Picture, folder: Path) -> str:
+def _picture(picture: Illustration, folder: Path) -> str:
     path = folder / picture.file
     try:
         data = base64.b64encode(path.read_bytes()).decode()

@@ -14,7 +14,7 @@ import torch
 from flair_core import video
 from flair_core.degradations import degrade
 from flair_core.errors import MediaError, SettingsError
-from flair_core.experiments.baselines import Job
+from flair_core.experiments.baselines import ObservedWindow
 from flair_core.experiments.record import Column, Table
 from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.frames import to_float, to_uint8
@@ -72,7 +72,7 @@ class Trial:
 
     task: str
     label: str
-    restore: Callable[[Job], Tensor]
+    restore: Callable[[ObservedWindow], Tensor]
     settings: RestorationSettings
     """The degradation in it is the task's."""
     models: Models
@@ -185,9 +185,13 @@ def restored(y: Pixels, trial: Trial) -> Pixels:
         if window.overlap:
             parts[-1], before = parts[-1].tensor_split([-window.overlap])
         previous = before if chained else None
-        found = trial.restore(Job(part, size, trial.settings, trial.models, window.first, previous))
+        found = trial.restore(
+            ObservedWindow(part, size, trial.settings, trial.models, window.first, previous)
+        )
         if before is not None:
-            shares = [0.0 if chained else window.share(index) for index in range(window.first, window.fresh)]
+            shares = [
+                0.0 if chained else window.share(index) for index in range(window.first, window.first_new)
+            ]
             faded = before.lerp(found[: window.overlap], torch.tensor(shares).view(-1, 1, 1, 1))
             found = torch.cat([faded, found[window.overlap :]])
         parts.append(found)

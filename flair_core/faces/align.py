@@ -90,7 +90,7 @@ def crop(rgb: Image, matrix: Points, size: int) -> torch.Tensor:
 
     rgb: (H, W, 3).  matrix: (2, 3) from frame to face.  What lies outside of the frame is its mirror image.
     """
-    face = warp(rgb, matrix, size, size).transpose(2, 0, 1)
+    face = warp_affine(rgb, matrix, size, size).transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(face)).mul_(2 / float(peak(rgb))).sub_(1)
 
 
@@ -104,7 +104,7 @@ def peak(rgb: Image) -> np.float32:
     return np.float32(np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1)
 
 
-def warp(image: Image, matrix: Points, width: int, height: int) -> NDArray[np.float32]:
+def warp_affine(image: Image, matrix: Points, width: int, height: int) -> NDArray[np.float32]:
     """Resample (H, W, C) through `matrix` (source to target) to (height, width, C); values keep their scale.
 
     Cubic splines interpolate; where the target is coarser, a windowed sinc first removes what it can't hold.

@@ -32,13 +32,13 @@ def with_grain_of(face: Tensor, observed: Tensor, zoom: float, amount: float, rn
     side = face.shape[-1]
     fine = max(2, round(side / max(1.0, zoom)))
     # Sampling keeps the noise of an enlarged frame; the face will be averaged when it is pasted.
-    wanted = amount * noise_level(_resized(observed, fine, antialias=False))
-    there = noise_level(_resized(face, fine, antialias=True))
+    wanted = amount * grain_level(_resized(observed, fine, antialias=False))
+    there = grain_level(_resized(face, fine, antialias=True))
     grain = torch.randn(1, fine, fine, generator=rng) * (wanted**2 - there**2).clamp(min=0).sqrt()
     return (face + _resized(grain, side, antialias=True)).clamp(-1, 1)
 
 
-def noise_level(images: Tensor) -> Tensor:
+def grain_level(images: Tensor) -> Tensor:
     """Std of the white noise in (3, H, W), median over its pixels and so blind to edges (Immerkær 1996)."""
     filtered = functional.conv2d(images[:, None], NOISE_FILTER[None, None].to(images))
     return filtered.abs().median() * (MEDIAN_TO_STD / 6)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from flair_core.errors import ShapeError
-from flair_core.faces.align import crop, inverse, outline, peak, to_unit, transform, warp
+from flair_core.faces.align import crop, inverse, outline, peak, to_unit, transform, warp_affine
 
 if TYPE_CHECKING:
     import torch
@@ -24,12 +24,12 @@ def paste(rgb: Image, face: torch.Tensor, matrix: Points, mask: Mask, upscale: i
     rgb: (H, W, 3).  face: (3, S, S) in [-1, 1].  matrix: (2, 3) from frame to face.  mask: (S, S) in [0, 1].
     Returns pixels of the frame's type.  Raises ShapeError if face and mask differ in size.
     """
-    canvas = enlarged(rgb, upscale)
+    canvas = enlarged_frame(rgb, upscale)
     paste_into(canvas, rgb, face, matrix, mask)
     return canvas
 
 
-def enlarged(rgb: Image, upscale: int) -> Image:
+def enlarged_frame(rgb: Image, upscale: int) -> Image:
     """The frame at `upscale` times its size by Lanczos interpolation; a copy at 1."""
     if upscale == 1:
         return rgb.copy()
@@ -57,7 +57,7 @@ def paste_into(canvas: Image, rgb: Image, face: torch.Tensor, matrix: Points, ma
         return
     backward[:, 2] -= low
     difference = (face.detach().float().cpu() - crop(rgb, matrix, size)).numpy().transpose(1, 2, 0) / 2
-    moved = warp(np.ascontiguousarray(difference), backward, width, height)
+    moved = warp_affine(np.ascontiguousarray(difference), backward, width, height)
     weight = np.asarray(cv2.warpAffine(mask, backward, (int(width), int(height))), np.float32)
     region = canvas[low[1] : low[1] + height, low[0] : low[0] + width]
     changed = (weight > 0) & moved.any(axis=2)

@@ -32,7 +32,7 @@ def grey(images: Tensor) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Beside:
+class Neighbours:
     """The same face in the frames before and after one that is restored alone, as the footage shows it."""
 
     labels: NDArray[np.uint8]
@@ -54,7 +54,7 @@ class Masks:
     settings: RestorationSettings
     parser: Parser | None
     """None when the landmarks have to do."""
-    beside: Beside | None = None
+    neighbours: Neighbours | None = None
     """For a single frame: what its mask is steadied by; None leaves that to the other frames of the window."""
 
     def replaced(self, x0: Tensor) -> NDArray[np.float32]:
@@ -71,12 +71,12 @@ class Masks:
         masks = made(labels, self.landmarks, x0.shape[-1])
         if labels is None:
             return masks
-        if self.beside is None:
+        if self.neighbours is None:
             return mask.steadied(masks, grey(x0))
-        at = self.beside.at
-        others = made(self.beside.labels, self.beside.landmarks, x0.shape[-1])
+        at = self.neighbours.at
+        others = made(self.neighbours.labels, self.neighbours.landmarks, x0.shape[-1])
         every = np.concatenate([others[:at], masks, others[at:]])
-        return mask.steadied(every, self.beside.pictures, range(at, at + 1))
+        return mask.steadied(every, self.neighbours.pictures, range(at, at + 1))
 
     def _weighted(
         self, labels: NDArray[np.uint8] | None, landmarks: NDArray[np.float64], size: int

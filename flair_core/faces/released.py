@@ -55,9 +55,9 @@ class Inlaid:
         if not found:
             return faces
         matrices = np.stack([matrix for matrix in self.matrices if matrix is not None])
-        enhanced = self.enhancer(crop(faces[found], matrices)).clamp(-1, 1)
+        enhanced = self.enhancer(cut_out(faces[found], matrices)).clamp(-1, 1)
         result = faces.clone()
-        result[found] = paste(faces[found], enhanced, matrices, mask(self.labels(enhanced)))
+        result[found] = put_back(faces[found], enhanced, matrices, mask(self.labels(enhanced)))
         return result
 
 
@@ -76,7 +76,7 @@ def largest(frames: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.fl
     ]
 
 
-def crop(frames: Tensor, matrices: Matrices) -> Tensor:
+def cut_out(frames: Tensor, matrices: Matrices) -> Tensor:
     """(N, 3, 512, 512) faces of frames (N, 3, H, W) in [-1, 1]."""
     border = frames.new_tensor(BORDER).view(3, 1, 1) / 127.5 - 1
     return _warp(frames - border, matrices, (SIZE, SIZE)) + border
@@ -91,15 +91,17 @@ def mask(labels: NDArray[np.integer]) -> Tensor:
     return torch.from_numpy(np.stack(soft)[:, None])
 
 
-def placed(faces: Tensor, masks: Tensor, matrices: Matrices, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def in_frames(
+    faces: Tensor, masks: Tensor, matrices: Matrices, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
     """Faces and masks as they lie in frames of `size` (H, W); around a face all is black."""
     backward = np.stack([inverse(matrix) for matrix in matrices])
     return (_warp(faces + 1, backward, size) - 1).clamp(-1, 1), _warp(masks.to(faces), backward, size)
 
 
-def paste(frames: Tensor, faces: Tensor, matrices: Matrices, masks: Tensor) -> Tensor:
+def put_back(frames: Tensor, faces: Tensor, matrices: Matrices, masks: Tensor) -> Tensor:
     """x (1 − m) + m G for frames x (N, 3, H, W) and faces G (N, 3, 512, 512) in [-1, 1]; eq. (12)."""
-    inside, m = placed(faces, masks, matrices, (frames.shape[-2], frames.shape[-1]))
+    inside, m = in_frames(faces, masks, matrices, (frames.shape[-2], frames.shape[-1]))
     return frames * (1 - m) + m * inside
 
 

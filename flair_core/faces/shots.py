@@ -9,8 +9,6 @@ import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
     from flair_core.frames import Frame
@@ -47,12 +45,6 @@ class ShotDetector:
         correlation = float((layout * last[0]).mean())
         change = 0.5 * float(np.abs(colours - last[1]).sum())
         return correlation < LEAST_CORRELATION and change > LEAST_CHANGE
-
-
-def shot_starts(frames: Iterable[Frame]) -> Iterator[int]:
-    """Indices of the frames that start a shot, the first one among them."""
-    detector = ShotDetector()
-    return (frame.index for frame in frames if detector.starts(as_uint8(frame.rgb)))
 
 
 def shot_around(source: FrameSource, index: int, reach: int) -> list[Frame]:

@@ -13,13 +13,13 @@ from flair_core.errors import SettingsError, ShapeError
 from flair_core.interpolation.amt_blocks import (
     Correlation,
     FeatureEncoder,
+    FeaturePyramid,
     FlowDecoder,
-    Pyramid,
     UpdateBlock,
     conv_prelu,
     grid,
     resize,
-    warp,
+    warp_clamped,
 )
 
 GRID = 16
@@ -58,7 +58,7 @@ class AMT(nn.Module):
         self.num_flows, self.levels, self.radius = num_flows, corr_lvls, corr_radius
         c1, c2, c3, c4 = channels
         looked_up = 2 * corr_lvls * (2 * corr_radius + 1) ** 2
-        self.feat_encoder, self.encoder = FeatureEncoder(), Pyramid(channels)
+        self.feat_encoder, self.encoder = FeatureEncoder(), FeaturePyramid(channels)
         self.decoder4 = FlowDecoder(2 * c4 + 1, 2 * c4, c3 + 4, skip_channels)
         self.decoder3 = FlowDecoder(3 * c3 + 4, 3 * c3, c2 + 4, skip_channels)
         self.decoder2 = FlowDecoder(3 * c2 + 4, 3 * c2, c1 + 4, skip_channels)
@@ -129,7 +129,9 @@ class AMT(nn.Module):
 
     @staticmethod
     def _decode(decoder: FlowDecoder, pair: _Pair, level: int, feature: Tensor, flows: Tensor) -> Tensor:
-        warped = (warp(own[level], flow) for own, flow in zip(pair.features, flows.chunk(2, 1), strict=True))
+        warped = (
+            warp_clamped(own[level], flow) for own, flow in zip(pair.features, flows.chunk(2, 1), strict=True)
+        )
         out: Tensor = decoder(feature, *warped, flows)
         return out
 
@@ -145,7 +147,7 @@ class AMT(nn.Module):
             candidates0, candidates1 = by * resize(candidates0, by), by * resize(candidates1, by)
             mask, rest = resize(mask, by), resize(rest, by)
         warped0, warped1 = (
-            torch.stack([warp(image, flow) for flow in flows.chunk(many, 1)], 1)
+            torch.stack([warp_clamped(image, flow) for flow in flows.chunk(many, 1)], 1)
             for image, flows in zip(pair.images, (candidates0, candidates1), strict=True)
         )
         mask = mask.unsqueeze(2)

@@ -21,7 +21,7 @@ def resize(x: Tensor, factor: float) -> Tensor:
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def sample(image: Tensor, places: Tensor, padding: str) -> Tensor:
+def look_up(image: Tensor, places: Tensor, padding: str) -> Tensor:
     """`image` (N, C, h, w) at `places` (N, 2, h', w'), x then y in its pixels, bilinear."""
     span = places.new_tensor([max(image.shape[-1] - 1, 1), max(image.shape[-2] - 1, 1)]).view(2, 1, 1)
     grid = (2 * places / span - 1).movedim(1, -1)
@@ -39,9 +39,9 @@ def grid(size: Sequence[int], like: Tensor) -> Tensor:
     return torch.stack((x, y)).unsqueeze(0)
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp_clamped(image: Tensor, flow: Tensor) -> Tensor:
     """`image` looked up where `flow` points, edges repeated."""
-    return sample(image, grid(flow.shape[-2:], flow) + flow, "border")
+    return look_up(image, grid(flow.shape[-2:], flow) + flow, "border")
 
 
 def conv_prelu(channels_in: int, channels: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -49,7 +49,7 @@ def conv_prelu(channels_in: int, channels: int, kernel: int = 3, stride: int = 1
     return nn.Sequential(nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2), nn.PReLU(channels))
 
 
-class ResidualBlock(nn.Module):
+class RaftBlock(nn.Module):
     """RAFT's residual block with instance norm."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
@@ -81,9 +81,7 @@ class FeatureEncoder(nn.Module):
 
     @staticmethod
     def _pair(channels_in: int, channels: int, stride: int) -> nn.Sequential:
-        return nn.Sequential(
-            ResidualBlock(channels_in, channels, stride), ResidualBlock(channels, channels, 1)
-        )
+        return nn.Sequential(RaftBlock(channels_in, channels, stride), RaftBlock(channels, channels, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) → (N, 128, H/8, W/8)."""
@@ -93,7 +91,7 @@ class FeatureEncoder(nn.Module):
         return x
 
 
-class Pyramid(nn.Module):
+class FeaturePyramid(nn.Module):
     """What is warped and merged: one feature for each of the sizes 1/2, 1/4, …"""
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -138,7 +136,7 @@ class Correlation:
         n, _, h, w = places.shape
         centres = places.movedim(1, -1).reshape(n * h * w, 2, 1, 1)
         found = [
-            sample(alike, centres / 2**level + self.window, "zeros").view(n, h, w, -1)
+            look_up(alike, centres / 2**level + self.window, "zeros").view(n, h, w, -1)
             for level, alike in enumerate(pyramid)
         ]
         return torch.cat(found, -1).movedim(-1, 1)

@@ -39,18 +39,20 @@ if TYPE_CHECKING:
     from flair_core.settings.groups import RestorationSettings
 
 
+PROGRAM = (*fingerprints.RESTORING, "jobs/cluster.py")
+"""What must be the same on all nodes: what restores, and how nodes speak to one another."""
 DEVICES = ("auto", "all", "cpu", "cuda")
-KNOCK = 5.0
+CONNECT_TIMEOUT = 5.0
 """Seconds in which the cluster's port must answer. Ray by itself waits two minutes, and then ends the program."""
-START = 300.0
+START_TIMEOUT = 300.0
 """Seconds in which a worker must have started."""
-LATE = 60.0
+LATE_TIMEOUT = 60.0
 """Seconds after the first one in which the others must have: those that other programs keep busy are left out."""
-SPARE = 2
+RESTARTS = 2
 """How many times the process of a worker may die and be started anew, before its work goes to the others."""
 
 
-class Passport(NamedTuple):
+class Handshake(NamedTuple):
     """What a worker is, as far as it decides bits."""
 
     process: int
@@ -78,7 +80,7 @@ class Made(dict[str, "Arrays"]):
         self[key] = arrays
 
 
-class Worker:
+class Actor:
     """Restores faces on a node, in a process of its own there."""
 
     def __init__(self, device: str, threads: int) -> None:
@@ -88,16 +90,16 @@ class Worker:
 
     def code(self) -> str:
         """Which version of the program is installed here."""
-        return fingerprints.code_version()
+        return fingerprints.code_version(PROGRAM)
 
-    def passport(self, needed: Sequence[RestorationSettings]) -> Passport:
+    def handshake(self, needed: Sequence[RestorationSettings]) -> Handshake:
         """Load the networks. Raises WeightsError when one is missing, DeviceError without the device."""
         device = devices.pick(self._named)
         networks: dict[str, str] = {}
         self._load = models.loader(device, networks)
         for settings in needed:
             self._load(settings)
-        return Passport(os.getpid(), _computes(device), networks)
+        return Handshake(os.getpid(), _computes(device), networks)
 
     def begin(self, computes: str) -> None:
         """Be ready for faces; `computes` is what all workers are together, for the keys of the cache."""
@@ -129,7 +131,7 @@ def _computes(device: torch.device) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
+class Slot:
     """A worker's place: one graphics card of a node, or the whole node where cards have no part."""
 
     node: str
@@ -137,10 +139,10 @@ class Seat:
     start: Callable[[], Any]
     """Asks Ray for a process there."""
     process: Any = None
-    passport: Passport | None = None
+    handshake: Handshake | None = None
     renew: Callable[[], None] | None = None
     """Makes a new process ready as the first one was."""
-    spare: int = SPARE
+    restarts: int = RESTARTS
     closed: bool = False
     lost: list[str] = field(default_factory=list)
     """What happened to earlier processes, one sentence each."""
@@ -177,9 +179,9 @@ class Seat:
         assert self.renew is not None
         reason = str(error).strip().splitlines()[0]
         there = any(node["NodeID"] == self.node and node["Alive"] for node in ray.nodes())
-        if not there or not self.spare:
+        if not there or not self.restarts:
             raise ClusterError(f"it is lost: {reason}")
-        self.spare -= 1
+        self.restarts -= 1
         with suppress(Exception):
             ray.kill(self.process)
         self.process = self.start()
@@ -213,30 +215,30 @@ class Remote(FaceRestorer):
 
     here = False
 
-    def __init__(self, load: Load, seat: Seat, computes: str, kept: Cache | None, notes: list[str]) -> None:
-        super().__init__(load, kept, notes, name=seat.name, device=computes)
-        self._seat = seat
+    def __init__(self, load: Load, slot: Slot, computes: str, kept: Cache | None, notes: list[str]) -> None:
+        super().__init__(load, kept, notes, name=slot.name, device=computes)
+        self._slot = slot
 
     def stop(self) -> None:
         """The worker ends, with what it does."""
         super().stop()
-        self._seat.close()
+        self._slot.close()
 
     def at_once(self, settings: RestorationSettings) -> int:
         """As many as fill a batch, whatever works on the other side."""
         return BATCH
 
     def together(self, faces: Sequence[Face]) -> list[Restored]:
-        """Faces of single frames, or one in a window. Raises as Seat.ask."""
+        """Faces of single frames, or one in a window. Raises as Slot.ask."""
         made = {at: known for at, face in enumerate(faces) if (known := self.known(face)) is not None}
         missing = [at for at in range(len(faces)) if at not in made]
         if missing:
-            fresh = self._taken(self._asked("together", [faces[at] for at in missing]))
-            made.update(zip(missing, fresh, strict=True))
+            new = self._taken(self._asked("together", [faces[at] for at in missing]))
+            made.update(zip(missing, new, strict=True))
         return [made[at] for at in range(len(faces))]
 
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
-        """One face. Raises as Seat.ask."""
+        """One face. Raises as Slot.ask."""
         known = self.known(face, previous)
         return known or self._taken(self._asked("restored", face, previous))[0]
 
@@ -248,10 +250,10 @@ class Remote(FaceRestorer):
 
     def _asked(self, method: str, *arguments: object) -> Any:
         try:
-            return self._seat.ask(method, *arguments)
+            return self._slot.ask(method, *arguments)
         finally:
-            self._notes += self._seat.lost
-            self._seat.lost.clear()
+            self._notes += self._slot.lost
+            self._slot.lost.clear()
 
     def _taken(self, answer: Answer) -> list[Restored]:
         self._notes += answer.notes
@@ -265,7 +267,7 @@ class Remote(FaceRestorer):
 class Team:
     """The workers of a job."""
 
-    seats: Sequence[Seat]
+    slots: Sequence[Slot]
     computes: str
     """What they are together, in words; as one machine says it when all are like this one."""
     notes: Sequence[str]
@@ -273,7 +275,7 @@ class Team:
 
     def workers(self, load: Load) -> list[clip.NewRestorer]:
         """What `restore` begins with; `load` as for Remote."""
-        return [partial(Remote, load, seat, self.computes) for seat in self.seats]
+        return [partial(Remote, load, slot, self.computes) for slot in self.slots]
 
 
 @contextmanager
@@ -288,12 +290,12 @@ def joined(
     Raises ClusterError when there is no cluster, or no node of it can take part.
     """
     with _connected(address) as ray:
-        seats = _seats(ray, device)
+        slots = _slots(ray, device)
         try:
-            yield _hired(ray, seats, needed, networks)
+            yield _accepted(ray, slots, needed, networks)
         finally:
-            for seat in seats:
-                seat.close()
+            for slot in slots:
+                slot.close()
 
 
 @contextmanager
@@ -313,7 +315,7 @@ def _connected(address: str) -> Iterator[Any]:
             "must belong to the cluster: “ray start --address HOST:PORT --num-cpus 0” lets it join without computing."
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(
             f"No Ray cluster answers at {address} ({error}). Start one there with “ray start --head”, or see "
@@ -333,7 +335,7 @@ def _connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _seats(ray: Any, device: str) -> list[Seat]:
+def _slots(ray: Any, device: str) -> list[Slot]:
     """Every graphics card of the cluster; where it has none, or `cpu` is wanted, every node."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -344,7 +346,7 @@ def _seats(ray: Any, device: str) -> list[Seat]:
     if device == "cuda" and not any(cards.values()):
         raise ClusterError("No node of the cluster has a graphics card. Use --device auto.")
     threads = torch.get_num_threads()
-    seats = []
+    slots = []
     for node in nodes:
         if device != "cpu" and any(cards.values()):
             named, places, share = "cuda", cards[node["NodeID"]], {"num_gpus": 1, "num_cpus": 0}
@@ -352,62 +354,62 @@ def _seats(ray: Any, device: str) -> list[Seat]:
             cores = int(node["Resources"].get("CPU", 0))
             named, places, share = "cpu", min(cores, 1), {"num_cpus": min(cores, threads)}
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        actor = ray.remote(Worker).options(scheduling_strategy=there, max_restarts=0, **share)
+        actor = ray.remote(Actor).options(scheduling_strategy=there, max_restarts=0, **share)
         host = node.get("NodeManagerHostname") or node["NodeManagerAddress"]
-        seats += [Seat(node["NodeID"], host, partial(actor.remote, named, threads)) for _ in range(places)]
-    if not seats:
+        slots += [Slot(node["NodeID"], host, partial(actor.remote, named, threads)) for _ in range(places)]
+    if not slots:
         raise ClusterError("No node of the cluster may compute. Add one: “ray start --address HOST:PORT”.")
-    return seats
+    return slots
 
 
-def _hired(
-    ray: Any, seats: Sequence[Seat], needed: Sequence[RestorationSettings], networks: Mapping[str, str]
+def _accepted(
+    ray: Any, slots: Sequence[Slot], needed: Sequence[RestorationSettings], networks: Mapping[str, str]
 ) -> Team:
     """Those that can take part, ready for faces. Raises ClusterError when there are none."""
-    for seat in seats:
-        seat.process = seat.start()
-    asked = [(seat, seat.process.code.remote()) for seat in seats]
+    for slot in slots:
+        slot.process = slot.start()
+    asked = [(slot, slot.process.code.remote()) for slot in slots]
     codes = [code for _, code in asked]
-    ray.wait(codes, num_returns=1, timeout=START)
-    ray.wait(codes, num_returns=len(codes), timeout=LATE)
+    ray.wait(codes, num_returns=1, timeout=START_TIMEOUT)
+    ray.wait(codes, num_returns=len(codes), timeout=LATE_TIMEOUT)
     notes: list[str] = []
     same = []
-    for seat, code in asked:
+    for slot, code in asked:
         try:
             _same_code(_get(ray, code, 0))
-            same.append((seat, seat.process.passport.remote(needed)))
+            same.append((slot, slot.process.handshake.remote(needed)))
         except (ray.exceptions.RayError, FlairError, RuntimeError) as error:
-            notes.append(_left_out(ray, seat, error))
-    for seat, passport in same:
+            notes.append(_left_out(ray, slot, error))
+    for slot, handshake in same:
         try:
-            seat.passport = _checked(_get(ray, passport), networks)
+            slot.handshake = _checked(_get(ray, handshake), networks)
         except (ray.exceptions.RayError, FlairError, RuntimeError) as error:
-            notes.append(_left_out(ray, seat, error))
-    ready = [(seat, seat.passport) for seat in seats if seat.passport]
+            notes.append(_left_out(ray, slot, error))
+    ready = [(slot, slot.handshake) for slot in slots if slot.handshake]
     if not ready:
         raise ClusterError("No node of the cluster can take part. " + " ".join(notes))
-    kinds = {passport.computes for _, passport in ready}
+    kinds = {handshake.computes for _, handshake in ready}
     cpu = torch.device("cpu")
     computes = devices.describe(cpu) if kinds == {_computes(cpu)} else devices.described(kinds)
-    for seat, before in ready:
-        seat.renew = partial(_renew, ray, seat, before, needed, computes)
-        _get(ray, seat.process.begin.remote(computes))
-    return Team([seat for seat, _ in ready], computes, notes)
+    for slot, before in ready:
+        slot.renew = partial(_renew, ray, slot, before, needed, computes)
+        _get(ray, slot.process.begin.remote(computes))
+    return Team([slot for slot, _ in ready], computes, notes)
 
 
 def _renew(
-    ray: Any, seat: Seat, before: Passport, needed: Sequence[RestorationSettings], computes: str
+    ray: Any, slot: Slot, before: Handshake, needed: Sequence[RestorationSettings], computes: str
 ) -> None:
     """Make a new process of a worker ready. Raises as Ray does, and ClusterError when it is another now."""
-    _same_code(_get(ray, seat.process.code.remote(), START))
-    seat.passport = _checked(_get(ray, seat.process.passport.remote(needed)), before.networks)
-    if seat.passport.computes != before.computes:
-        raise ClusterError(f"it was {before.computes} and is {seat.passport.computes} now")
-    _get(ray, seat.process.begin.remote(computes))
+    _same_code(_get(ray, slot.process.code.remote(), START_TIMEOUT))
+    slot.handshake = _checked(_get(ray, slot.process.handshake.remote(needed)), before.networks)
+    if slot.handshake.computes != before.computes:
+        raise ClusterError(f"it was {before.computes} and is {slot.handshake.computes} now")
+    _get(ray, slot.process.begin.remote(computes))
 
 
 def _same_code(there: str) -> None:
-    here = fingerprints.code_version()
+    here = fingerprints.code_version(PROGRAM)
     if there != here:
         raise ClusterError(
             f"it has another version of FLAIR Studio or of its libraries (code {there[:8]}…, here {here[:8]}…); "
@@ -415,8 +417,8 @@ def _same_code(there: str) -> None:
         )
 
 
-def _checked(found: Passport, networks: Mapping[str, str]) -> Passport:
-    """The passport. Raises ClusterError when its weights are others."""
+def _checked(found: Handshake, networks: Mapping[str, str]) -> Handshake:
+    """The handshake. Raises ClusterError when its weights are others."""
     there = found.networks
     for name in sorted({*there, *networks}):
         if there.get(name) != networks.get(name):
@@ -430,9 +432,9 @@ def _checked(found: Passport, networks: Mapping[str, str]) -> Passport:
     return found
 
 
-def _left_out(ray: Any, seat: Seat, error: Exception) -> str:
+def _left_out(ray: Any, slot: Slot, error: Exception) -> str:
     """Why a worker does not take part, in a sentence; it ends."""
-    seat.close()
+    slot.close()
     if isinstance(error, FlairError):
         reason = str(error)
     elif isinstance(error, ray.exceptions.GetTimeoutError):
@@ -441,4 +443,4 @@ def _left_out(ray: Any, seat: Seat, error: Exception) -> str:
         reason = "FLAIR Studio is not installed there"
     else:
         reason = str(error).strip().splitlines()[-1]
-    return f"The node {seat.host} is left out: {reason.rstrip('.')}."
+    return f"The node {slot.host} is left out: {reason.rstrip('.')}."

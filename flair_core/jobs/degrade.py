@@ -15,6 +15,7 @@ from flair_core.degradations import degrade
 from flair_core.degradations.damage import Damage, damage_frames
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, of_depth, to_float, to_uint8
+from flair_core.runtime import files
 from flair_core.settings.groups import DegradationSettings
 from flair_core.settings.output import OutputOptions
 from flair_core.video.recoded import recode
@@ -69,7 +70,7 @@ def degrade_clip(
                 yield degraded
             sink.commit()
     record = {"degradation": dataclasses.asdict(settings), "seed": seed, "source": source.name}
-    sidecar(target).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    files.write_text(sidecar(target), json.dumps(record, indent=2) + "\n")
     damage_record(target).unlink(missing_ok=True)
 
 
@@ -125,7 +126,7 @@ def damage_clip(source: Path, target: Path, damage: Damage) -> Iterator[Frame]:
                 yield damaged
             sink.commit()
     record = {"damage": damage.as_dict(), "source": source.name}
-    damage_record(target).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    files.write_text(damage_record(target), json.dumps(record, indent=2) + "\n")
     sidecar(target).unlink(missing_ok=True)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
 from flair_core.kept import fingerprints
+from flair_core.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from flair_core.settings.look import Look
 
 
+CODE = (
+    *fingerprints.RESTORING,
+    *fingerprints.FINDING,
+    "faces",
+    "interpolation",
+    "jobs",
+    "restoration",
+    "video",
+)
+"""Sources that decide what is in an output."""
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """How the IPTC calls footage with generated parts."""
 
@@ -48,7 +59,7 @@ def record(
         "version": 1,
         "program": {
             "flair-studio": importlib.metadata.version("flair-studio"),
-            "code": fingerprints.code_version(),
+            "code": fingerprints.code_version(CODE),
         },
         "libraries": fingerprints.library_versions(),
         "device": device,
@@ -75,7 +86,7 @@ def statement(source: Path, span: range, look: Look, networks: Mapping[str, str]
             "frames": {"first": span.start, "last": span.stop - 1},
             "settings": look.to_dict(),
             "weights": dict(networks),
-            "code": fingerprints.code_version(),
+            "code": fingerprints.code_version(CODE),
         },
     }
     claim = {
@@ -98,12 +109,9 @@ def _described(path: Path) -> dict[str, Any]:
 def write_sidecar(output: Path, entries: Mapping[str, Any]) -> None:
     """Write the record beside `output`, all at once. Raises MediaError."""
     path = sidecar(output)
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        files.write_text(path, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise MediaError(
             f"{output.name} is complete, but its record {path} can't be written ({error.strerror}). "
             "Run again with more room, or with --no-sidecar."

@@ -80,7 +80,7 @@ class Request:
         return cls(
             source=Path(data["source"]),
             output=Path(data["output"]),
-            look=Look.from_json(json.dumps(data["settings"])),
+            look=Look.from_dict(data["settings"]),
             span=None if data["span"] is None else range(*data["span"]),
             searched=None if data["searched"] is None else range(*data["searched"]),
             encoding=OutputOptions(
@@ -95,7 +95,7 @@ class Request:
             matte=None if data["matte"] is None else Path(data["matte"]),
             left_out=frozenset(data["left_out"]),
             drawn=tuple(DrawnFace(tuple(box), first, last) for box, first, last in data["drawn"]),
-            strokes=tuple(map(Stroke.from_json, data.get("strokes", ()))),
+            strokes=tuple(map(Stroke.from_dict, data.get("strokes", ()))),
             fps_factor=data.get("fps_factor", 1),  # jobs of an older program have none
             interpolator=data.get("interpolator", "flow"),
         )

@@ -83,7 +83,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         networks: dict[str, str] = {}
         loads = [models.loader(CPU if request.cluster else device, networks) for device in each]
         load, computes = loads[0], devices.described(map(devices.describe, each))
-        turns = list(dict.fromkeys(look.turns(span)))
+        turns = list(dict.fromkeys(look.key_settings(span)))
         for needed in turns:
             for missed in loads:
                 missed(needed)  # what is missing is missed now, not in the middle

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 from safetensors.numpy import load, save
+
+from flair_core.runtime.files import PARTIAL, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +35,6 @@ LIMIT = 20 << 30
 RESERVE = 1 << 30
 """Bytes of the disk that are left to others, above all to the output that is being written."""
 CHECKSUM = hashlib.sha256().digest_size
-PARTIAL = ".partial"
 REST = 60.0
 """Seconds without writing after it has failed."""
 FULL = (
@@ -128,21 +128,14 @@ class Cache:
         return self.folder / key[:2] / key
 
     def _publish(self, path: Path, data: bytes) -> None:
-        """Write beside, then swap. No fsync: what a power failure tears, the checksum tells."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(PARTIAL, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        """Nobody waits for the disk: what a power failure tears, the checksum tells."""
+        with replacing(path, durable=False) as partial:
+            partial.write_bytes(data)
         self._size = (self._size or 0) + len(data)
 
     def _make_room(self, needed: int) -> None:
         """Raises OSError when the disk has none."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # faces are nobody else's business
         if self._size is None:
             self._size = sum(size for _, size, _ in self._entries())
         if self._size + needed > self._trim_above:

@@ -2,23 +2,98 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av")
-"""Their versions may change pixels."""
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av", "llvmlite")
+"""Their versions may change pixels; the last one need not be here."""
 
 
-WITHOUT_PIXELS = ("cli", "training", "metrics", "experiments", "estimation")
-"""Parts of the core that no restored pixel depends on."""
+DECODING = (
+    "frames.py",
+    "video/color.py",
+    "video/decoder.py",
+    "video/images.py",
+    "video/index.py",
+    "video/reader.py",
+)
+"""Files of this package that decide the pixels of a frame that is read."""
+
+
+FINDING = (
+    *DECODING,
+    "faces/align.py",
+    "faces/detect.py",
+    "faces/flow.py",
+    "faces/locator.py",
+    "faces/mask.py",
+    "faces/points.py",
+    "faces/shots.py",
+    "faces/smooth.py",
+    "faces/track.py",
+    "faces/tracker.py",
+    "motion.py",
+    "restoration/find.py",
+)
+"""Files that decide which faces and shots are found, and where."""
+
+
+RESTORING = (
+    *DECODING,
+    "degradations/__init__.py",
+    "degradations/base.py",
+    "degradations/cosine.py",
+    "degradations/fourier.py",
+    "degradations/jpeg.py",
+    "degradations/kernels.py",
+    "degradations/levels.py",
+    "degradations/model.py",
+    "degradations/released.py",
+    "degradations/resize.py",
+    "denoisers",
+    "diffusion",
+    "enhancers",
+    "faces/align.py",
+    "faces/detect.py",
+    "faces/locator.py",
+    "faces/mask.py",
+    "faces/parse.py",
+    "faces/placed_masks.py",
+    "faces/points.py",
+    "faces/released.py",
+    "motion.py",
+    "restoration/crop.py",
+    "restoration/handover.py",
+    "restoration/keys.py",
+    "restoration/models.py",
+    "restoration/restored.py",
+    "restoration/restorer.py",
+    "restoration/window.py",
+    "restoration/windows.py",
+    "runtime/devices.py",
+    "runtime/threads.py",
+    "settings/fields.py",
+    "settings/groups.py",
+)
+"""Files and folders that decide the pixels of a restored face, from pixels and settings on. Where a face was found, and
+what `estimation` chose, are values that its key holds anyway; pasting and encoding are done anew each time."""
+
+
+WITHOUT_EFFECT = frozenset(
+    {"annotation", "ctx", "kind", "returns", "type_comment", "type_ignores", "type_params"}
+)
+"""Parts of a syntax tree that no sum depends on."""
 
 
 ENDS = 1 << 20
@@ -26,19 +101,77 @@ ENDS = 1 << 20
 
 
 @cache
-def code_version() -> str:
-    """SHA-256 of the core's sources and the versions of its libraries: the same code gives the same faces."""
-    root = Path(__file__).parents[1]
+def code_version(parts: tuple[str, ...] = RESTORING) -> str:
+    """SHA-256 of some sources of this package and the versions of its libraries: with the same, pixels are the same."""
+    return sources_version(Path(__file__).parents[1], parts)
+
+
+def sources_version(package: Path, parts: tuple[str, ...]) -> str:
+    """SHA-256 of some files and folders of a package, named relative to it, and of the versions of the libraries.
+
+    Comments, docstrings, annotations and layout do not count.
+    """
     digest = hashlib.sha256(json.dumps(library_versions()).encode())
-    for path in sorted(root.rglob("*.py")):
-        if path.relative_to(root).parts[0] not in WITHOUT_PIXELS:
-            digest.update(path.relative_to(root).as_posix().encode() + b"\n" + path.read_bytes())
+    for path in sorted({file for part in parts for file in _files(package / part)}):
+        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        digest.update(meaning(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
 
 
+def _files(part: Path) -> list[Path]:
+    return [part] if part.suffix else list(part.rglob("*.py"))
+
+
+def meaning(source: str) -> str:
+    """A program's syntax tree as text, without comments, docstrings, annotations and layout."""
+    parts: list[str] = []
+    _collect(ast.parse(source), parts)
+    return " ".join(parts)
+
+
+def _collect(node: object, parts: list[str]) -> None:
+    """The names and values of a tree, in order; brackets around what a node or list holds."""
+    if isinstance(node, list):
+        parts.append("[")
+        for one in node:
+            if not (isinstance(one, ast.stmt) and _without_effect(one)):
+                _collect(one, parts)
+        parts.append("]")
+    elif isinstance(node, ast.AST):
+        parts.append(type(node).__name__ + "(")
+        of_settings = isinstance(node, ast.ClassDef) and any(
+            isinstance(base, ast.Name) and base.id == "Checked" for base in node.bases
+        )
+        for name in node._fields:
+            if name in WITHOUT_EFFECT:
+                continue
+            value: Any = getattr(node, name, None)
+            if of_settings and name == "body":
+                # Which settings there are, and their values, is in the keys.
+                value = [one for one in value if not isinstance(one, ast.AnnAssign)]
+            _collect(value, parts)
+        parts.append(")")
+    else:
+        parts.append(repr(node))
+
+
+def _without_effect(statement: ast.stmt) -> bool:
+    """Whether it is a text by itself, as docstrings are, or imports for annotations only."""
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return True
+    return False
+
+
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that compute."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    """Versions of the libraries that compute, as far as they are installed."""
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def weights_hash(name: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flair_core.kept import fingerprints
 from flair_core.kept.cache import key
+from flair_core.settings.fields import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,4 +32,4 @@ def note(cache: Cache, clip: Path, footage: FootageSettings, restored: Iterable[
 
 
 def _entry(clip: Path, footage: FootageSettings) -> str:
-    return key(visited=fingerprints.fingerprint(clip), footage=asdict(footage))
+    return key(visited=fingerprints.fingerprint(clip), footage=values_of(footage, "frames"))

@@ -30,8 +30,6 @@ I3D = WeightsFile(
 )
 CLASSES = 400
 SIDE = 224
-LEAST_FRAMES = 10
-"""Fewer leave the pooling over time nothing to pool."""
 
 Triple = tuple[int, int, int]
 MIXED = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from flair_core.checkpoints.metrics import PackageFile, WeightsFile
 from flair_core.errors import WeightsError
-from flair_core.faces.align import similarity, similarity_between, template, transform, warp
+from flair_core.faces.align import similarity, similarity_between, template, transform, warp_affine
 from flair_core.faces.detect import LEAST_QUALITY, SURE, load_detector
 from flair_core.faces.points import Pyramid, point_model
 
@@ -121,7 +121,7 @@ def identity_distance(places: Places) -> Callable[[Pair], float | None]:
     def describe(frame: NDArray[np.uint8], points: Points) -> NDArray[np.float64]:
         matrix = similarity(points, SIDE)
         matrix = np.hstack([to_chip[:, :2] @ matrix[:, :2], transform(to_chip, matrix[:, 2])[:, None]])
-        chip = np.clip(np.rint(warp(frame, matrix, CHIP, CHIP)), 0, 255).astype(np.uint8)
+        chip = np.clip(np.rint(warp_affine(frame, matrix, CHIP, CHIP)), 0, 255).astype(np.uint8)
         return np.asarray(network.compute_face_descriptor(np.ascontiguousarray(chip)))
 
     def distance(pair: Pair) -> float | None:
@@ -147,7 +147,7 @@ def identity_similarity(detector: Detector, weights: Path) -> Callable[[Pair], f
         return np.asarray(recognizer.feature(aligned).copy(), np.float32)
 
     def similarity(pair: Pair) -> float | None:
-        faces = matched(detector, pair)
+        faces = same_face(detector, pair)
         if faces is None:
             return None
         clean, restored = describe(pair.clean, faces[0]), describe(pair.restored, faces[1])
@@ -156,7 +156,7 @@ def identity_similarity(detector: Detector, weights: Path) -> Callable[[Pair], f
     return similarity
 
 
-def matched(detector: Detector, pair: Pair) -> tuple[Detection, Detection] | None:
+def same_face(detector: Detector, pair: Pair) -> tuple[Detection, Detection] | None:
     """The surest face of the clean frame and the nearest of the restored one; None unless they overlap."""
     found = detector.detect(pair.clean)
     others = detector.detect(pair.restored)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-REGIONS = ("frame", "face", "aligned")
 SIDE = 256
 
 

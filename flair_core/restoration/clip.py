@@ -129,7 +129,7 @@ def _singles(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
 
     None when nothing was finished for a while.
     """
-    source, turns = run.source, list(run.look.turns(span))
+    source, turns = run.source, list(run.look.key_settings(span))
     needed = [run.load(settings) for settings in turns]
     if len(crew) == 1 and crew.first.here and (workers := _workers(needed, span)) > 1:
 

@@ -52,7 +52,7 @@ def composite(
         ((face, restored),) = results
         return to_uint16(restored.x0[frame.index - face.first])
     rgb = deepened(frame.rgb)
-    canvas = paste.enlarged(rgb, settings.faces.upscale)
+    canvas = paste.enlarged_frame(rgb, settings.faces.upscale)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from flair_core.faces.tracker import Tracker
 from flair_core.frames import Progress
 from flair_core.kept import fingerprints
 from flair_core.kept.cache import key
+from flair_core.settings.fields import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,8 @@ def find_tracks(
         yield []
         return
     name, clip = settings.faces.detector, fingerprints.fingerprint(source.path)
-    entry = _entry(name, clip=clip, frames=(span.start, span.stop), footage=asdict(settings.footage))
+    footage = values_of(settings.footage, "frames")
+    entry = _entry(name, clip=clip, frames=(span.start, span.stop), footage=footage)
     if cache and (known := cache.get(entry)) is not None:
         yield _unpacked(known)
         return
@@ -54,7 +55,8 @@ def find_shots(
 ) -> Iterator[tuple[int, ...] | None]:
     """Find the first frames of all shots; yields them whenever there is another one and at last, else None."""
     clip = fingerprints.fingerprint(source.path)
-    entry = key(shots=clip, footage=asdict(footage), code=fingerprints.code_version())
+    code = fingerprints.code_version(fingerprints.FINDING)
+    entry = key(shots=clip, footage=values_of(footage, "frames"), code=code)
     if cache and (known := cache.get(entry)) is not None:
         yield tuple(known["first"].tolist())
         return
@@ -92,7 +94,7 @@ class Remembering:
 
 def _entry(detector: str, **parts: object) -> str:
     """The key of something that a detector found."""
-    return key(detector=detector, code=fingerprints.code_version(), **parts)
+    return key(detector=detector, code=fingerprints.code_version(fingerprints.FINDING), **parts)
 
 
 def _packed(tracks: Sequence[Track]) -> Arrays:

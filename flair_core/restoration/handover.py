@@ -30,7 +30,7 @@ def chained(face: Face) -> bool:
 
 def leans(face: Face, window: Window) -> bool:
     """Whether the window before has the face, too, in frames that it shares with this one."""
-    return face.first < window.fresh
+    return face.first < window.first_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,15 +14,11 @@ from flair_core.checkpoints.catalogue import RELEASED_PARSER
 from flair_core.degradations import upscale
 from flair_core.denoisers.base import Heavy, anneals
 from flair_core.faces import align, mask, released
-from flair_core.faces.placed_masks import Beside, Masks, grey
+from flair_core.faces.placed_masks import Masks, Neighbours, grey
 from flair_core.frames import to_float, to_uint8, to_uint16
-from flair_core.kept import cache, fingerprints
+from flair_core.kept import cache
+from flair_core.restoration import keys
 from flair_core.restoration.crop import Face
-from flair_core.restoration.keys import (
-    OF_THE_ENHANCER,
-    network_identity,
-    surroundings,
-)
 from flair_core.restoration.models import (
     Load,
     Models,
@@ -39,7 +35,7 @@ from flair_core.restoration.restored import (
     mean_square,
 )
 from flair_core.restoration.window import WindowStep, condition_for, operator, restore_window
-from flair_core.runtime import devices, memory
+from flair_core.runtime import memory
 from flair_core.settings.groups import RestorationSettings
 
 if TYPE_CHECKING:
@@ -295,8 +291,7 @@ class FaceRestorer:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
             return Restored(x0, error, _painted(face, self._found_mask(face, masks, x0)))
-        parts = self._mask_parts(face, masks)
-        entry = cache.key(of=key, landmarks=masks.landmarks, mask=parts, **surroundings(face))
+        entry = keys.of_mask(face, self._load(face.settings), masks, key)
         kept = self._kept.get(entry)
         if kept is None:
             kept = {"mask": self._found_mask(face, masks, x0)}
@@ -368,20 +363,17 @@ class FaceRestorer:
         near = face.around
         at = sum(one.first < face.first for one in near)
         y = torch.cat([one.y for one in (*near[:at], face, *near[at:])])
-        beside = Beside(
+        neighbours = Neighbours(
             np.concatenate([self._labels(one, masks.parser) for one in near]),
             np.concatenate([masks.landmarks if one.landmarks is None else one.landmarks for one in near]),
             grey(upscale(y, face.size)),
             at,
         )
-        return replace(masks, beside=beside)
+        return replace(masks, neighbours=neighbours)
 
     def _labels(self, face: Face, parser: Parser) -> NDArray[np.uint8]:
         """(1, S, S): what the parser says to a face as the footage shows it; kept for its neighbours."""
-        models, name = self._load(face.settings), face.settings.faces.mask
-        parts = {"size": face.size, "parser": network_identity(models, name, parser)}
-        run = {"device": devices.describe(models.device), "code": fingerprints.code_version()}
-        key = cache.key(footage=face.y.numpy(), **parts, **run)
+        key = keys.of_labels(face, self._load(face.settings), parser)
         if key not in self._parsed:
             kept = self._kept.get(key) if self._kept else None
             labels = parser.labels(upscale(face.y, face.size)) if kept is None else kept["labels"]
@@ -392,51 +384,13 @@ class FaceRestorer:
             self._parsed[key] = labels
         return self._parsed[key]
 
-    def _mask_parts(self, face: Face, masks: Masks) -> dict[str, object]:
-        """All that masks depend on, beside x0 and landmarks; for a key."""
-        faces, models = face.settings.faces, self._load(face.settings)
-        parts = {name: getattr(faces, name) for name in ("feather", "hair", "neck", "glasses", "occluders")}
-        parts["parser"] = None if masks.parser is None else network_identity(models, faces.mask, masks.parser)
-        return parts
-
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on."""
-        masks = self._masks(face) if face.settings.sampler.enhances else None
-        return cache.key(
-            y=face.y.numpy(),
-            # Noise of its own makes a frame's result depend on where it stands.
-            first=face.first if self._load(face.settings).denoiser.own_noise else None,
-            previous=None if previous is None else previous.numpy(),
-            landmarks=None if masks is None else masks.landmarks,
-            **({} if masks is None else surroundings(face)),
-            **self._recipe(face),
-        )
+        return keys.of_restored(face, self._load(face.settings), self._masks(face), previous, self._device)
 
     def _recipe(self, face: Face) -> dict[str, object]:
-        """What x0 depends on besides frames. Without enhancement that is neither the enhancer nor the mask."""
-        models, sampler = self._load(face.settings), asdict(face.settings.sampler)
-        networks = {"model": network_identity(models, sampler.pop("model"), models.denoiser)}
-        if models.released_parser is not None:
-            networks["released parser"] = network_identity(models, RELEASED_PARSER, models.released_parser)
-        masks = None
-        if face.settings.sampler.enhances:
-            networks["enhancer"] = network_identity(models, sampler["enhancer"], models.enhancer)
-            masks = self._masks(face)
-            if models.detector is not None:
-                networks["detector"] = network_identity(models, face.settings.faces.detector, models.detector)
-        else:
-            for name in OF_THE_ENHANCER:
-                del sampler[name]
-        return {
-            "size": face.size,
-            "aligned": face.matrices is None,
-            "degradation": asdict(face.settings.degradation),
-            "sampler": sampler,
-            "networks": networks,
-            "mask": None if masks is None else self._mask_parts(face, masks),
-            "device": self._device or devices.describe(models.device),
-            "code": fingerprints.code_version(),
-        }
+        """What x0 depends on besides frames."""
+        return keys.recipe(face, self._load(face.settings), self._masks(face), self._device)
 
 
 def _one(state: WindowStep, at: int) -> WindowStep:

@@ -15,21 +15,21 @@ OVERLAP = 3
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Frames [first, last) are looked at together; those before `fresh` are in the window before, too."""
+    """Frames [first, last) are looked at together; those before `first_new` are in the window before, too."""
 
     first: int
-    fresh: int
+    first_new: int
     last: int
 
     @property
     def overlap(self) -> int:
         """How many frames the window before has, too."""
-        return self.fresh - self.first
+        return self.first_new - self.first
 
     @property
     def middle(self) -> int:
         """The middle one of its new frames: its settings are those of the window."""
-        return (self.fresh + self.last - 1) // 2
+        return (self.first_new + self.last - 1) // 2
 
     def share(self, index: int) -> float:
         """How much of a frame comes from this window and not from the one before: rises over the overlap to 1."""

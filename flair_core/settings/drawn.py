@@ -18,7 +18,7 @@ class Stroke(NamedTuple):
     """Whether the footage shows there again; else the restoration does."""
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: dict[str, Any]) -> Self:
         """Read what `_asdict` gave. Raises ValueError, KeyError or TypeError when it is none."""
         points = tuple((float(x), float(y)) for x, y in data["points"])
         return cls(int(data["face"]), points, float(data["radius"]), bool(data["erases"]))

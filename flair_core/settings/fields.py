@@ -63,6 +63,19 @@ class Help:
     text: str
 
 
+Effect = Literal["frames", "faces", "restored", "enhanced", "mask", "output"]
+"""What a setting decides, and so which kept results it belongs to: the frames that are read; which faces are found;
+restored faces; restored faces while G works on them; where a restored face shows, and where G works; or only what is
+made anew each time, such as pasting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affects:
+    """What a setting decides."""
+
+    effect: Effect
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One setting as the command line and the window need it."""
@@ -72,6 +85,7 @@ class Field:
     optional: bool
     default: Any
     limit: Range | Choice | Curve | None
+    affects: Effect
     help: Help
 
 
@@ -96,9 +110,16 @@ def _fields(settings: type) -> Mapping[str, Field]:
             len(kinds) < len(parts),
             entry.default,
             next((x for x in extras if isinstance(x, Range | Choice | Curve)), None),
+            next(x.effect for x in extras if isinstance(x, Affects)),
             next(x for x in extras if isinstance(x, Help)),
         )
     return types.MappingProxyType(found)
+
+
+def values_of(settings: Any, effect: Effect) -> dict[str, Any]:
+    """The settings of a dataclass that decide something, by name: their part of a key."""
+    known = fields(type(settings))
+    return {name: getattr(settings, name) for name, field in known.items() if field.affects == effect}
 
 
 class Checked:

@@ -1,7 +1,8 @@
 """Every setting of a restoration: the one place where a default, a limit or a unit is written.
 
-A field carries its `Range` or `Choice` and its `Help` as annotations. The command line builds its options from
-them, the window its sliders and tooltips, and `__post_init__` checks against the same limits.
+A field carries its `Range` or `Choice`, what it `Affects` and its `Help` as annotations. The command line builds its
+options from them, the window its sliders and tooltips, `__post_init__` checks against the same limits, and keys of the
+cache take the values that affect what is kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from flair_core.errors import SettingsError
 from flair_core.settings.fields import (
     EIGHT_BIT,
+    Affects,
     Checked,
     Choice,
     Curve,
@@ -41,6 +43,7 @@ class FootageSettings(Checked):
 
     deinterlace: Annotated[
         bool,
+        Affects("frames"),
         Help(
             "Deinterlace", "", "Make whole frames of the fields of interlaced footage: takes out the combs."
         ),
@@ -48,6 +51,7 @@ class FootageSettings(Checked):
     rate: Annotated[
         float,
         Range(1, 240, 0.001),
+        Affects("output"),
         Help("Image rate", "", "Frames a second of a folder of images, which has no clock of its own."),
     ] = 25.0
 
@@ -59,39 +63,49 @@ class DegradationSettings(Checked):
     scale: Annotated[
         int,
         Choice((1, 2, 4, 8, 16)),
+        Affects("restored"),
         Help("Scale", "↓s", "How many times smaller the face was recorded than it will be restored."),
     ] = 4
     kernel: Annotated[
         str,
         Choice(("bicubic", "gaussian", "motion")),
+        Affects("restored"),
         Help("Blur kind", "h", "What softened the picture: resizing, defocus, or movement during exposure."),
     ] = "bicubic"
     blur_sigma: Annotated[
         float,
         Range(0.1, 8, 0.1),
+        Affects("restored"),
         Help("Blur", "σ_h", "Width of the defocus blur, in pixels of the restored face."),
     ] = 1.5
     blur_ratio: Annotated[
         float,
         Range(0.1, 1, 0.05),
+        Affects("restored"),
         Help("Blur shape", "σ₂/σ₁", "1 is a round blur; less is stretched along the angle."),
     ] = 1.0
     motion_length: Annotated[
         float,
         Range(1, 31, 1),
+        Affects("restored"),
         Help("Motion length", "L", "How far the picture moved, in pixels of the restored face."),
     ] = 9.0
     angle: Annotated[
-        float, Range(-180, 180, 1), Help("Angle", "θ", "Direction of a motion or stretched blur, in degrees.")
+        float,
+        Range(-180, 180, 1),
+        Affects("restored"),
+        Help("Angle", "θ", "Direction of a motion or stretched blur, in degrees."),
     ] = 0.0
     noise: Annotated[
         float,
         Range(0, 50 / EIGHT_BIT, 0.5 / EIGHT_BIT, EIGHT_BIT),
+        Affects("restored"),
         Help("Noise", "σ_e", "Strength of the grain in the footage, in 8-bit levels. 0 trusts every pixel."),
     ] = 0.0
     jpeg: Annotated[
         int | None,
         Range(5, 100),
+        Affects("restored"),
         Help("JPEG quality", "Q", "Quality at which the footage was compressed. Off when it was not."),
     ] = None
 
@@ -107,6 +121,7 @@ class SamplerSettings(Checked):
 
     model: Annotated[
         str,
+        Affects("restored"),
         Help(
             "Model",
             "ε_θ",
@@ -118,21 +133,25 @@ class SamplerSettings(Checked):
     steps: Annotated[
         int,
         Range(1, 1000),
+        Affects("restored"),
         Help("Steps", "K", "More steps give more detail and take longer; few stay softer and closer."),
     ] = 4
     rho: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("restored"),
         Help("Stochasticity", "ρ", "More is smoother and closer to the truth, less is crisper and grainier."),
     ] = 1.0
     samples: Annotated[
         int,
         Range(1, 32),
+        Affects("restored"),
         Help("Samples averaged", "SA", "The mean of several results: truer and smoother, slower."),
     ] = 1
     gamma: Annotated[
         float,
         Range(0, 1, 0.01),
+        Affects("restored"),
         Help(
             "Data consistency", "γ", "1 keeps exactly what the footage shows; 0 lets the model paint freely."
         ),
@@ -140,6 +159,7 @@ class SamplerSettings(Checked):
     gamma_curve: Annotated[
         str,
         Curve("1, 0"),
+        Affects("restored"),
         Help(
             "Course of γ_t",
             "γ_t / γ",
@@ -147,16 +167,20 @@ class SamplerSettings(Checked):
         ),
     ] = ""
     enhancer: Annotated[
-        str, Help("Enhancer", "G", "The second opinion that sharpens faces at every step.")
+        str,
+        Affects("enhanced"),
+        Help("Enhancer", "G", "The second opinion that sharpens faces at every step."),
     ] = "starter-detail"
     fidelity: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("enhanced"),
         Help("Fidelity", "w", "How near CodeFormer or VQFR stays to the face: 0 trusts its memory alone."),
     ] = 1.0
     w_tau: Annotated[
         float,
         Range(0, 1, 0.01),
+        Affects("enhanced"),
         Help(
             "Enhancement",
             "w_τ",
@@ -166,6 +190,7 @@ class SamplerSettings(Checked):
     w_curve: Annotated[
         str,
         Curve("0, 1", AT_LAST),
+        Affects("enhanced"),
         Help(
             "Course of w_t",
             "w_t / w_τ",
@@ -175,11 +200,13 @@ class SamplerSettings(Checked):
     tau: Annotated[
         int,
         Range(0, 999),
+        Affects("enhanced"),
         Help("Stop at step", "τ", "The enhancer rests for the last τ steps, so that its traces heal."),
     ] = 0
     w_eyes: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("enhanced"),
         Help(
             "Eyes", "w_t", "Share of the enhancement that eyes and brows get: less keeps the gaze as filmed."
         ),
@@ -187,30 +214,36 @@ class SamplerSettings(Checked):
     w_mouth: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("enhanced"),
         Help("Mouth", "w_t", "Share of the enhancement that the mouth gets: less keeps speech as filmed."),
     ] = 1.0
     w_skin: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("enhanced"),
         Help("Skin", "w_t", "Share of the enhancement that the rest of the face gets."),
     ] = 1.0
     null_space_lock: Annotated[
         bool,
+        Affects("enhanced"),
         Help("Lock to footage", "A⁺A", "The enhancer may only add what the footage is too coarse to show."),
     ] = False
     monochrome: Annotated[
         str,
         Choice(("auto", "on", "off")),
+        Affects("restored"),
         Help("Monochrome", "", "Black-and-white or toned footage stays so, whatever the networks invent."),
     ] = "auto"
     seed: Annotated[
         int,
         Range(0, 2**31 - 1),
+        Affects("restored"),
         Help("Seed", "seed", "Another seed invents other, equally plausible detail."),
     ] = 0
     policy: Annotated[
         str,
         Choice(("paper", "released")),
+        Affects("restored"),
         Help("Policy", "γ_t, ρ_t, w_t", "The paper's own schedules, or those of the released program."),
     ] = "paper"
 
@@ -225,42 +258,58 @@ class FaceSettings(Checked):
     """How faces are found and put back."""
 
     aligned: Annotated[
-        bool, Help("Aligned", "", "The whole frame already is one aligned face: skip finding and pasting.")
+        bool,
+        Affects("restored"),
+        Help("Aligned", "", "The whole frame already is one aligned face: skip finding and pasting."),
     ] = False
     detector: Annotated[
-        str, Help("Detector", "", "What finds faces. The embedded one needs no download.")
+        str, Affects("faces"), Help("Detector", "", "What finds faces. The embedded one needs no download.")
     ] = "embedded"
     upscale: Annotated[
-        int, Choice((1, 2, 4)), Help("Frame size", "×", "Size of the written frame relative to the source.")
+        int,
+        Choice((1, 2, 4)),
+        Affects("output"),
+        Help("Frame size", "×", "Size of the written frame relative to the source."),
     ] = 1
     feather: Annotated[
         float,
         Range(0, 64, 1),
+        Affects("mask"),
         Help("Feather", "m_t", "Softness of the mask's edge, in pixels of the restored face."),
     ] = 18.0
     mask: Annotated[
         str,
         Choice(("landmarks", "parsenet", "bisenet")),
+        Affects("mask"),
         Help("Mask", "m_t", "What is replaced: an oval that follows the face, or what a parser calls face."),
     ] = "landmarks"
-    hair: Annotated[bool, Help("Hair", "m_t", "Restore the hair too, where the parser sees it.")] = False
-    neck: Annotated[bool, Help("Neck", "m_t", "Restore the neck too, where the parser sees it.")] = False
+    hair: Annotated[
+        bool, Affects("mask"), Help("Hair", "m_t", "Restore the hair too, where the parser sees it.")
+    ] = False
+    neck: Annotated[
+        bool, Affects("mask"), Help("Neck", "m_t", "Restore the neck too, where the parser sees it.")
+    ] = False
     glasses: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("mask"),
         Help("Glasses", "m_t", "How much of the restoration shows on glasses. 0 leaves them as filmed."),
     ] = 1.0
     occluders: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("mask"),
         Help("Occluders", "m_t", "The same for hands, microphones and other things before the face."),
     ] = 0.0
     match_colour: Annotated[
-        bool, Help("Match colour", "", "Give restored faces the broad colours and shades of the footage.")
+        bool,
+        Affects("output"),
+        Help("Match colour", "", "Give restored faces the broad colours and shades of the footage."),
     ] = False
     grain: Annotated[
         float,
         Range(0, 1, 0.05),
+        Affects("output"),
         Help("Grain", "", "Give restored faces the footage's grain: 1 as much as it has, 0 none."),
     ] = 0.0
 
@@ -303,14 +352,20 @@ class RestorationSettings:
             raise SettingsError(
                 f"The preset is not valid JSON ({error}). Save it again from the application."
             ) from None
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RestorationSettings:
+        """Read a preset's JSON object, as `from_json`."""
         if not isinstance(data, dict):
             raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
-        version = data.pop("version", PRESET_VERSION)
+        groups = dict(data)
+        version = groups.pop("version", PRESET_VERSION)
         if version != PRESET_VERSION:
             raise SettingsError(
                 f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
             )
-        return cls(**{name: _build(name, value) for name, value in data.items()})
+        return cls(**{name: _build(name, value) for name, value in groups.items()})
 
 
 def _build(name: str, value: Any) -> Any:

@@ -230,8 +230,8 @@ class Look:
             yield range(at, stop)
             at = stop
 
-    def turns(self, span: range) -> Iterator[RestorationSettings]:
-        """All settings of a span where they turn; in between they stand still or move evenly."""
+    def key_settings(self, span: range) -> Iterator[RestorationSettings]:
+        """All settings of a span at its keyframes and the ends of its shots; between, they stay or move evenly."""
         layers = [Layer(lanes=self.lanes), *(shot.layer for shot in self.shots), *dict(self.tracks).values()]
         keys = {key.frame for layer in layers for lane in layer.lanes for key in lane.keys}
         ends = {end for part in self.parts(span) for end in (part.start, part.stop - 1)}
@@ -367,13 +367,20 @@ class Look:
             raise SettingsError(
                 f"The settings are not valid JSON ({error}). Save them again from the application."
             ) from None
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Look:
+        """Read what `to_dict` gave, as `from_json`."""
         if not isinstance(data, dict):
             raise SettingsError("Settings must be a JSON object with sampler, degradation and faces.")
         try:
-            extras = {name: data.pop(name) for name in EXTRAS if name in data}
+            extras = {name: data[name] for name in EXTRAS if name in data}
             shots = [dict(shot) for shot in extras.get("shots", ())]
             return cls(
-                settings=RestorationSettings.from_json(json.dumps(data)),
+                settings=RestorationSettings.from_dict(
+                    {name: value for name, value in data.items() if name not in EXTRAS}
+                ),
                 lanes=_read_lanes(extras.get("lanes", {})),
                 shots=tuple(Shot(int(shot.pop("first")), _read_layer(shot)) for shot in shots),
                 tracks=tuple(
@@ -438,7 +445,7 @@ def _layer_dict(layer: Layer) -> dict[str, Any]:
 
 def _read_layer(data: Mapping[str, Any]) -> Layer:
     groups = {name: values for name, values in data.items() if name != "lanes"}
-    settings = RestorationSettings.from_json(json.dumps(groups))  # refuses what is unknown
+    settings = RestorationSettings.from_dict(groups)  # refuses what is unknown
     values = {
         name: getattr(getattr(settings, group), name) for group, given in groups.items() for name in given
     }

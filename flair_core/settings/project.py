@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flair_core.errors import FlairError
+from flair_core.runtime import files
 from flair_core.settings.drawn import DrawnFace, Stroke
 from flair_core.settings.look import Look
 
@@ -84,15 +85,15 @@ def parse(text: str, folder: Path) -> Project:
         return Project(
             clip=(folder / clip).resolve() if clip else None,
             span=(int(span[0]), int(span[1])) if span else None,
-            look=Look.from_json(json.dumps(data.pop("settings"))),
-            other=Look.from_json(json.dumps(other)) if other else None,
+            look=Look.from_dict(data.pop("settings")),
+            other=Look.from_dict(other) if other else None,
             slot="B" if data.pop("slot", "A") == "B" else "A",
             drawn=tuple(
                 DrawnFace(_box(face["box"]), int(face["first"]), int(face["last"]))
                 for face in data.pop("drawn", [])
             ),
             left_out=frozenset(map(int, data.pop("left_out", []))),
-            strokes=tuple(map(Stroke.from_json, data.pop("strokes", []))),
+            strokes=tuple(map(Stroke.from_dict, data.pop("strokes", []))),
             reference=(folder / reference).resolve() if reference else None,
             unknown=data,
         )
@@ -119,29 +120,11 @@ def read(path: Path) -> Project:
 def write(project: Project, path: Path) -> None:
     """Save a project; a crash leaves the earlier file as it was. Raises ProjectError."""
     try:
-        write_atomically(path, dump(project, path.parent))
+        files.write_text(path, dump(project, path.parent))
     except OSError as error:
         raise ProjectError(
             f"The project can't be saved as {path}: {error.strerror}. Choose another folder."
         ) from None
-
-
-def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write beside the file, then swap: a reader finds the old text or the new one. Raises OSError.
-
-    durable: the disk has it when this returns. Else a power failure may leave an empty file, but nobody waits.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -64,14 +64,14 @@ def load_clips(folder: Path) -> list[NDArray[np.uint8]]:
     for path in sorted(folder.glob("*.mp4")):
         with video.open_source(path) as source:
             frames = to_uint8(torch.stack([to_float(frame.rgb) for frame in source.frames(0, len(source))]))
-        if sharpness(frames[len(frames) // 2]) >= SOFT:
+        if laplacian_variance(frames[len(frames) // 2]) >= SOFT:
             clips.append(frames)
     if not clips:
         raise MediaError(f"{folder} holds no sharp clips in .mp4 files.")
     return clips
 
 
-def sharpness(frame: NDArray[np.uint8]) -> float:
+def laplacian_variance(frame: NDArray[np.uint8]) -> float:
     """Variance of the Laplacian of (H, W, 3), in squared 8-bit levels."""
     return float(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 

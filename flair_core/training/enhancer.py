@@ -29,7 +29,7 @@ from flair_core.training import validation
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import VALIDATED
 from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
-from flair_core.training.synthesis import crop, draw, picture
+from flair_core.training.synthesis import draw, picture, random_crop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,7 +111,9 @@ class EnhancerStage:
                 run.out.mkdir(parents=True, exist_ok=True)
                 faces, clips = load_faces(run.data, run.sources), load_clips(run.clips) if run.clips else []
                 rng, side = np.random.default_rng(run.seed), faces.shape[1]
-                real = np.stack([crop(picture(faces, clips, rng), side, rng) for _ in range(run.faces)])
+                real = np.stack(
+                    [random_crop(picture(faces, clips, rng), side, rng) for _ in range(run.faces)]
+                )
                 write_pairs(real, self._denoiser, device, run.seed, path)
             self._pairs = np.load(path, mmap_mode="r")
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from flair_core.denoisers.compact_temporal import Motion
+    from flair_core.denoisers.compact_temporal import WindowMotion
 
 
 VALIDATED = 8
@@ -65,7 +65,7 @@ class ImageTraining(Run):
     crop: int = 128
 
 
-def noise_level(schedule: NoiseSchedule, t: Tensor) -> Tensor:
+def sigma_at(schedule: NoiseSchedule, t: Tensor) -> Tensor:
     """σ = √((1 − ᾱ)/ᾱ) of steps t, (N,)."""
     return (1 / schedule.alpha_bar.to(t.device)[t].float() - 1).sqrt()
 
@@ -112,7 +112,7 @@ def observed(
 
     x0, c and noise: (N, 3, H, W); x0 may be an estimate.
     """
-    sigma = noise_level(schedule, t)
+    sigma = sigma_at(schedule, t)
     first = t == len(schedule) - 1
     seen = c.where(first[:, None, None, None], x0 + sigma[:, None, None, None] * noise)
     return seen, sigma.masked_fill(first, START)
@@ -126,7 +126,7 @@ def walked(
     description: Tensor,
     t: Tensor,
     noise: Tensor,
-    motion: Motion | None = None,
+    motion: WindowMotion | None = None,
 ) -> Tensor:
     """What a walk makes at steps t, (N,), after the first reverse one: the network's own estimate, (N, 3, H, W).
 

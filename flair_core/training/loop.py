@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from flair_core.denoisers.compact import channels_last
 from flair_core.errors import WeightsError
 from flair_core.runtime.devices import fast_dtype
+from flair_core.runtime.files import replacing
 from flair_core.training.muon import Muon
 from flair_core.training.validation import Validation
 
@@ -286,18 +287,16 @@ def _save(run: Run, step: int, stage: Stage, optimizers: Sequence[Any], average:
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "average": average,
     }
-    partial = run.out / "checkpoint.partial"
-    torch.save(state, partial)
-    partial.replace(run.out / "checkpoint.pt")
+    with replacing(run.out / "checkpoint.pt") as partial:
+        torch.save(state, partial)
     stage.export(network | average, run.out / "weights.safetensors")
 
 
 def write(state: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     """Write weights in half precision, the form in which a model ships."""
-    partial = path.with_suffix(".partial")
     halves = {key: value.detach().cpu().half().contiguous() for key, value in state.items()}
-    save_file(halves, partial, metadata)
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(halves, partial, metadata)
 
 
 class Log:

@@ -10,7 +10,7 @@ import torch
 
 from flair_core.degradations import degrade, enlarged
 from flair_core.denoisers.compact import describe
-from flair_core.denoisers.compact_temporal import Motion, estimated_flows, face
+from flair_core.denoisers.compact_temporal import WindowMotion, estimated_flows, face
 from flair_core.denoisers.flow import Flows
 from flair_core.frames import to_float, to_uint8
 from flair_core.settings.fields import EIGHT_BIT
@@ -73,7 +73,7 @@ def draw_batch(
     """
     x0, conditions, descriptions = [], [], []
     for _ in range(batch // group):
-        x = to_float(np.stack([crop(picture(faces, clips, rng), side, rng) for _ in range(group)]))
+        x = to_float(np.stack([random_crop(picture(faces, clips, rng), side, rng) for _ in range(group)]))
         c, description = observe(x, rng)
         x0.append(x)
         conditions.append(c)
@@ -88,7 +88,7 @@ def draw_windows(
     frames: int,
     side: int,
     rng: Generator,
-) -> tuple[Tensor, Tensor, Tensor, Motion]:
+) -> tuple[Tensor, Tensor, Tensor, WindowMotion]:
     """Like `draw_batch`, for windows of frames, one after the other: (windows · frames, …); and their motion.
 
     Half of them are cut from clips, half are stills in smooth motion. Frames of a window share one degradation.
@@ -114,7 +114,7 @@ def draw_windows(
         flows.append(estimated_flows(conditions[-1]))
         masks.append(mask)
     forward, backward = (torch.cat(way) for way in zip(*flows, strict=True))
-    motion = Motion(Flows(forward, backward), torch.cat(masks))
+    motion = WindowMotion(Flows(forward, backward), torch.cat(masks))
     return torch.cat(x0), torch.cat(conditions), torch.cat(descriptions), motion
 
 
@@ -133,7 +133,7 @@ def picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Gener
     return chosen
 
 
-def crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
+def random_crop(face: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
     """A square part of a face, up to twice as large as it was: in films no larger than a face they are soft, too."""
     cut = round(side / rng.uniform(1, 2)) if rng.random() < ENLARGED else side
     top, left = (int(rng.integers(extent - cut + 1)) for extent in face.shape[:2])

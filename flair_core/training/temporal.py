@@ -13,7 +13,7 @@ import torch
 from flair_core.checkpoints import catalogue, store
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactNetwork, Guess
-from flair_core.denoisers.compact_temporal import Motion
+from flair_core.denoisers.compact_temporal import WindowMotion
 from flair_core.denoisers.flow import Flows, warp
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.image import OWN, CompactStage, earlier, ends, few_steps, missed, observed, walked
@@ -90,10 +90,10 @@ class TemporalStage(CompactStage):
         t = few_steps(ends(self.network, schedule, told), len(schedule), generator)
         came = earlier(t[:own], len(schedule), generator).repeat_interleave(run.frames)
         t = t.repeat_interleave(run.frames)
-        some = Motion(Flows(forward[:own], backward[:own]), mask[:own])
+        some = WindowMotion(Flows(forward[:own], backward[:own]), mask[:own])
         estimate = walked(model, schedule, c[:frames], description[:frames], came, before[:frames], some)
         seen = observed(schedule, torch.cat((estimate, x0[frames:])), c, noise, t)
-        guess: Guess = model(c, *seen, description, Motion(Flows(forward, backward), mask))
+        guess: Guess = model(c, *seen, description, WindowMotion(Flows(forward, backward), mask))
         return missed(guess, x0, frames).mean() + FLICKER * flickering(guess, x0, forward)
 
 

@@ -84,7 +84,7 @@ class Index:
         return self.last_duration
 
 
-class Stopped(Exception):
+class IndexingStopped(Exception):
     """The scan was told to stop."""
 
 
@@ -101,7 +101,7 @@ def nominal_duration(stream: VideoStream) -> int:
 def build_index(path: Path, stop: threading.Event) -> Index:
     """Scan the packets of the video track, and decode them where they do not tell the frames.
 
-    Raises MediaError when the file shows no frame, Stopped when `stop` is set meanwhile.
+    Raises MediaError when the file shows no frame, IndexingStopped when `stop` is set meanwhile.
     """
     with open_input(path) as container, read_errors(path):
         stream = video_stream(container, path)
@@ -162,7 +162,7 @@ def _uneven(container: InputContainer, stream: VideoStream) -> bool:
 def _until_stopped(packets: Iterator[Packet[Any]], stop: threading.Event) -> Iterator[Packet[Any]]:
     for packet in until_damage(packets):
         if stop.is_set():
-            raise Stopped
+            raise IndexingStopped
         yield packet
 
 
@@ -201,11 +201,11 @@ class _Scan:
 
 def _entries(firsts: Iterable[int], keys: NDArray[np.void]) -> list[Entry]:
     """The packets `keys`, each as an entry to the frames from its first one on."""
-    places = zip(*(_told(keys[name]) for name in ("pts", "dts", "pos")), strict=True)
+    places = zip(*(_known(keys[name]) for name in ("pts", "dts", "pos")), strict=True)
     return [Entry(first, *place) for first, place in zip(firsts, places, strict=True)]
 
 
-def _told(numbers: NDArray[np.int64]) -> list[int | None]:
+def _known(numbers: NDArray[np.int64]) -> list[int | None]:
     return [None if number == UNKNOWN else number for number in numbers.tolist()]
 
 
@@ -256,7 +256,7 @@ def _by_decoding(path: Path, nominal: int, promise: _Promise, stop: threading.Ev
                 key_frames.append(len(stamps))
             stamps.append(frame.pts)
     packets = scan.packets()
-    pts = tuple(_repaired(stamps, nominal, _told(packets["dts"])))
+    pts = tuple(_repaired(stamps, nominal, _known(packets["dts"])))
     keys = packets[packets["key"] != 0]
     entries = [Entry(0, None, None, None)]
     placed = UNKNOWN not in keys["pos"] and len(np.unique(keys["pos"])) == len(keys)

@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from flair_core.kept import cache
-from flair_core.video.index import UNKNOWN, Entry, Index, Stopped, build_index
+from flair_core.video.index import UNKNOWN, Entry, Index, IndexingStopped, build_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +50,12 @@ def kept_index(path: Path, stop: threading.Event) -> Index:
 
 @contextmanager
 def _one_at_a_time(entry: str, stop: threading.Event) -> Iterator[None]:
-    """Let others that want the same index wait. Raises Stopped to those who do not want it any more."""
+    """Let others that want the same index wait. Raises IndexingStopped to those who do not want it any more."""
     with _scanned:
         while entry in _scanning:
             _scanned.wait(0.1)
             if stop.is_set():
-                raise Stopped
+                raise IndexingStopped
         _scanning.add(entry)
     try:
         yield

@@ -38,7 +38,7 @@ from flair_core.video.containers import (
     video_stream,
 )
 from flair_core.video.decoder import Decoder, deinterlaced
-from flair_core.video.index import PROGRESSIVE, Index, Stopped, decode, nominal_rate
+from flair_core.video.index import PROGRESSIVE, Index, IndexingStopped, decode, nominal_rate
 from flair_core.video.kept_index import kept_index
 from flair_core.video.source import FrameSource
 
@@ -83,7 +83,7 @@ class VideoSource(FrameSource):
     def _build_index(self) -> None:
         try:
             self._indexed.set_result(kept_index(self.path, self._stop))
-        except Stopped:
+        except IndexingStopped:
             self._indexed.set_exception(MediaError(f"{self.path} was closed. Open it again to read it."))
         except Exception as error:
             self._indexed.set_exception(error)

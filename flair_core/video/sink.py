@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from flair_core.errors import MediaError
 from flair_core.frames import of_depth
+from flair_core.runtime.files import PARTIAL
 from flair_core.video.color import Marked, completed, from_rgb, stored_tags, subsampled
 from flair_core.video.containers import write_errors
 from flair_core.video.encoders import CONTAINERS, FIELDS, LIGHT_OPTIONS, light_options
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from flair_core.frames import ColorTags, Frame, VideoInfo
     from flair_core.video.encoders import Encoding
 
-PARTIAL = ".partial"
 TOP_FIRST, BOTTOM_FIRST = 2, 3
 """Orders of fields, as libav numbers them."""
 STATEMENT = "CONTENT_CREDENTIALS"

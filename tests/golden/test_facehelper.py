@@ -71,11 +71,11 @@ def test_matrices_are_the_least_median_fit(golden, tolerances):
 
 def test_crop_and_paste(golden, frames, labels, close):
     matrices = golden["fh_affine"]
-    faces = released.crop(frames, matrices)
+    faces = released.cut_out(frames, matrices)
     close(faces, "fh_crop")
     masks = released.mask(np.stack([labels] * len(frames)))
     restored = 0.8 * faces + 0.1
-    inside, m = released.placed(restored, masks, matrices, (frames.shape[-2], frames.shape[-1]))
+    inside, m = released.in_frames(restored, masks, matrices, (frames.shape[-2], frames.shape[-1]))
     close(inside, "fh_inv_face")
     close(m, "fh_inv_mask")
-    close(released.paste(frames, restored, matrices, masks), "fh_composite")
+    close(released.put_back(frames, restored, matrices, masks), "fh_composite")

@@ -178,8 +178,8 @@ def residual(modules, module, **options):
     names = importer.SR3_RESIDUAL if sr3 else importer.RESIDUAL
     channels, channels_in, *kernel = keys[f"{names['conv1']}.weight"]
     out, embedding = keys[f"{names['embed']}.weight"]
-    told = "shift" if out == channels else "scale-shift"
-    return ResidualBlock(channels_in, channels, embedding, kernel=tuple(kernel), told=told, **options), names
+    options["conditioning"] = "shift" if out == channels else "scale-shift"
+    return ResidualBlock(channels_in, channels, embedding, kernel=tuple(kernel), **options), names
 
 
 def test_residual_blocks(cases, arrays, modules, filled, close):

@@ -16,7 +16,7 @@ from flair_core import importing
 from flair_core.checkpoints import catalogue
 from flair_core.denoisers import importer
 from flair_core.denoisers.factory import load_denoiser
-from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedBlur
+from flair_core.denoisers.released import NETWORKS, ReleasedBicubic, ReleasedDeblurring
 from flair_core.denoisers.released_bicubic import BicubicNetwork
 from flair_core.denoisers.released_blur import BlurNetwork
 from flair_core.denoisers.schedule import NoiseSchedule
@@ -269,7 +269,7 @@ def test_full_size_networks(model, load_npz, manifest, fill, tolerances, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("denoiser", "chain"), [(ReleasedBicubic, "face_bicubic"), (ReleasedBlur, "face_blur")]
+    ("denoiser", "chain"), [(ReleasedBicubic, "face_bicubic"), (ReleasedDeblurring, "face_blur")]
 )
 def test_schedules_and_noise_levels(denoiser, chain, load_npz, tolerances):
     golden, (rtol, rtol_level) = load_npz("schedules"), tolerances("schedules")[:2]
