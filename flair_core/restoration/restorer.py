@@ -85,7 +85,7 @@ class FaceRestorer:
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
         """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
 
-        previous: (n, 3, H, W), if it leans on the window before: its first n frames as that one has them.
+        previous: (n, 3, H, W): the first n frames as the window before has them, if it begins with those.
         """
         known = self.known(face, previous)
         if known is not None:
@@ -109,9 +109,9 @@ class FaceRestorer:
             )
         most = self._most  # it may shrink on the way
         pieces = [slice(at, at + most) for at in range(0, frames, most)]
-        leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
+        starts = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
         return joined_parts(
-            [self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)]
+            [self.restored(face.part(at), begun) for at, begun in zip(pieces, starts, strict=True)]
         )
 
     def _room(self, face: Face) -> int:
