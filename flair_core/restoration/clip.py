@@ -131,14 +131,16 @@ def _singles(run: Run, span: range, workers: Workers) -> Generator[Picture | Non
     """
     source, wanted = run.source, list(run.look.key_settings(span))
     needed = [run.load(settings) for settings in wanted]
-    if len(workers) == 1 and workers.first.here and (workers := _workers(needed, span)) > 1:
+    if len(workers) == 1 and workers.first.here and (at_a_time := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> Picture:
             faces = faces_in(run, [frame], alone(frame.index))
             return picture_of(frame, [(face, workers.first.restored(face)) for face in faces], run.settings)
 
         yield from threads.ahead(
-            (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
+            (partial(picture, frame) for frame in source.frames(span.start, span.stop)),
+            at_a_time,
+            OutOfMemory,
         )
         return
     together, reach = max(map(workers.first.at_once, wanted)), max(map(mask_reach, needed))
