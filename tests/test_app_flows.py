@@ -195,7 +195,7 @@ def test_the_export_dialog_asks_for_what_the_project_says(opened, tmp_path):
     assert (request.span, request.left_out, request.look.settings.sampler.steps) == (range(2, 6), {0}, 9)
     assert request.searched == range(LENGTH)
     assert request.output == tmp_path / "a.mkv"
-    assert (request.burn_in, request.beside) == (True, False)
+    assert (request.burn_in, request.with_streams) == (True, False)
     assert not ExportDialog(opened.session, opened).request("cpu").burn_in
     assert request.matte == tmp_path / "a-matte.mkv"
     assert (

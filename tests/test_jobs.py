@@ -378,7 +378,7 @@ def test_sound_may_stay_away(tmp_path, jobs, counting):
     source = make(tmp_path / "clip.mkv", Clip(suffix=".mkv", frames=5, sound=("pcm_s16le",)))
     for beside in (True, False):
         output = tmp_path / f"{beside}.mkv"
-        do(jobs, request(output, source, drawn=(), beside=beside), Cache(tmp_path / "cache"))
+        do(jobs, request(output, source, drawn=(), with_streams=beside), Cache(tmp_path / "cache"))
         with video.open_source(output) as written:
             assert written.info.has_audio is beside
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from flair_core.faces.placed_masks import Masks
     from flair_core.kept.cache import Arrays, Cache
     from flair_core.restoration.models import Load
     from flair_core.settings.groups import RestorationSettings
@@ -242,9 +241,10 @@ class Remote(FaceRestorer):
         known = self.known(face, previous)
         return known or self._taken(self._asked("restored", face, previous))[0]
 
-    def _found_mask(self, face: Face, masks: Masks, x0: torch.Tensor) -> NDArray[np.float32]:
-        if masks.parser is None:
-            return super()._found_mask(face, masks, x0)
+    def mask(self, face: Face, x0: torch.Tensor) -> NDArray[np.float32]:
+        """See FaceRestorer; a parser works on the other side. Raises as Slot.ask."""
+        if self._load(face.settings).parser is None:
+            return super().mask(face, x0)
         found: NDArray[np.float32] = self._asked("mask", face, to_uint16(x0))
         return found
 

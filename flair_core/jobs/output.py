@@ -23,7 +23,7 @@ def open_output(
     span: range,
     options: OutputOptions = AS_USUAL,
     *,
-    beside: bool = True,
+    with_streams: bool = True,
     fps_factor: int = 1,
     statement: str = "",
 ) -> FrameSink:
@@ -39,7 +39,7 @@ def open_output(
         width=width,
         height=height,
         options=options,
-        copy_from=source.path if beside and source.path.is_file() else None,
+        copy_from=source.path if with_streams and source.path.is_file() else None,
         span=range(span.start * fps_factor, span.stop * fps_factor),
         statement=statement,
     )

@@ -24,7 +24,7 @@ class Request:
     span: range | None = None
     """Frames to restore; None for all."""
     encoding: OutputOptions = AS_USUAL
-    beside: bool = True
+    with_streams: bool = True
     """Whether the source's sound, subtitles and chapters are taken along."""
     burn_in: bool = False
     """Whether the settings are written into the picture."""
@@ -58,7 +58,7 @@ class Request:
             "span": _ends(self.span),
             "searched": _ends(self.searched),
             **asdict(self.encoding),
-            "beside": self.beside,
+            "with_streams": self.with_streams,
             "burn_in": self.burn_in,
             "credentials": self.credentials,
             "device": self.device,
@@ -86,7 +86,7 @@ class Request:
             encoding=OutputOptions(
                 **{field.name: data[field.name] for field in fields(OutputOptions) if field.name in data}
             ),
-            beside=data.get("beside", True),
+            with_streams=data.get("with_streams", data.get("beside", True)),  # its name in older jobs
             burn_in=data.get("burn_in", False),
             credentials=data.get("credentials", False),
             device=data["device"],

@@ -83,8 +83,8 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         networks: dict[str, str] = {}
         loads = [models.loader(CPU if request.cluster else device, networks) for device in each]
         load, computes = loads[0], devices.described(map(devices.describe, each))
-        turns = list(dict.fromkeys(look.key_settings(span)))
-        for needed in turns:
+        wanted = list(dict.fromkeys(look.key_settings(span)))
+        for needed in wanted:
             for missed in loads:
                 missed(needed)  # what is missing is missed now, not in the middle
         workers: list[NewRestorer] = [
@@ -93,7 +93,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
         ]
         if request.cluster:
             yield Progress(0, len(span), span.start, stage="join the cluster")
-            team = opened.enter_context(cluster.joined(request.cluster, request.device, turns, networks))
+            team = opened.enter_context(cluster.joined(request.cluster, request.device, wanted, networks))
             workers, computes = team.workers(load), team.computes
             notes += team.notes
             yield Progress(0, len(span), span.start, stage="join the cluster", notes=(*team.notes,))
@@ -173,7 +173,7 @@ def _open_output(
         request.look.settings,
         span,
         fps_factor=factor,
-        beside=request.beside,
+        with_streams=request.with_streams,
         statement=statement,
         options=request.encoding,
     )

@@ -35,7 +35,7 @@ from flair_core.restoration.models import Models
 from flair_core.restoration.restored import OutOfMemory, Restored
 from flair_core.restoration.restorer import FaceRestorer
 from flair_core.restoration.windows import Window
-from flair_core.restoration.workers import Crew, Work
+from flair_core.restoration.workers import Work, Workers
 from flair_core.runtime import memory, threads
 from flair_core.runtime.memory import give_back
 
@@ -81,13 +81,13 @@ def restore(
 
     Windows of a video network stand where they stand in the whole clip, and their results are cross-faded where
     they overlap: so a part has the same frames as the whole. Under the released policy the first one begins
-    with the span, and each leans on the results of the one before, as in the released program.
+    with the span, and each begins with the results of the one before, as in the released program.
 
     matte: gets white where pixels were generated, grey where they were mixed in, and black elsewhere.
     workers: what restores, several for several devices; by default one with the networks of `run`.
     """
     notes: list[str] = []
-    crew = [new(cache, notes) for new in workers or [partial(FaceRestorer, run.load)]]
+    restorers = [new(cache, notes) for new in workers or [partial(FaceRestorer, run.load)]]
 
     def written(picture: Picture) -> Progress:
         frame = picture.frame
@@ -98,14 +98,14 @@ def restore(
         done = frame.index - span.start + 1
         return Progress(done, len(span), frame.index, frame.rgb, picture.residual, notes=said)
 
-    told = Progress(0, len(span), span.start)
-    with Crew(crew, notes) as at_work:
+    last = Progress(0, len(span), span.start)
+    with Workers(restorers, notes) as at_work:
         for one_by_one, piece in _pieces(run, span):
             made = (_singles if one_by_one else _windowed)(run, piece, at_work)
             try:
                 for picture in made:
-                    told = written(picture) if picture else replace(told, frame=None, notes=())
-                    yield told
+                    last = written(picture) if picture else replace(last, frame=None, notes=())
+                    yield last
             except GeneratorExit:
                 at_work.stop()
                 raise
@@ -124,24 +124,24 @@ def _pieces(run: Run, span: range) -> Iterator[tuple[bool, range]]:
         yield one_by_one, range(first.start, last.stop)
 
 
-def _singles(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
+def _singles(run: Run, span: range, workers: Workers) -> Generator[Picture | None]:
     """Frames that are restored one by one: side by side in threads, or as many in a batch as the networks take.
 
     None when nothing was finished for a while.
     """
-    source, turns = run.source, list(run.look.key_settings(span))
-    needed = [run.load(settings) for settings in turns]
-    if len(crew) == 1 and crew.first.here and (workers := _workers(needed, span)) > 1:
+    source, wanted = run.source, list(run.look.key_settings(span))
+    needed = [run.load(settings) for settings in wanted]
+    if len(workers) == 1 and workers.first.here and (workers := _workers(needed, span)) > 1:
 
         def picture(frame: Frame) -> Picture:
             faces = faces_in(run, [frame], alone(frame.index))
-            return picture_of(frame, [(face, crew.first.restored(face)) for face in faces], run.settings)
+            return picture_of(frame, [(face, workers.first.restored(face)) for face in faces], run.settings)
 
         yield from threads.ahead(
             (partial(picture, frame) for frame in source.frames(span.start, span.stop)), workers, OutOfMemory
         )
         return
-    together, reach = max(map(crew.first.at_once, turns)), max(map(mask_reach, needed))
+    together, reach = max(map(workers.first.at_once, wanted)), max(map(mask_reach, needed))
     incoming = source.frames(max(span.start - reach, 0), min(span.stop + reach, len(source)))
     near: list[Frame] = []
     begun: deque[tuple[Sequence[Frame], Sequence[Sequence[Face]], Work]] = deque()
@@ -162,14 +162,14 @@ def _singles(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
                 break
         frames = [frame for frame in near if frame.index in batch]
         seen = [faces_in(run, [frame], alone(frame.index), near) for frame in frames]
-        begun.append((frames, seen, crew.begin([face for faces in seen for face in faces])))
-        while len(begun) > len(crew) + 1:
+        begun.append((frames, seen, workers.begin([face for faces in seen for face in faces])))
+        while len(begun) > len(workers) + 1:
             yield from finished()
     while begun:
         yield from finished()
 
 
-def _windowed(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
+def _windowed(run: Run, span: range, workers: Workers) -> Generator[Picture | None]:
     """Frames that are restored in windows; None when nothing was finished for a while."""
     incoming: Iterator[Frame] | None = None
     frames: list[Frame] = []
@@ -185,26 +185,26 @@ def _windowed(run: Run, span: range, crew: Crew) -> Generator[Picture | None]:
         for face, restored in made:
             if chained(face):
                 first.chain.hand_on(face, first.window, restored)
-        results = cross_faded(crew.first, first.window, made, results)
+        results = cross_faded(workers.first, first.window, made, results)
         end = begun[0].window.first if begun else span.stop
         for frame in first.frames:
             if frame.index in span and frame.index < end:
                 yield picture_of(frame, results, run.settings)
 
-    for chain, window in _chains(run, span, crew.first):
+    for chain, window in _chains(run, span, workers.first):
         incoming = incoming or run.source.frames(window.first, len(run.source))
         frames = [frame for frame in frames if frame.index >= window.first]
-        fresh = list(islice(incoming, window.last - window.first - len(frames)))
-        if not fresh:
+        added = list(islice(incoming, window.last - window.first - len(frames)))
+        if not added:
             break
-        frames += fresh
+        frames += added
         latest = begun[-1].works if begun else []
         works = [
-            crew.begin([face], _leant_on(face, latest) if chained(face) else None)
+            workers.begin([face], _work_before(face, latest) if chained(face) else None)
             for face in faces_in(run, frames, window)
         ]
         begun.append(_Begun(chain, window, frames, works))
-        while len(begun) > len(crew) + 1:
+        while len(begun) > len(workers) + 1:
             yield from finished()
     while begun:
         yield from finished()
@@ -248,7 +248,7 @@ class _Begun:
     works: Sequence[Work]
 
 
-def _leant_on(face: Face, works: Sequence[Work]) -> Work | None:
+def _work_before(face: Face, works: Sequence[Work]) -> Work | None:
     """The work on the same face in the window before; None where that has none."""
     for work in works:
         (earlier,) = work.faces

@@ -1,4 +1,4 @@
-"""The windows of a clip, and how they lean on one another under the released policy: one's results begin the next.
+"""The windows of a clip, and how one begins with the results of another under the released policy.
 
 A preview begins in the middle of that chain. So what each window hands on is kept in the cache, under all that
 it depends on and that is known without restoring the clip up to there.
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def chained(face: Face) -> bool:
-    """Whether its windows lean on one another; if not, they are cross-faded."""
+    """Whether each of its windows begins with the results of the one before; if not, they are cross-faded."""
     return face.settings.sampler.policy == "released"
 
 
-def leans(face: Face, window: Window) -> bool:
+def shares_frames(face: Face, window: Window) -> bool:
     """Whether the window before has the face, too, in frames that it shares with this one."""
     return face.first < window.first_new
 
@@ -48,7 +48,11 @@ class Chain:
 
     def handed_on(self, face: Face, window: Window) -> torch.Tensor | None:
         """(n, 3, H, W): the face's first frames as the window before has them; None if that is not known."""
-        return self.restorer.handed_on(face, self._link(face, window.first)) if leans(face, window) else None
+        return (
+            self.restorer.handed_on(face, self._link(face, window.first))
+            if shares_frames(face, window)
+            else None
+        )
 
     def hand_on(self, face: Face, window: Window, restored: Restored) -> None:
         """Keep what the next window begins with."""
@@ -91,7 +95,7 @@ def cross_faded(
     made: Sequence[tuple[Face, Restored]],
     earlier: Sequence[tuple[Face, Restored]],
 ) -> list[tuple[Face, Restored]]:
-    """The results of a window, cross-faded from those of the one before, or after them where it leans on these."""
+    """The results of a window, cross-faded from those of the one before, or after them where it begins with these."""
     results = []
     for face, restored in made:
         joined, before = restored, _before(face, earlier)

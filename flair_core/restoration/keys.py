@@ -28,7 +28,7 @@ def of_restored(
     """The key of x0.
 
     masks: where G works; they do not count while it rests.
-    previous: (n, 3, H, W), what the window begins with where it leans on the one before.
+    previous: (n, 3, H, W), what the window begins with under the released policy.
     computes: what computes, in words, where that is more than the device of the networks.
     """
     if not face.settings.sampler.enhances:

@@ -24,7 +24,7 @@ from flair_core.restoration.crop import (
     faces_in,
     mask_reach,
 )
-from flair_core.restoration.handover import chain_of, chained, cross_faded, leans
+from flair_core.restoration.handover import chain_of, chained, cross_faded, shares_frames
 from flair_core.restoration.restored import Restored
 from flair_core.restoration.restorer import FaceRestorer
 from flair_core.restoration.window import WindowStep
@@ -60,7 +60,7 @@ class Preview:
     window: range
     """The frames that it was made of: what they look like and their settings decide the picture."""
     exact: bool
-    """Whether `restore` over the whole clip writes this; not if that leans on a window not restored so far."""
+    """Whether `restore` over the whole clip writes this; not if that begins with a window not restored so far."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it was made, one sentence each."""
 
@@ -71,8 +71,8 @@ def preview(
     """Restore one frame, step by step, in the windows that `restore` over the whole clip has it in.
 
     What is in the cache comes at once, as the last step and without stages; if `only_known`, nothing else does.
-    Under the released policy a window leans on the one before; if that is not in the cache, the preview does
-    without it and is not `exact`.
+    Under the released policy a window begins with the results of the one before; if those are not in the cache, the
+    preview does without them and is not `exact`.
     """
     notes: list[str] = []
     source, look = run.source, run.look
@@ -93,9 +93,11 @@ def preview(
             if index in face.span and not (chained(face) and window != covering[0]):
                 before = chain.handed_on(face, window) if chained(face) else None
                 places.append(Place(face, window, before, restorer.known(face, before)))
-    leaning = [place for place in places if chained(place.face) and leans(place.face, place.window)]
-    exact = all(place.before is not None for place in leaning)
-    used = range(chain.grid.start if leaning else first, last)
+    chained_places = [
+        place for place in places if chained(place.face) and shares_frames(place.face, place.window)
+    ]
+    exact = all(place.before is not None for place in chained_places)
+    used = range(chain.grid.start if chained_places else first, last)
 
     def after(
         step: int, steps: int, made: Sequence[Restored], stages: Mapping[str, NDArray[np.uint8]]
@@ -126,18 +128,18 @@ def preview(
     for step, latest in enumerate(zip_longest(*running), 1):
         # A face with fewer steps waits for the others.
         states = [new or old for new, old in zip_longest(latest, states)]
-        fresh = {
+        made_now = {
             place: restorer.keep(place.face, state, place.before)
             if step == steps
             else restorer.seen(place.face, state)
             for place, state in zip(missing, states, strict=True)
         }
-        for place, restored in fresh.items():
+        for place, restored in made_now.items():
             if step == steps and exact and chained(place.face):
                 chain.hand_on(place.face, place.window, restored)
         first = missing[0].face.first
         stages = {name: to_uint8(x0[index - first]) for name, x0 in states[0].stages.items()}
-        yield after(step, steps, [place.known or fresh[place] for place in places], stages)
+        yield after(step, steps, [place.known or made_now[place] for place in places], stages)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +149,7 @@ class Place:
     face: Face
     window: Window
     before: torch.Tensor | None
-    """What it leans on, if it does and that is known."""
+    """What it begins with, if that is known."""
     known: Restored | None
     """The result, where the cache has it."""
 

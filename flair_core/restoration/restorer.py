@@ -11,18 +11,15 @@ import numpy as np
 import torch
 
 from flair_core.checkpoints.catalogue import RELEASED_PARSER
-from flair_core.degradations import upscale
 from flair_core.denoisers.base import Heavy, anneals
-from flair_core.faces import align, mask, released
-from flair_core.faces.placed_masks import Masks, Neighbours, grey
-from flair_core.frames import to_float, to_uint8, to_uint16
+from flair_core.faces import mask
+from flair_core.frames import to_float, to_uint16
 from flair_core.kept import cache
 from flair_core.restoration import keys
 from flair_core.restoration.crop import Face
+from flair_core.restoration.face_masks import FaceMasks
 from flair_core.restoration.models import (
     Load,
-    Models,
-    inlays,
 )
 from flair_core.restoration.restored import (
     CPU,
@@ -34,7 +31,7 @@ from flair_core.restoration.restored import (
     joined_parts,
     mean_square,
 )
-from flair_core.restoration.window import WindowStep, condition_for, operator, restore_window
+from flair_core.restoration.window import WindowStep, operator, restore_window
 from flair_core.runtime import memory
 from flair_core.settings.groups import RestorationSettings
 
@@ -44,17 +41,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flair_core.enhancers.base import Enhancer
-    from flair_core.faces.parse import Parser
     from flair_core.kept.cache import Arrays
 
 
 State = TypeVar("State")
 SHORT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """How PyTorch's allocators say it where there is no exception of its own."""
-
-
-PARSED = 64
-"""Faces of the footage whose labels are kept at hand: they steady the masks of several frames."""
 
 
 class FaceRestorer:
@@ -79,7 +71,7 @@ class FaceRestorer:
         """Whether memory was too short for several faces of single frames in a batch."""
         self._missed = False
         """Whether it was said that the parser of a released network is missing."""
-        self._parsed: dict[str, NDArray[np.uint8]] = {}
+        self._face_masks = FaceMasks(load, kept)
         self._stopped = False
 
     def stop(self) -> None:
@@ -93,7 +85,7 @@ class FaceRestorer:
     def restored(self, face: Face, previous: torch.Tensor | None = None) -> Restored:
         """The face as the last step leaves it. Raises OutOfMemory when not even one frame fits.
 
-        previous: (n, 3, H, W), if it leans on the window before: its first n frames as that one has them.
+        previous: (n, 3, H, W): the first n frames as the window before has them, if it begins with those.
         """
         known = self.known(face, previous)
         if known is not None:
@@ -117,9 +109,9 @@ class FaceRestorer:
             )
         most = self._most  # it may shrink on the way
         pieces = [slice(at, at + most) for at in range(0, frames, most)]
-        leans = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
+        starts = [None if previous is None or at.start >= len(previous) else previous[at] for at in pieces]
         return joined_parts(
-            [self.restored(face.part(at), lean) for at, lean in zip(pieces, leans, strict=True)]
+            [self.restored(face.part(at), begun) for at, begun in zip(pieces, starts, strict=True)]
         )
 
     def _room(self, face: Face) -> int:
@@ -184,9 +176,9 @@ class FaceRestorer:
             else:
                 return
             self._go_on_alone()
-        masks = self._masks_of_enhancement(face)
+        masks = self._face_masks.of_enhancement(face)
         weight = None if masks is None else masks.weight
-        yield from self._run(face, self._enhancer([face], len(face.y)), weight, previous)
+        yield from self._run(face, self._face_masks.enhancer([face], len(face.y)), weight, previous)
 
     def _padded(self, faces: Sequence[Face]) -> Iterator[list[WindowStep]]:
         """Faces of single frames after every step, in a batch that is always full.
@@ -196,13 +188,13 @@ class FaceRestorer:
         """
         count, most = len(faces), self._load(faces[0].settings).together
         y = torch.cat([*(face.y for face in faces), *[faces[-1].y] * (most - count)])
-        masks = [one for face in faces if (one := self._masks_of_enhancement(face)) is not None]
+        masks = [one for face in faces if (one := self._face_masks.of_enhancement(face)) is not None]
 
         def weight(x0: torch.Tensor) -> torch.Tensor:
             weights = [one.weight(x[None]) for one, x in zip(masks, x0, strict=False)]
             return torch.cat([*weights, *weights[-1:] * (most - count)])
 
-        enhancer = self._enhancer(faces, most)
+        enhancer = self._face_masks.enhancer(faces, most)
         for state in self._run(replace(faces[0], y=y), enhancer, weight if masks else None):
             yield [_one(state, at) for at in range(count)]
 
@@ -286,111 +278,31 @@ class FaceRestorer:
     def _restored(self, face: Face, arrays: Arrays, key: str | None = None) -> Restored:
         """The face that was restored under `key`, and where it is shown, which a parser need not find twice."""
         x0, error = to_float(arrays["x0"]), arrays["error"]
-        masks = None if face.matrices is None else self._masks(face)
+        masks = None if face.matrices is None else self._face_masks.of(face)
         if masks is None:
             return Restored(x0, error, np.ones((len(x0), *face.size), np.float32))
         if self._kept is None or key is None or masks.parser is None:
-            return Restored(x0, error, _painted(face, self._found_mask(face, masks, x0)))
+            return Restored(x0, error, _painted(face, self.mask(face, x0)))
         entry = keys.of_mask(face, self._load(face.settings), masks, key)
         kept = self._kept.get(entry)
         if kept is None:
-            kept = {"mask": self._found_mask(face, masks, x0)}
+            kept = {"mask": self.mask(face, x0)}
             self._kept.put(entry, kept)
         return Restored(x0, error, _painted(face, kept["mask"]))
 
     def mask(self, face: Face, x0: torch.Tensor) -> NDArray[np.float32]:
         """(N, S, S) in [0, 1]: where a restored face (N, 3, S, S) shows, before anything is painted over it."""
-        masks = self._masks(face)
-        assert masks is not None, "a face in a frame"
-        return self._found_mask(face, masks, x0)
-
-    def _found_mask(self, face: Face, masks: Masks, x0: torch.Tensor) -> NDArray[np.float32]:
-        return self._steadied(face, masks).replaced(x0)
-
-    def _masks(self, face: Face) -> Masks | None:
-        """None when G works everywhere, and the face is not put into a frame."""
-        parser = self._load(face.settings).parser
-        if face.landmarks is not None:
-            return Masks(face.landmarks, face.settings, parser)
-        sampler, (height, width) = face.settings.sampler, face.size
-        everywhere = parser is None and sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1
-        if everywhere or height != width:
-            return None
-        return Masks(np.tile(align.template(width), (len(face.y), 1, 1)), face.settings, parser)
-
-    def _masks_of_enhancement(self, face: Face) -> Masks | None:
-        """None when G works everywhere, or rests, or knows by itself where."""
-        sampler = face.settings.sampler
-        masks = self._masks(face) if sampler.enhances else None
-        if masks is None or not inlays(face.settings):
-            return None if masks is None else self._steadied(face, masks)
-        if sampler.w_eyes == sampler.w_mouth == sampler.w_skin == 1:
-            return None
-        # Everywhere, but more here and less there.
-        everywhere = replace(face.settings, faces=replace(face.settings.faces, aligned=True))
-        found = self._landmarks(face, self._load(face.settings))
-        landmarks = [
-            average if points is None else points
-            for points, average in zip(found, masks.landmarks, strict=True)
-        ]
-        return Masks(np.stack(landmarks), everywhere, None)
-
-    def _enhancer(self, faces: Sequence[Face], frames: int) -> Enhancer:
-        """G for faces with the same settings, one after the other; the last frame is repeated to so many."""
-        models = self._load(faces[0].settings)
-        if not inlays(faces[0].settings):
-            return models.enhancer
-        assert models.released_parser is not None
-        found = [points for face in faces for points in self._landmarks(face, models)]
-        found += found[-1:] * (frames - len(found))
-        matrices = [None if points is None else released.affine(points) for points in found]
-        return released.Inlaid(models.enhancer, models.released_parser.labels, matrices)
-
-    @staticmethod
-    def _landmarks(face: Face, models: Models) -> Sequence[NDArray[np.float64] | None]:
-        """(5, 2) in every frame of x, by the track, or else found in what the network is told; None without face."""
-        if face.landmarks is not None:
-            return list(face.landmarks)
-        assert models.detector is not None
-        without = replace(models, released_parser=None)  # w̃ is not asked for
-        c = condition_for(face.y.to(models.device), face.size, face.settings, without).c
-        return released.largest(to_uint8(c), models.detector)
-
-    def _steadied(self, face: Face, masks: Masks) -> Masks:
-        """Its masks, with what steadies them at hand."""
-        if masks.parser is None or not face.around:
-            return masks
-        near = face.around
-        at = sum(one.first < face.first for one in near)
-        y = torch.cat([one.y for one in (*near[:at], face, *near[at:])])
-        neighbours = Neighbours(
-            np.concatenate([self._labels(one, masks.parser) for one in near]),
-            np.concatenate([masks.landmarks if one.landmarks is None else one.landmarks for one in near]),
-            grey(upscale(y, face.size)),
-            at,
-        )
-        return replace(masks, neighbours=neighbours)
-
-    def _labels(self, face: Face, parser: Parser) -> NDArray[np.uint8]:
-        """(1, S, S): what the parser says to a face as the footage shows it; kept for its neighbours."""
-        key = keys.of_labels(face, self._load(face.settings), parser)
-        if key not in self._parsed:
-            kept = self._kept.get(key) if self._kept else None
-            labels = parser.labels(upscale(face.y, face.size)) if kept is None else kept["labels"]
-            if self._kept and kept is None:
-                self._kept.put(key, {"labels": labels})
-            while len(self._parsed) >= PARSED:
-                del self._parsed[next(iter(self._parsed))]
-            self._parsed[key] = labels
-        return self._parsed[key]
+        return self._face_masks.shown(face, x0)
 
     def _key(self, face: Face, previous: torch.Tensor | None) -> str:
         """Hash of all that x0 depends on."""
-        return keys.of_restored(face, self._load(face.settings), self._masks(face), previous, self._device)
+        return keys.of_restored(
+            face, self._load(face.settings), self._face_masks.of(face), previous, self._device
+        )
 
     def _recipe(self, face: Face) -> dict[str, object]:
         """What x0 depends on besides frames."""
-        return keys.recipe(face, self._load(face.settings), self._masks(face), self._device)
+        return keys.recipe(face, self._load(face.settings), self._face_masks.of(face), self._device)
 
 
 def _one(state: WindowStep, at: int) -> WindowStep:

@@ -62,7 +62,7 @@ def restore_window(
     A: an operator of one's own in place of that of the settings' degradation; the network is then told nothing.
     mask: m_t of eq. (12) as a function of x0, see Enhancement.
     first: index of the window's first frame.
-    previous: (n, 3, s h, s w), if the window leans on the one before: its first n frames as that one has them.
+    previous: (n, 3, s h, s w): the first n frames as the window before has them, if this one begins with those.
     Not advancing the generator cancels; a step is never torn.
     Raises ShapeError when y is no (N, 3, h, w), and when A y would not have the shape of x.
 

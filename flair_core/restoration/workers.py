@@ -1,7 +1,7 @@
 """Who restores faces: one worker for each device, at work while the caller decodes and encodes.
 
 Any worker may do any face, so the results do not depend on which one does. One whose device fails hands its face to
-the others. A face that leans on the window before waits for that, whoever has it.
+the others. A face that begins with the results of the window before waits for those, whoever makes them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Work:
 
     @property
     def ready(self) -> bool:
-        """Whether what it leans on is known."""
+        """Whether what it begins with is known."""
         return self.before is None or self.before.result.done()
 
     def done_by(self, worker: FaceRestorer) -> list[Restored]:
@@ -51,7 +51,7 @@ class Work:
         return [worker.restored(face, known.x0[face.first - earlier.first :])]
 
 
-class Crew:
+class Workers:
     """Restores faces, those first that were begun first; leaving it ends all work after the current step.
 
     notes: hears of workers that failed, one sentence each.
@@ -95,7 +95,7 @@ class Crew:
         for worker in self._workers:
             worker.stop()
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Workers:
         return self
 
     def __exit__(
@@ -125,7 +125,7 @@ class Crew:
                 self._fail(work, error)
             work.before = None
             with self._changed:
-                self._changed.notify_all()  # what leans on it is ready
+                self._changed.notify_all()  # what begins with it is ready
 
     def _next(self) -> Work | None:
         """The first one that is ready; None when nothing more is wanted."""

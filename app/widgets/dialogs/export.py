@@ -245,7 +245,7 @@ class ExportDialog(QDialog):
             output=output,
             look=session.look,
             span=span,
-            beside=self._streams.isChecked(),
+            with_streams=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),
             credentials=self._credentials.isEnabled() and self._credentials.isChecked(),
             device=device,
