@@ -74,6 +74,7 @@ RESTORING = (
     "faces/released.py",
     "motion.py",
     "restoration/crop.py",
+    "restoration/face_masks.py",
     "restoration/handover.py",
     "restoration/keys.py",
     "restoration/models.py",
