@@ -206,7 +206,7 @@ def test_from_a_clip_to_a_file_whose_frames_are_those_of_the_previews(
 
     dialog = ExportDialog(session, window)
     dialog._path.setText(str(tmp_path / "out.mkv"))
-    window.queue.add(replace(dialog.request("cpu"), codec="ffv1-rgb"))
+    window.queue.add(replace(dialog.request("cpu"), encoding=OutputOptions(codec="ffv1-rgb")))
     qtbot.waitUntil((tmp_path / "out.mkv").exists, timeout=60_000)
     window.close()
     assert {name for name, threads in threads_of.items() if not threads} == set(), "nothing was recorded"

@@ -225,7 +225,7 @@ def test_the_export_dialog_remembers_what_was_chosen_but_not_the_burn_in(opened,
     seen = []
     monkeypatch.setattr(ExportDialog, "exec", lambda dialog: seen.append(dialog.request("cpu")))
     opened.export_commands.on_export()
-    assert (seen[0].codec, seen[0].sidecar, seen[0].burn_in) == ("png", False, False)
+    assert (seen[0].encoding.codec, seen[0].sidecar, seen[0].burn_in) == ("png", False, False)
     assert seen[0].matte is not None
 
 
