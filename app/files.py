@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app import preferences
 from app.recovery import Recovery
 from flair_core.errors import FlairError
-from flair_core.settings.groups import UNKNOWN, RestorationSettings
+from flair_core.settings.groups import UNTOLD
 from flair_core.settings.look import Look
 from flair_core.settings.project import SUFFIX, Project, ProjectError, read, write
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def untold(clip: Path) -> Project:
     """The project that a clip begins with: what happened to its footage is unknown."""
-    return Project(clip=clip, look=Look(RestorationSettings(degradation=UNKNOWN)))
+    return Project(clip=clip, look=Look(UNTOLD))
 
 
 class Files(QObject):

@@ -79,7 +79,8 @@ def test_a_clip_of_which_nothing_is_told_is_restored_as_unknown(tmp_path):
         record = json.loads((tmp_path / "out.mkv.provenance.json").read_text(encoding="utf-8"))
         return record["settings"]["degradation"]
 
-    assert (degradation()["kernel"], degradation()["scale"]) == ("unknown", 1)
+    untold = degradation()
+    assert (untold["kernel"], untold["scale"]) == ("unknown", 1)
     assert degradation("--noise", "3")["kernel"] == "bicubic"
     assert degradation("--kernel", "unknown", "--scale", "2")["scale"] == 2
     assert main(["degrade", str(film), "-o", str(tmp_path / "told.mkv"), "--scale", "2"]) == 0

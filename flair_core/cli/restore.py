@@ -12,6 +12,7 @@ from flair_core.cli import degrade, estimate, interpolate, options
 from flair_core.errors import JobError
 from flair_core.settings.groups import (
     UNKNOWN,
+    UNTOLD,
     DegradationSettings,
     FaceSettings,
     FootageSettings,
@@ -117,9 +118,8 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
         look = project.look
     else:
         base = bundled(arguments.model)
-        look = Look(
-            settings=replace(base, degradation=read_sidecar(arguments.input) or _untold(arguments, base))
-        )
+        sidecar = read_sidecar(arguments.input)
+        look = Look(settings=replace(base, degradation=sidecar) if sidecar else _untold(arguments, base))
     if arguments.scale == options.AUTO:
         arguments = argparse.Namespace(**{**vars(arguments), "scale": None})
         faces = options.apply(look.settings.faces, arguments)
@@ -141,13 +141,14 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
     return look.everywhere(**asked)
 
 
-def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> DegradationSettings:
-    """What is known of a clip without side-car: nothing, unless an option or the model's preset tells something."""
+def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> RestorationSettings:
+    """Settings for a clip without side-car: nothing is known, unless an option or the model's preset tells something."""
     told = ("scale", "kernel", "blur_sigma", "motion", "noise", "jpeg")
-    made_for_it = base.degradation != DegradationSettings()
-    if made_for_it or any(getattr(arguments, name) is not None for name in told):
-        return base.degradation
-    return UNKNOWN
+    if base.degradation != DegradationSettings() or any(
+        getattr(arguments, name) is not None for name in told
+    ):
+        return base
+    return UNTOLD if base == RestorationSettings() else replace(base, degradation=UNKNOWN)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -396,6 +396,11 @@ def _build(name: str, value: Any) -> Any:
     return GROUPS[name](**value)
 
 
+UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(steps=1))
+"""What a clip begins with of which nobody tells anything: the first estimate alone, since every further step is drawn
+back to the footage and its damage."""
+
+
 def bundled(model: str | None) -> RestorationSettings:
     """What a model was made for: the preset that ships for it, or the defaults."""
     preset = resources.files("resources") / "presets" / f"{model}.json"
