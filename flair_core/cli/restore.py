@@ -142,7 +142,7 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 
 
 def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> RestorationSettings:
-    """Settings for a clip without side-car: nothing is known, unless an option or the model's preset tells something."""
+    """Settings for a clip without side-car: nothing is known, unless an option or the preset of the model tells it."""
     told = ("scale", "kernel", "blur_sigma", "motion", "noise", "jpeg")
     if base.degradation != DegradationSettings() or any(
         getattr(arguments, name) is not None for name in told
