@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app import preferences
 from app.recovery import Recovery
 from flair_core.errors import FlairError
+from flair_core.settings.groups import UNTOLD
+from flair_core.settings.look import Look
 from flair_core.settings.project import SUFFIX, Project, ProjectError, read, write
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
     from app.frame_loader import FrameLoader
     from app.session import Clip, Session
+
+
+def untold(clip: Path) -> Project:
+    """The project that a clip begins with: what happened to its footage is unknown."""
+    return Project(clip=clip, look=Look(UNTOLD))
 
 
 class Files(QObject):
@@ -77,7 +84,7 @@ class Files(QObject):
             return
         self._recovering = False
         if path.suffix != SUFFIX:
-            self.open_project(Project(clip=path.absolute()))
+            self.open_project(untold(path.absolute()))
             return
         try:
             self.open_project(read(path), path)
@@ -119,7 +126,7 @@ class Files(QObject):
             self._recovery.take_up()
             self._recovering = False
         QTimer.singleShot(0, self, lambda: self._remember(path or clip.path))
-        if path is None and project == Project(clip=clip.path):
+        if path is None and project == untold(clip.path):
             self.clip_chosen.emit(clip.path)
         if clip.notes:
             self._say(" ".join(clip.notes))

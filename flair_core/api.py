@@ -20,7 +20,7 @@ from flair_core.kept.cache import Cache
 from flair_core.restoration import models
 from flair_core.restoration.window import restore_window
 from flair_core.runtime import devices
-from flair_core.settings.groups import FootageSettings, RestorationSettings
+from flair_core.settings.groups import UNTOLD, FootageSettings, RestorationSettings
 from flair_core.settings.look import Look
 from flair_core.settings.output import AS_USUAL, OutputOptions
 
@@ -82,7 +82,7 @@ def restore_clip(
     """Find the faces of a clip, restore them and write it, with its sound; returns the path of the output.
 
     settings: for the whole clip, or a Look, which varies them over shots, keyframes and faces. None takes the
-    application's, with what the side-car of `flair degrade` says of the footage, where there is one.
+    application's, with what the side-car of `flair degrade` says of the footage; without one that is unknown.
     frames: which to restore; None for all.
     encoding: how the output is stored.
     progress: hears of every frame; what it raises ends the work, and the next call goes on there.
@@ -96,7 +96,8 @@ def restore_clip(
     """
     source, output = Path(source).absolute(), Path(output).absolute()
     if settings is None:
-        settings = replace(USUAL, degradation=read_sidecar(source) or USUAL.degradation)
+        told = read_sidecar(source)
+        settings = replace(USUAL, degradation=told) if told else UNTOLD
     look = settings if isinstance(settings, Look) else Look(settings)
     request = Request(source=source, output=output, look=look, span=frames, device=device, encoding=encoding)
     with open_clip(source, look.settings.footage) as clip:

@@ -1930,8 +1930,8 @@ Apache-2.0</translation>
         <translation>Unschärfe-Art</translation>
     </message>
     <message>
-        <source>What softened the picture: resizing, defocus, or movement during exposure.</source>
-        <translation>Was das Bild weich machte: Verkleinern, Defokus oder Bewegung während der Belichtung.</translation>
+        <source>What softened the picture: resizing, defocus, or movement during exposure. Unknown: the network takes the footage for a hint and not for a measurement, so damage of any kind may go.</source>
+        <translation>Was das Bild weich machte: Verkleinern, Defokus oder Bewegung während der Belichtung. Unbekannt: Das Netz nimmt das Material als Hinweis und nicht als Messung, so kann Schaden jeder Art verschwinden.</translation>
     </message>
     <message>
         <source>bicubic</source>
@@ -1944,6 +1944,10 @@ Apache-2.0</translation>
     <message>
         <source>motion</source>
         <translation>Bewegung</translation>
+    </message>
+    <message>
+        <source>unknown</source>
+        <translation>unbekannt</translation>
     </message>
     <message>
         <source>Blur</source>

@@ -61,6 +61,8 @@ ONLY_WITH_KERNEL = {
     "blur_ratio": ("gaussian",),
     "motion_length": ("motion",),
     "angle": ("gaussian", "motion"),
+    "noise": ("bicubic", "gaussian", "motion"),
+    "jpeg": ("bicubic", "gaussian", "motion"),
 }
 
 

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from flair_core.cli import degrade, estimate, interpolate, options
 from flair_core.errors import JobError
 from flair_core.settings.groups import (
+    UNKNOWN,
+    UNTOLD,
     DegradationSettings,
     FaceSettings,
     FootageSettings,
+    RestorationSettings,
     SamplerSettings,
     bundled,
 )
@@ -104,6 +107,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Look:
     """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options.
 
+    Of a clip of which none of these tells anything the degradation is unknown.
     With --scale auto each shot has its own degradation, as it is estimated from the footage.
     """
     from flair_core.jobs.degrade import read_sidecar
@@ -114,7 +118,8 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
         look = project.look
     else:
         base = bundled(arguments.model)
-        look = Look(settings=replace(base, degradation=read_sidecar(arguments.input) or base.degradation))
+        sidecar = read_sidecar(arguments.input)
+        look = Look(settings=replace(base, degradation=sidecar) if sidecar else _untold(arguments, base))
     if arguments.scale == options.AUTO:
         arguments = argparse.Namespace(**{**vars(arguments), "scale": None})
         faces = options.apply(look.settings.faces, arguments)
@@ -134,6 +139,16 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
         if getattr(arguments, name) is not None or value != getattr(getattr(settings, GROUP_OF[name]), name)
     }
     return look.everywhere(**asked)
+
+
+def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> RestorationSettings:
+    """Settings for a clip without side-car: nothing is known, unless an option or the preset of the model tells it."""
+    told = ("scale", "kernel", "blur_sigma", "motion", "noise", "jpeg")
+    if base.degradation != DegradationSettings() or any(
+        getattr(arguments, name) is not None for name in told
+    ):
+        return base
+    return UNTOLD if base == RestorationSettings() else replace(base, degradation=UNKNOWN)
 
 
 def run(arguments: argparse.Namespace) -> None:

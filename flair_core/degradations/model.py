@@ -14,7 +14,7 @@ from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
 from flair_core.degradations.kernels import blur_kernel
 from flair_core.degradations.resize import upscale
-from flair_core.errors import ShapeError
+from flair_core.errors import SettingsError, ShapeError
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -44,8 +44,10 @@ def degrade(x: Tensor, settings: DegradationSettings, generator: Generator) -> T
     """y = E((h * x)↓s + e), decoded: eq. (10) whole.
 
     x: (N, 3, H, W) in [-1, 1] → y: (N, 3, H/s, W/s), not clamped. The noise e comes from the CPU generator.
-    Raises ShapeError unless both sides are multiples of the scale.
+    Raises ShapeError unless both sides are multiples of the scale, and SettingsError when the degradation is unknown.
     """
+    if not settings.known:
+        raise SettingsError("An unknown blur can't be applied. Choose bicubic, gaussian or motion.")
     y = linear(settings, (x.shape[-2], x.shape[-1]), x.device).forward(x)
     if settings.noise > 0:
         y = y + settings.sigma_e * torch.randn(y.shape, generator=generator).to(y)

@@ -81,7 +81,7 @@ class CompactConfig:
 def describe(degradation: DegradationSettings | None) -> Tensor:
     """What the network is given of a degradation, (FEATURES,), each entry about 1 in size; None is *unknown*."""
     out = torch.zeros(FEATURES)
-    if degradation is None:
+    if degradation is None or not degradation.known:
         out[0] = 1
         return out
     d = degradation

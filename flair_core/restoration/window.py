@@ -18,6 +18,7 @@ from flair_core.diffusion.sampler import SeededNoise, sample, start
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError, ShapeError
 from flair_core.restoration.models import Models
+from flair_core.settings.groups import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,12 +178,15 @@ def plan_for(
     own: Degradation | None = None,
 ) -> plans.Plan:
     """The weights of every step under the chosen policy, for x of (H, W) = size; `own`: an operator of one's own."""
-    degradation = settings.degradation
-    if settings.sampler.policy == "released":
+    degradation, sampler = settings.degradation, settings.sampler
+    if sampler.policy == "released":
         zeta = -1 if degradation.kernel == "bicubic" else 1  # as in its commands
-        return plans.released(schedule, settings.sampler, degradation.noise, zeta)
+        return plans.released(schedule, sampler, degradation.noise, zeta)
+    if own is None and not degradation.known:
+        # Consistency with an A that nobody knows would keep the damage.
+        sampler = changed(sampler, gamma=0.0)
     # What compression took away is noise in y, too: A⁺ amplifies it like e, and x̂ should not follow it.
     coding = 0.0 if degradation.jpeg is None else 2 * coding_noise(degradation.jpeg)
     sigma = math.hypot(degradation.sigma_e, coding)
     A = linear(degradation, size, device) if own is None else own if isinstance(own, Linear) else None
-    return plans.paper(schedule, settings.sampler, sigma, A, anew=isinstance(denoiser, Ending))
+    return plans.paper(schedule, sampler, sigma, A, anew=isinstance(denoiser, Ending))

@@ -68,9 +68,14 @@ class DegradationSettings(Checked):
     ] = 4
     kernel: Annotated[
         str,
-        Choice(("bicubic", "gaussian", "motion")),
+        Choice(("bicubic", "gaussian", "motion", "unknown")),
         Affects("restored"),
-        Help("Blur kind", "h", "What softened the picture: resizing, defocus, or movement during exposure."),
+        Help(
+            "Blur kind",
+            "h",
+            "What softened the picture: resizing, defocus, or movement during exposure. Unknown: the network takes "
+            "the footage for a hint and not for a measurement, so damage of any kind may go.",
+        ),
     ] = "bicubic"
     blur_sigma: Annotated[
         float,
@@ -110,9 +115,18 @@ class DegradationSettings(Checked):
     ] = None
 
     @property
+    def known(self) -> bool:
+        """Whether it says what happened: only then can A x = y be asked of a result."""
+        return self.kernel != "unknown"
+
+    @property
     def sigma_e(self) -> float:
         """Std of the noise on images in [-1, 1], twice that on [0, 1]."""
         return 2 * self.noise
+
+
+UNKNOWN = DegradationSettings(scale=1, kernel="unknown")
+"""What is known of footage of which nobody says anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +394,11 @@ def _build(name: str, value: Any) -> Any:
                 f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}."
             )
     return GROUPS[name](**value)
+
+
+UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(steps=1))
+"""What a clip begins with of which nobody tells anything: the first estimate alone, since every further step is drawn
+back to the footage and its damage."""
 
 
 def bundled(model: str | None) -> RestorationSettings:
