@@ -16,7 +16,7 @@ from app import preferences
 from flair_core.checkpoints.catalogue import COMPACT
 from flair_core.errors import SettingsError
 from flair_core.runtime import files
-from flair_core.settings.groups import bundled
+from flair_core.settings.groups import UNTOLD, bundled
 from flair_core.settings.look import CLIP, Layer, Look, read_look
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class SettingsCommands(QObject):
         """Back to the defaults; a shot or a face back to what is around it."""
         session, scope = self._session, self._session.scope
         if scope == CLIP:
-            session.edit(self.tr("Reset settings"), look=Look())
+            session.edit(self.tr("Reset settings"), look=Look(UNTOLD))
         else:
             session.edit_look(self.tr("Reset settings"), lambda look: look.with_own(scope, Layer()))
 

@@ -72,9 +72,16 @@ def jobs(tmp_path):
 
 
 @pytest.fixture
-def window(qtbot, dressed, config, core, jobs):
-    """A window over the stand-in; closed in the end, and its threads with it."""
+def window(qtbot, dressed, config, core, jobs, monkeypatch):
+    """A window over the stand-in; closed in the end, and its threads with it.
+
+    Clips begin with the settings of a restoration in several steps, so that there is something to see of each.
+    """
     from app.main_window import MainWindow
+    from flair_core.settings import RestorationSettings
+
+    for module in ("app.files", "app.settings_commands"):
+        monkeypatch.setattr(f"{module}.UNTOLD", RestorationSettings())
 
     window = MainWindow(lambda: core, core.open_source, jobs)
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDoubleSpinBox
 
 from app.widgets import timeline_keys
+from flair_core.settings.groups import UNTOLD
 from flair_core.settings.look import CLIP, Key, Layer, Look, Scope, Shot
 from flair_core.settings.project import read
 
@@ -389,3 +390,17 @@ def test_a_removed_drawn_face_takes_its_settings_along(opened):
     opened.mask_commands.on_remove_face()
     assert session.project.look.tracks == ((-1, Layer((("seed", 5),))),)
     assert replace(session.project.look, tracks=()) == Look()
+
+
+def test_a_clip_of_which_nothing_is_told_opens_and_is_reset_as_unknown(qtbot, window, clip, monkeypatch):
+    for module in ("app.files", "app.settings_commands"):
+        monkeypatch.setattr(f"{module}.UNTOLD", UNTOLD)
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: window.session.clip is not None)
+    assert window.session.look == Look(UNTOLD)
+    assert not window.session.undo.canUndo()
+    shown = {name for (_, name), control in window.parameters.controls.items() if not control.isHidden()}
+    assert not shown & {"noise", "jpeg", "blur_sigma"}
+    window.session.edit_setting("degradation", "kernel", "gaussian", "blur")
+    window.settings_commands.on_reset_settings()
+    assert window.session.look == Look(UNTOLD)

@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ RESTORING = (
 what `estimation` chose, are values that its key holds anyway; pasting and encoding are done anew each time."""
 
 
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of syntax trees for all threads together: two that parse at once can raise SystemError."""
 WITHOUT_EFFECT = frozenset(
     {"annotation", "ctx", "kind", "returns", "type_comment", "type_ignores", "type_params"}
 )
@@ -113,9 +116,10 @@ def sources_version(package: Path, parts: tuple[str, ...]) -> str:
     Comments, docstrings, annotations and layout do not count.
     """
     digest = hashlib.sha256(json.dumps(library_versions()).encode())
-    for path in sorted({file for part in parts for file in _files(package / part)}):
-        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
-        digest.update(meaning(path.read_text(encoding="utf-8")).encode())
+    with _PARSING:
+        for path in sorted({file for part in parts for file in _files(package / part)}):
+            digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+            digest.update(meaning(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
 
 
