@@ -93,7 +93,7 @@ what `estimation` chose, are values that its key holds anyway; pasting and encod
 
 
 _PARSING = threading.Lock()
-"""Python 3.11 counts the depth of syntax trees for all threads together: two that parse at once can raise SystemError."""
+"""Python 3.11 counts the depth of syntax trees for all threads together: two at once can raise SystemError."""
 WITHOUT_EFFECT = frozenset(
     {"annotation", "ctx", "kind", "returns", "type_comment", "type_ignores", "type_params"}
 )

@@ -396,9 +396,9 @@ def _build(name: str, value: Any) -> Any:
     return GROUPS[name](**value)
 
 
-UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(steps=1))
+UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(steps=1, w_tau=0.25))
 """What a clip begins with of which nobody tells anything: the first estimate alone, since every further step is drawn
-back to the footage and its damage."""
+back to the footage and its damage, and less of G, which strengthens what is left of it (docs/training.md)."""
 
 
 def bundled(model: str | None) -> RestorationSettings:
