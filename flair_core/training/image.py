@@ -304,3 +304,17 @@ def split(trained: Path, theta: Path, out: Path) -> None:
     }
     told = compact.metadata(network.config) | {"theta": theta.name, "theta_sha256": sha256_of(theta)}
     save_file(layers, out, told)
+
+
+def moved(beside: Path, before: Path, theta: Path, out: Path) -> None:
+    """Write what lies beside the θ `before`, φ or what draws, for `theta`, which was trained further from that.
+
+    Its own layers stay as they are; of weights that θ has too, the difference stays. Whether it still does what it
+    did is to be measured. Raises WeightsError unless `beside` belongs to `before`.
+    """
+    told, layers = compact.tensors(beside)
+    if told.get("theta_sha256") != sha256_of(before):
+        raise WeightsError(f"{beside} does not belong to {before}.")
+    old, new = (compact.tensors(path)[1] for path in (before, theta))
+    state = {key: value + new[key] - old[key] if key in new else value for key, value in layers.items()}
+    write(state, told | {"theta": theta.name, "theta_sha256": sha256_of(theta)}, out)

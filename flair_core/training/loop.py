@@ -233,7 +233,9 @@ def _optimizers(run: Run, stage: Stage) -> list[torch.optim.Optimizer]:
 
 def is_main() -> bool:
     """Whether this is the process that writes, or the only one."""
-    return bool(Accelerator().is_main_process)  # PartialState would not see that a launcher asks for the processor
+    return bool(
+        Accelerator().is_main_process
+    )  # PartialState would not see that a launcher asks for the processor
 
 
 def _agreed(accelerator: Accelerator, stop: bool) -> bool:
