@@ -271,7 +271,7 @@ class ImageStage(CompactStage):
         # The first step is shown c, whatever the estimate.
         walks = (t[:own] < len(schedule) - 1).nonzero()[:, 0]
         estimate = x0.clone()
-        estimate[walks] = walked(model, schedule, *(part[walks] for part in (c, description, came, before)))
+        estimate[walks] = walked(model, schedule, c[walks], description[walks], came[walks], before[walks])
         seen = observed(schedule, estimate, c, noise, t)
         return loss_of(model, batch, seen, own)
 
