@@ -30,7 +30,7 @@ from flair_core.restoration.models import load_models
 from flair_core.restoration.window import restore_window
 from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, bundled
 from flair_core.training.enhancer import energy
-from flair_core.training.image import split
+from flair_core.training.image import moved, split
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 VIDEO = CompactConfig(channels=(32, 32, 32, 32), blocks=(1, 1, 1, 1), embedding=32, chain=50, window=5)
@@ -259,6 +259,27 @@ def test_temporal_layers_in_a_file_of_their_own_belong_to_one_theta(tmp_path):
         read(alone)
     with pytest.raises(WeightsError, match="not trained on"):
         split(whole, base, alone)
+
+
+def test_what_lies_beside_a_theta_moves_with_it_when_that_is_trained_further(tmp_path):
+    torch.manual_seed(1)
+    network = CompactNetwork(VIDEO)
+    whole, base, beside, later, out = (tmp_path / f"{name}.safetensors" for name in "abcde")
+    state = {key: value.half() for key, value in network.state_dict().items()}
+    save_file(state | {"norm.bias": state["norm.bias"] + 2}, whole, metadata(network.config))
+    spatial = {key: value for key, value in state.items() if not key.startswith("temporal.")}
+    save_file(spatial, base, metadata(replace(network.config, window=1)))
+    split(whole, base, beside)
+    further = {key: value + 1 for key, value in spatial.items()}
+    save_file(further, later, metadata(replace(network.config, window=1)))
+    moved(beside, base, later, out)
+    found = read(out).state_dict()
+    assert read(out).config.window == 5
+    for key, value in network.state_dict().items():
+        expected = value.half().float() + (1 if key in spatial else 0) + (2 if key == "norm.bias" else 0)
+        assert torch.allclose(found[key], expected, atol=2e-3), key
+    with pytest.raises(WeightsError, match="does not belong"):
+        moved(beside, later, base, out)
 
 
 def test_the_shipped_video_model_is_the_shipped_image_model_on_single_frames():

@@ -20,15 +20,16 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from flair_core.degradations import build, enlarged
+from flair_core.degradations.damage import KINDS, draw_damage
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig, Guess, describe
 from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers import learned
 from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
-from flair_core.errors import MediaError, WeightsError
+from flair_core.errors import MediaError, SettingsError, WeightsError
 from flair_core.frames import to_float
 from flair_core.settings.groups import DegradationSettings
-from flair_core.training import enhancer, loop, temporal
+from flair_core.training import enhancer, loop, synthesis, temporal
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.enhancer import EnhancerTraining, sharpened
 from flair_core.training.image import (
@@ -41,11 +42,12 @@ from flair_core.training.image import (
     missed,
     observed,
     train,
+    untold,
     walked,
 )
 from flair_core.training.movement import moving
 from flair_core.training.muon import Muon, orthogonal
-from flair_core.training.synthesis import draw, draw_batch, draw_windows
+from flair_core.training.synthesis import draw, draw_batch, draw_windows, in_place
 from flair_core.training.temporal import TemporalTraining, flickering, related
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
@@ -221,6 +223,75 @@ def test_frames_of_clips_are_drawn_beside_faces(faces):
     pictures, clip = load_faces(faces), np.full((3, 64, 64, 3), 200, np.uint8)
     x0, _, _ = draw_batch(pictures, [clip], 200, 2, 32, np.random.default_rng(0))
     assert 0.15 < (x0.std((1, 2, 3)) == 0).float().mean() < 0.35
+
+
+def test_four_crops_of_ten_are_damaged_and_the_network_is_told_nothing_of_it(faces):
+    """Each in its own way, as large as it was; the same seed does the same; a few stay as they are."""
+    pictures = load_faces(faces)
+    a, b = (draw_batch(pictures, [], 240, 2, 32, np.random.default_rng(3), KINDS) for _ in range(2))
+    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    x0, c, description = a
+    assert x0.shape == c.shape == (240, 3, 32, 32)
+    assert 0.4 < untold(description).float().mean() < 0.68
+    kept = (x0 == c).flatten(1).all(1)
+    assert untold(description)[kept].all()
+    assert 0.01 < kept.float().mean() < 0.1
+
+
+def test_only_kinds_that_are_learned_from_are_drawn(faces, tmp_path, monkeypatch):
+    seen = []
+
+    def drawn(rng, kinds):
+        seen.append(draw_damage(rng, kinds))
+        return seen[-1]
+
+    monkeypatch.setattr(synthesis, "draw_damage", drawn)
+    stage = ImageStage(
+        run(faces, tmp_path, batch=120, leave_out=("print", "web")), compact.CompactNetwork(SMALL)
+    )
+    stage.load()
+    stage.draw(np.random.default_rng(0))
+    assert {damage.kind for damage in seen} == set(KINDS) - {"print", "web"}
+    with pytest.raises(SettingsError, match="rain"):
+        run(faces, tmp_path, leave_out=("rain",))
+
+
+def test_damage_that_is_learned_from_leaves_the_picture_where_it_was():
+    """What weaves, trembles or is bent has no truth pixel by pixel; everything else of the damage stays."""
+    film, tape, web = (draw_damage(np.random.default_rng(5), (kind,)) for kind in ("film", "tape", "web"))
+    assert film.marks.weave > 0
+    assert tape.marks.jitter > 0
+    assert in_place(film) == replace(film, marks=replace(film.marks, weave=0))
+    assert in_place(tape) == replace(tape, marks=replace(tape.marks, jitter=0, switching=0))
+    assert in_place(web) == web
+
+
+def test_the_step_that_sees_c_alone_is_learned_as_often_as_each_image_is_told():
+    t = few_steps(
+        torch.zeros(4000, dtype=torch.long),
+        1000,
+        torch.Generator().manual_seed(0),
+        torch.tensor([0.1, 0.8]).repeat(2000),
+    )
+    told, other = (t == 999).view(-1, 2).float().mean(0).tolist()
+    assert told == pytest.approx(0.1, abs=0.03)
+    assert other == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_good_picture_counts_more_where_nothing_is_told():
+    """The mean over all damage is expected there: a tenth of it is already a face worth leaving alone."""
+    network = compact.CompactNetwork(SMALL)
+    x0 = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.last.bias[: 3 * compact.PATCH**2].fill_(0.3)  # it changes what it should leave
+        known = describe(DegradationSettings(scale=8))[None]
+        nothing = describe(None)[None]
+        for one in network.condition_variance[0].parameters():
+            one.zero_()  # the same is expected of both
+        spoiled = [
+            loss_of(network, (x0, x0, told), (x0, torch.tensor([compact.START]))) for told in (known, nothing)
+        ]
+    assert spoiled[1] > 2 * spoiled[0] > 0
 
 
 def test_the_steps_trained_on_are_those_that_few_reverse_steps_walk():

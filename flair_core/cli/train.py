@@ -24,6 +24,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _clips(image)
     image.add_argument("--batch", type=int, default=16)
     image.add_argument("--group", type=int, default=4, help="crops that share one degradation")
+    image.add_argument(
+        "--leave-out", type=_tags, metavar="KINDS", help="comma-separated kinds of damage not to learn from"
+    )
     image.set_defaults(run=run_image)
     temporal = stages.add_parser("temporal", help="the temporal stage: windows of frames, θ frozen")
     _common(temporal)

@@ -459,12 +459,12 @@ def read(path: Path) -> CompactNetwork:
     A file with φ alone names the file beside it that holds its θ, and the SHA-256 of that.
     """
     try:
-        metadata, state = _tensors(path)
+        metadata, state = tensors(path)
         if "theta" in metadata:
             theta = path.with_name(Path(metadata["theta"]).name)
             if (found := sha256_of(theta)) != metadata["theta_sha256"]:
                 raise ValueError(f"it belongs to another {theta.name}, not to that with SHA-256 {found[:8]}…")
-            state = _tensors(theta)[1] | state
+            state = tensors(theta)[1] | state
         config = CompactConfig.from_plain(json.loads(metadata["config"]))
         network = CompactNetwork(config)
         network.load_state_dict(state)
@@ -475,7 +475,8 @@ def read(path: Path) -> CompactNetwork:
     return network
 
 
-def _tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What a file of weights says of itself, and what it holds, in single precision."""
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}
 

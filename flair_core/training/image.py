@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 
 from flair_core.checkpoints.store import sha256_of
 from flair_core.degradations import build
+from flair_core.degradations.damage import KINDS
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import START, Compact, CompactConfig, CompactNetwork, Guess, clean, scale_of
 from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
-from flair_core.errors import WeightsError
+from flair_core.errors import SettingsError, WeightsError
 from flair_core.restoration.models import Models
 from flair_core.settings.groups import DegradationSettings
 from flair_core.training.data import load_clips, load_faces
@@ -38,8 +39,12 @@ VALIDATED = 8
 """Faces."""
 SOFTENED = 0.4
 """How near to 0 the error of an image may come, in units of what is expected, and still count more for it."""
+UNTOLD_SOFTENED = 0.1
+"""The same where nothing is told: what is expected is the mean over all damage then, and little harm is common."""
 STARTS = 0.25
 """Share of crops that learn the first reverse step, at which the network sees c alone."""
+UNTOLD_STARTS = 0.8
+"""The same where nothing is told: footage of which nothing is known is restored by that step, see docs/training.md."""
 WALKED = 0.7
 """Share of the chain that comes after the last of a few reverse steps on clean footage: σ below 0.2."""
 OWN = 0.5
@@ -63,6 +68,20 @@ class ImageTraining(Run):
     group: int = 4
     """Crops that share one degradation."""
     crop: int = 128
+    leave_out: tuple[str, ...] = ()
+    """Kinds of damage that are not learned from, to be judged on what was never seen."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError when a kind that is left out is none."""
+        if unknown := set(self.leave_out) - set(KINDS):
+            raise SettingsError(
+                f"No kind of damage: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}."
+            )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of damage that are learned from."""
+        return tuple(kind for kind in KINDS if kind not in self.leave_out)
 
 
 def sigma_at(schedule: NoiseSchedule, t: Tensor) -> Tensor:
@@ -81,12 +100,17 @@ def missed(guess: Guess, x0: Tensor, own: int = 0) -> Tensor:
     return torch.cat((errors[:own] * share[:own], errors[own:]))
 
 
-def even(errors: Tensor, expected: Tensor) -> Tensor:
+def untold(description: Tensor) -> Tensor:
+    """Of which images the network is told nothing, (…, FEATURES) → (…)."""
+    return description[..., 0] == 1
+
+
+def even(errors: Tensor, expected: Tensor, softened: Tensor | float = SOFTENED) -> Tensor:
     """Weights for images of which c misses `errors`, (N,), where its degradation lets expect `expected`.
 
     A decibel is a share of the error: without them the few images with most edges outweigh the others.
     """
-    return expected / (errors + SOFTENED * expected)
+    return expected / (errors + softened * expected)
 
 
 def loss_of(
@@ -101,7 +125,8 @@ def loss_of(
     guess: Guess = network(c, *seen, description)
     error = (c - x0).square().mean((1, 2, 3), keepdim=True)
     fit_of_variance = 0.5 * (error * (-guess.log_variance).exp() + guess.log_variance).mean()
-    weights = even(error.flatten(), guess.log_variance.detach().exp().flatten())
+    softened = torch.where(untold(description), UNTOLD_SOFTENED, SOFTENED)
+    weights = even(error.flatten(), guess.log_variance.detach().exp().flatten(), softened)
     return (weights * missed(guess, x0, own)).mean() + 0.05 * fit_of_variance
 
 
@@ -163,17 +188,19 @@ def consistent(estimate: Tensor, c: Tensor, description: Tensor) -> Tensor:
     return estimate
 
 
-def few_steps(ends: Tensor, chain: int, generator: torch.Generator) -> Tensor:
+def few_steps(
+    ends: Tensor, chain: int, generator: torch.Generator, starts: Tensor | float = STARTS
+) -> Tensor:
     """Steps of the chain to train on, (N,): the first reverse one, those where few of them walk, and any others.
 
-    ends: (N,), the least noisy steps that are walked.
+    ends: (N,), the least noisy steps that are walked.  starts: (N,) or one share of those that learn the first one.
     """
     count, device = len(ends), ends.device
     high = torch.rand(count, generator=generator, device=device) < 0.5
     low = ends.maximum((WALKED * chain * high).long())
     t = low + (torch.rand(count, generator=generator, device=device) * (chain - low)).long()
-    starts = torch.rand(count, generator=generator, device=device) < STARTS
-    return t.clamp(max=chain - 1).masked_fill(starts, chain - 1)
+    first = torch.rand(count, generator=generator, device=device) < starts
+    return t.clamp(max=chain - 1).masked_fill(first, chain - 1)
 
 
 def ends(network: CompactNetwork, schedule: NoiseSchedule, description: Tensor) -> Tensor:
@@ -231,17 +258,21 @@ class ImageStage(CompactStage):
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """See Stage."""
         run = self._run
-        return draw_batch(self._faces, self._clips, run.batch, run.group, run.crop, rng)
+        return draw_batch(self._faces, self._clips, run.batch, run.group, run.crop, rng, run.kinds)
 
     def loss(self, model: torch.nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         """See Stage."""
         x0, c, description = batch
         schedule, own = self._schedule, int(OWN * len(x0))
         noise, before = torch.randn((2, *x0.shape), generator=generator, device=x0.device)
-        t = few_steps(ends(self.network, schedule, description), len(schedule), generator)
+        starts = torch.where(untold(description), UNTOLD_STARTS, STARTS)
+        t = few_steps(ends(self.network, schedule, description), len(schedule), generator, starts)
         came = earlier(t[:own], len(schedule), generator)
-        estimate = walked(model, schedule, c[:own], description[:own], came, before[:own])
-        seen = observed(schedule, torch.cat((estimate, x0[own:])), c, noise, t)
+        # The first step is shown c, whatever the estimate.
+        walks = (t[:own] < len(schedule) - 1).nonzero()[:, 0]
+        estimate = x0.clone()
+        estimate[walks] = walked(model, schedule, c[walks], description[walks], came[walks], before[walks])
+        seen = observed(schedule, estimate, c, noise, t)
         return loss_of(model, batch, seen, own)
 
 
@@ -273,3 +304,17 @@ def split(trained: Path, theta: Path, out: Path) -> None:
     }
     told = compact.metadata(network.config) | {"theta": theta.name, "theta_sha256": sha256_of(theta)}
     save_file(layers, out, told)
+
+
+def moved(beside: Path, before: Path, theta: Path, out: Path) -> None:
+    """Write what lies beside the θ `before`, φ or what draws, for `theta`, which was trained further from that.
+
+    Its own layers stay as they are; of weights that θ has too, the difference stays. Whether it still does what it
+    did is to be measured. Raises WeightsError unless `beside` belongs to `before`.
+    """
+    told, layers = compact.tensors(beside)
+    if told.get("theta_sha256") != sha256_of(before):
+        raise WeightsError(f"{beside} does not belong to {before}.")
+    old, new = (compact.tensors(path)[1] for path in (before, theta))
+    state = {key: value + new[key] - old[key] if key in new else value for key, value in layers.items()}
+    write(state, told | {"theta": theta.name, "theta_sha256": sha256_of(theta)}, out)

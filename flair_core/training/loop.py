@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
@@ -234,7 +234,9 @@ def _optimizers(run: Run, stage: Stage) -> list[torch.optim.Optimizer]:
 
 def is_main() -> bool:
     """Whether this is the process that writes, or the only one."""
-    return bool(PartialState().is_main_process)
+    return bool(
+        Accelerator().is_main_process
+    )  # PartialState would not see that a launcher asks for the processor
 
 
 def _agreed(accelerator: Accelerator, stop: bool) -> bool:

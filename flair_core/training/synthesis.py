@@ -1,7 +1,8 @@
-"""Degradations drawn at random, as section 5.1 lists them, and the conditions they make."""
+"""Degradations drawn at random, as section 5.1 lists them, damage as it is in life, and the conditions they make."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import torch
 
 from flair_core.degradations import degrade, enlarged
+from flair_core.degradations.damage import damaged, draw_damage
+from flair_core.degradations.damage.values import Film, Tape
 from flair_core.denoisers.compact import describe
 from flair_core.denoisers.compact_temporal import WindowMotion, estimated_flows, face
 from flair_core.denoisers.flow import Flows
@@ -16,11 +19,16 @@ from flair_core.frames import to_float, to_uint8
 from flair_core.settings.fields import EIGHT_BIT
 from flair_core.settings.groups import DegradationSettings
 from flair_core.training.movement import moving
+from flair_core.video.recoded import recode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.random import Generator
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from flair_core.degradations.damage import Damage
 
 TASKS = {"bicubic": 0.55, "blur": 0.15, "jpeg": 0.15, "blind": 0.15}
 """How often each family of degradations is drawn."""
@@ -30,6 +38,11 @@ ENLARGED = 0.4
 """How often a crop is enlarged."""
 UNTOLD = 0.1
 """How often the network is not told what was done (always so for the blind family)."""
+DAMAGED = 0.4
+"""How often crops are damaged as in life instead, where kinds of damage are named. With the families above the network
+is told nothing of about half of the crops then."""
+UNHARMED = 0.08
+"""How many of those nothing happens to: a network that is told nothing shall leave a good picture alone."""
 
 
 def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
@@ -65,16 +78,21 @@ def draw_batch(
     group: int,
     side: int,
     rng: Generator,
+    kinds: Sequence[str] = (),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Crops x0, conditions c (both (batch, 3, side, side)) and descriptions (batch, FEATURES).
 
     Crops are taken at random from faces and, where there are any, frames of clips; enlarged and mirrored at times;
-    each `group` of them shares one degradation.
+    each `group` of them shares one degradation, or has damage of these `kinds`, each crop its own.
     """
     x0, conditions, descriptions = [], [], []
     for _ in range(batch // group):
-        x = to_float(np.stack([random_crop(picture(faces, clips, rng), side, rng) for _ in range(group)]))
-        c, description = observe(x, rng)
+        crops = np.stack([random_crop(picture(faces, clips, rng), side, rng) for _ in range(group)])
+        x = to_float(crops)
+        if kinds and rng.random() < DAMAGED:
+            c, description = to_float(worn(crops, kinds, rng)), describe(None)
+        else:
+            c, description = observe(x, rng)
         x0.append(x)
         conditions.append(c)
         descriptions.append(description.expand(group, -1))
@@ -124,6 +142,28 @@ def observe(x: Tensor, rng: Generator) -> tuple[Tensor, Tensor]:
     y = degrade(x, settings, torch.Generator().manual_seed(int(rng.integers(2**62))))
     known = settings if told else None
     return enlarged(to_float(to_uint8(y)), (x.shape[-2], x.shape[-1]), known), describe(known)
+
+
+def worn(crops: NDArray[np.uint8], kinds: Sequence[str], rng: Generator) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3), each damaged in its own way, but for a few that stay as they are: as many, as large."""
+    return np.stack(
+        [
+            one
+            if rng.random() < UNHARMED
+            else damaged(one[None], in_place(draw_damage(rng, kinds)), recode)[0]
+            for one in crops
+        ]
+    )
+
+
+def in_place(damage: Damage) -> Damage:
+    """The same without what moves pixels: where they came from can't be known, and whoever guesses blurs."""
+    match damage.marks:
+        case Film():
+            return replace(damage, marks=replace(damage.marks, weave=0.0))
+        case Tape():
+            return replace(damage, marks=replace(damage.marks, jitter=0.0, switching=0.0))
+    return damage
 
 
 def picture(faces: NDArray[np.uint8], clips: list[NDArray[np.uint8]], rng: Generator) -> NDArray[np.uint8]:
