@@ -88,7 +88,7 @@ def main() -> None:
 
 def walk(window: MainWindow, beat: Heartbeat, folder: Path) -> None:
     """Open, find faces, tune, export."""
-    window.open_demo()
+    window.files.on_open_demo()
     beat.report("opening", took_ms=wait(lambda: window.session.clip is not None))
     beat.report("finding faces", took_ms=wait(lambda: window.session.tracks))
     wait(lambda: window.previews.result is not None and window.previews.result.complete)

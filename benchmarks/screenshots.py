@@ -44,7 +44,7 @@ class Camera:
         window = self.window
         rest(300)
         self.take("welcome")
-        window.open_demo()
+        window.files.on_open_demo()
         wait(lambda: window.session.tracks)
         self.settled()
         rest(800)  # thumbnails
@@ -66,7 +66,7 @@ class Camera:
         self.queue(work)
         self.dialogs()
         theme.apply("light")
-        window.actions_.dress()
+        window.actions_.redraw_icons()
         window.transport.refresh()
         self.take("light")
         theme.apply("dark")
@@ -99,8 +99,8 @@ class Camera:
         rest(200)
         self.settled()
         self.take("brush")
-        window.on_cancel()
-        window.on_reset_mask()
+        window.view_commands.on_cancel()
+        window.mask_commands.on_reset_mask()
         window.session.select(None)
         self.settled()
 
@@ -112,7 +112,7 @@ class Camera:
         area = window.parameters.findChild(QScrollArea)
         area.ensureWidgetVisible(window.parameters.estimator)
         self.take("estimate")
-        window.on_undo()
+        window.session.undo.undo()
         area.verticalScrollBar().setValue(0)
         self.settled()
 

@@ -32,7 +32,7 @@ HEAVY = (
     ("flair_core.denoisers.compact", "load"),
     ("flair_core.faces.detect", "EmbeddedDetector.detect"),
     ("flair_core.kept.fingerprints", "fingerprint"),
-    ("flair_core.checkpoints.store", "sha256_of"),
+    ("flair_core.jobs.record", "sha256_of"),
     ("flair_core.video.reader", "VideoSource._frame"),
     ("flair_core.video.reader", "kept_index"),
     ("flair_core.video.sink", "VideoSink._encode"),
