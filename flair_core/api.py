@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core import video
+from flair_core.errors import SettingsError
 from flair_core.estimation import estimate_shots
 from flair_core.faces.detect import load_detector
 from flair_core.faces.track import track_faces
@@ -115,7 +116,7 @@ def estimate(
     aligned: the whole frame is one face; else faces are searched, and the largest one of each shot is looked at.
     scale: s, when it is known; then only the rest is estimated.
     frames: which to look at; None for all.
-    Raises MediaError when the clip can't be read, or a face is too small to tell.
+    Raises SettingsError when the clip has no such frames, and MediaError when it can't be read or a face is too small.
 
     Example:
         >>> import flair_core as flair
@@ -123,6 +124,8 @@ def estimate(
         [4]
     """
     with open_clip(path) as clip:
-        span = frames or range(len(clip))
+        span = range(len(clip)) if frames is None else frames
+        if not 0 <= span.start < span.stop <= len(clip):
+            raise SettingsError(f"{span} was asked for, but the clip has frames 0 to {len(clip) - 1}.")
         tracks = [] if aligned else track_faces(clip.frames(span.start, span.stop), load_detector("embedded"))
         return list(estimate_shots(clip.frames(span.start, span.stop), tracks=tracks, scale=scale))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import flair_core as flair
-from flair_core.errors import DeviceError, MediaError, ShapeError
+from flair_core.errors import DeviceError, MediaError, SettingsError, ShapeError
 from flair_core.jobs.demo import make_demo
 
 ROOT = Path(__file__).parents[1]
@@ -88,9 +88,12 @@ def test_the_readme_runs_as_written(demo, tmp_path, monkeypatch):
 
 def test_a_window_must_be_frames_in_three_colours():
     models = flair.load_models(SETTINGS, "cpu")
-    for shape in ((3, 8, 8), (1, 1, 8, 8), (1, 2, 3, 8, 8)):
+    for shape in ((3, 8, 8), (1, 1, 8, 8), (1, 2, 3, 8, 8), (0, 3, 8, 8)):
         with pytest.raises(ShapeError, match=re.escape(f"but got {shape}")):
             next(flair.restore_window(torch.zeros(shape), SETTINGS, models))
+    for whole in (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), np.zeros((1, 3, 8, 8))):
+        with pytest.raises(ShapeError, match="tensor of floats"):
+            next(flair.restore_window(whole, SETTINGS, models))
     with pytest.raises(ShapeError, match=r"\(1, 3, 9, 9\).*\(1, 3, 8, 8\)"):
         list(flair.restore_window(torch.zeros(1, 3, 8, 8), SETTINGS, models, A=Cut()))
 
@@ -129,5 +132,10 @@ def test_paths_may_be_texts_and_devices_names(demo):
         flair.load_models(device="gpu")
     with pytest.raises(MediaError, match=r"nothing\.mp4"):
         flair.open_clip("nothing.mp4")
+    for frames in (range(100, 200), range(5, 5), range(0, 4, 2)):
+        with pytest.raises(SettingsError, match=r"clip has frames 0 to 47|leaves some out"):
+            flair.restore_clip(demo, demo.with_name("never.mp4"), frames=frames, device="cpu")
+    with pytest.raises(SettingsError, match="clip has frames 0 to 47"):
+        flair.estimate(demo, frames=range(100, 200))
     with pytest.raises(AttributeError, match="restore_everything"):
         _ = flair.restore_everything

@@ -155,6 +155,8 @@ def _there(path: Path) -> Iterator[None]:
 def _span(request: Request, source: FrameSource) -> range:
     if request.span is None:
         return range(len(source))
+    if request.span.step != 1:
+        raise SettingsError(f"Frames are restored one after the other, but {request.span} leaves some out.")
     if not 0 <= request.span.start < request.span.stop <= len(source):
         asked = f"{request.span.start} to {request.span.stop - 1}"
         raise SettingsError(f"Frames {asked} were asked for, but the clip has frames 0 to {len(source) - 1}.")

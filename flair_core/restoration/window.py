@@ -65,7 +65,7 @@ def restore_window(
     first: index of the window's first frame.
     previous: (n, 3, s h, s w): the first n frames as the window before has them, if this one begins with those.
     Not advancing the generator cancels; a step is never torn.
-    Raises ShapeError when y is no (N, 3, h, w), and when A y would not have the shape of x.
+    Raises ShapeError when y is no (N, 3, h, w) of floats, and when A y would not have the shape of x.
 
     Example:
         >>> import flair_core as flair, torch
@@ -79,7 +79,9 @@ def restore_window(
         >>> tuple(last.x0.shape), last.steps
         ((1, 3, 64, 64), 1)
     """
-    if y.ndim != 4 or y.shape[1] != 3:
+    if not isinstance(y, torch.Tensor) or not y.is_floating_point():
+        raise ShapeError(f"y must be a tensor of floats in [-1, 1], but got {type(y).__name__} of {y.dtype}.")
+    if y.ndim != 4 or y.shape[1] != 3 or not y.numel():
         raise ShapeError(f"y must be (N, 3, h, w), N frames in three colours, but got {tuple(y.shape)}.")
     sampler, own = settings.sampler, A
     y = y.to(models.device)
