@@ -401,6 +401,8 @@ def test_a_clip_of_which_nothing_is_told_opens_and_is_reset_as_unknown(qtbot, wi
     assert not window.session.undo.canUndo()
     shown = {name for (_, name), control in window.parameters.controls.items() if not control.isHidden()}
     assert not shown & {"noise", "jpeg", "blur_sigma"}
+    assert not window.parameters.controls["sampler", "gamma"].isEnabled()
     window.session.edit_setting("degradation", "kernel", "gaussian", "blur")
+    assert window.parameters.controls["sampler", "gamma"].isEnabled()
     window.settings_commands.on_reset_settings()
     assert window.session.look == Look(UNTOLD)

@@ -190,6 +190,9 @@ class Parameters(QFrame):
             )
         for name, kernels in ONLY_WITH_KERNEL.items():
             self.controls["degradation", name].setVisible(settings.degradation.kernel in kernels)
+        for name in ("gamma", "gamma_curve"):  # without effect where nobody knows what A is
+            control = self.controls["sampler", name]
+            control.setEnabled(control.isEnabled() and settings.degradation.known)
         self.controls["sampler", "fidelity"].setVisible(settings.sampler.enhancer in WITH_FIDELITY)
         for name in OF_PARSERS:
             self.controls["faces", name].setVisible(settings.faces.mask != "landmarks")
