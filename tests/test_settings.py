@@ -10,6 +10,7 @@ from flair_core.cli.restore import look_of
 from flair_core.errors import SettingsError
 from flair_core.settings.fields import Choice, Range, fields
 from flair_core.settings.groups import (
+    UNTOLD,
     DegradationSettings,
     FaceSettings,
     FootageSettings,
@@ -107,7 +108,7 @@ def test_a_released_model_comes_with_its_own_settings():
     assert look_of(arguments("--model", "flair-jpeg")).settings.degradation.noise == pytest.approx(
         12.75 / 255
     )
-    assert look_of(arguments()) == Look()
+    assert look_of(arguments()) == Look(UNTOLD)
 
 
 @pytest.mark.parametrize(
