@@ -35,7 +35,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _common(enhancer)
     _clips(enhancer)
     enhancer.add_argument(
-        "--theta", type=Path, help="θ, whose estimates it learns from and whose weights it begins with; default starter"
+        "--theta",
+        type=Path,
+        help="θ, whose estimates it learns from and whose weights it begins with; default starter",
     )
     enhancer.add_argument("--batch", type=int, default=4, help="crops in a step, each drawn on twice")
     enhancer.set_defaults(run=run_enhancer, crop=192, learning_rate=1e-4)

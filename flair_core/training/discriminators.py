@@ -7,6 +7,7 @@ al., 2021). The features come with the extra "train": they teach and measure, an
 from __future__ import annotations
 
 import importlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,7 +39,11 @@ class Features(nn.Module):
         self.stem = fuse_conv_bn_eval(network._conv_stem, network._bn0)
         self.blocks = nn.ModuleList(network._blocks)
         for block in self.blocks:
-            for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
+            for conv, norm in (
+                ("_expand_conv", "_bn0"),
+                ("_depthwise_conv", "_bn1"),
+                ("_project_conv", "_bn2"),
+            ):
                 if hasattr(block, conv):
                     setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
                     setattr(block, norm, nn.Identity())
@@ -59,8 +64,8 @@ class Features(nn.Module):
 
 
 def _levels(blocks: Sequence[Any]) -> tuple[int, ...]:
-    """The last blocks at 1/4, 1/8, 1/16 and 1/32 of the resolution that still are of four different widths."""
-    ends = [at for at, (one, after) in enumerate(zip(blocks, blocks[1:], strict=False)) if _halves(after)]
+    """Where the last blocks at 1/4, 1/8, 1/16 and 1/32 of the resolution are."""
+    ends = [at for at, (_, after) in enumerate(pairwise(blocks)) if _halves(after)]
     return (*ends[1:], len(blocks) - 1)
 
 

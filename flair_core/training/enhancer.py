@@ -19,6 +19,8 @@ from flair_core.degradations import degrade, enlarged
 from flair_core.denoisers import compact
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
+from flair_core.denoisers.compact_temporal import estimated_flows
+from flair_core.denoisers.flow import warp
 from flair_core.enhancers import drawn
 from flair_core.enhancers.base import Unchanged
 from flair_core.enhancers.drawn import Drawn
@@ -31,6 +33,7 @@ from flair_core.training.data import load_clips, load_faces
 from flair_core.training.discriminators import Critics, Features, feature_distance, hinge
 from flair_core.training.enhancer_validation import EnhancerValidation
 from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.movement import moving
 from flair_core.training.synthesis import picture
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 WHOLE = 1 / 3
 """How often whole faces are drawn on, half as many as crops: eyes are to match."""
+NEIGHBOURS = 0.2
+"""How often two frames are drawn in place of two crops: with the same z what is drawn shall move as they do."""
 UNTOUCHED = 0.04
 """How often the estimate is the picture itself, which then is to stay."""
 FURTHER = 0.25
@@ -53,6 +58,8 @@ COLOURS = 8
 """Side in pixels of the means that colours are compared in."""
 FEATURES = 0.5
 """Weight of the features' distance beside that of pixels."""
+STEADY = 0.5
+"""Weight of how the error of neighbouring frames changes along the motion."""
 CRITICS = 0.04
 """Weight of each critic's opinion."""
 FADE = 200
@@ -122,7 +129,10 @@ class EnhancerStage:
     def load(self) -> None:
         """See Stage."""
         run, device = self._run, PartialState().device
-        self._faces, self._clips = load_faces(run.data, run.sources), load_clips(run.clips) if run.clips else []
+        self._faces, self._clips = (
+            load_faces(run.data, run.sources),
+            load_clips(run.clips) if run.clips else [],
+        )
         self._features.to(device)
         theta = compact.read(run.theta or weights.path(weights.SHIPPED))
         self._models = Models(Compact(theta, device), Unchanged(), device)
@@ -136,15 +146,39 @@ class EnhancerStage:
         """See Adversarial."""
         return EnhancerValidation(*self.validation(), self._models, self._run.out)
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[Tensor], list[Case]]:
-        """See Stage. Pictures (N, 3, S, S), what is left of them, and how: each is degraded in a way of its own."""
-        side, count = self._run.crop, self._run.batch
-        if rng.random() < WHOLE:
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[Tensor], list[Case], Tensor | None]:
+        """See Stage. Pictures (N, 3, S, S), what is left of them, and how; of neighbouring frames the flow, too.
+
+        Each picture is degraded in a way of its own, and each two frames, which are (g, 3, h, w) with g = 2.
+        """
+        side, count, together = self._run.crop, self._run.batch, 1
+        kind = rng.random()
+        if kind < WHOLE:
             side, count = min(self._faces.shape[1:3]), max(1, count // 2)
-        real = to_float(np.stack([self._crop(side, rng) for _ in range(count)]))
+        elif kind < WHOLE + NEIGHBOURS:
+            count, together = max(1, count // 2), 2
+        parts = [
+            self._frames(side, rng) if together > 1 else self._crop(side, rng)[None] for _ in range(count)
+        ]
+        real = to_float(np.concatenate(parts))
         cases = [_case(rng) for _ in range(count)]
-        observed = [_observed(x, case) for x, case in zip(real.split(1), cases, strict=True)]
-        return real, observed, cases
+        observed = [_observed(x, case) for x, case in zip(real.split(together), cases, strict=True)]
+        flow = torch.cat([estimated_flows(two).forward[0] for two in real.split(2)]) if together > 1 else None
+        return real, observed, cases, flow
+
+    def _frames(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Two neighbours of a clip at the same place, or a still in motion: (2, side, side, 3)."""
+        moves = not self._clips or rng.random() < 0.5
+        source = (
+            self._faces[rng.integers(len(self._faces))]
+            if moves
+            else self._clips[rng.integers(len(self._clips))]
+        )
+        left, top = corner = rng.integers(source.shape[-2] - side + 1, size=2)
+        if moves:
+            return moving(source, corner, 2, side, rng)
+        first = int(rng.integers(len(source) - 1))
+        return source[first : first + 2, top : top + side, left : left + side]
 
     def _crop(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A part of a picture at its own resolution, mirrored half of the time."""
@@ -158,12 +192,14 @@ class EnhancerStage:
 
         Their mean shall be near the truth and its colours the truth's, as the mean of all plausible faces would be
         (Bendel et al., 2023); each shall have features near the truth's, and look real to the critics; and the two
-        shall differ.
+        shall differ. What is drawn with one z on neighbouring frames shall err alike along the motion.
         """
-        real, observed, cases = batch
+        real, observed, cases, flow = batch
         seen = self._estimates(real, observed, cases)
         twice = seen.repeat(2, 1, 1, 1)
-        z = torch.randn(twice.shape, generator=generator, device=twice.device)
+        together = len(real) // len(cases)
+        one = twice[::together]
+        z = torch.randn(one.shape, generator=generator, device=one.device).repeat_interleave(together, 0)
         faces = drawn.draw(model, twice, z)
         pair = faces.unflatten(0, (2, -1))
         mean = pair.mean(0)
@@ -179,12 +215,14 @@ class EnhancerStage:
             [-one.mean() for one in functional_call(self.critics, critics, (faces, found))]
         )
         self.critics.train()
+        shimmer = pixels.new_zeros(()) if flow is None else shimmering(pair - real, flow)
         reward, spread = differing(pair, seen, real)
         fade = min(1.0, (int(self._state["steps"]) + 1) / FADE)
         loss = (
             pixels
             + colours
             + FEATURES * features
+            + STEADY * shimmer
             + CRITICS * fade * opinions.sum()
             - float(self._state["reward"]) * reward
         )
@@ -194,6 +232,7 @@ class EnhancerStage:
             "pixels": float(pixels.detach()),
             "colours": float(colours.detach()),
             "features": float(features.detach()),
+            "shimmer": float(shimmer.detach()),
             "heads": float(opinions[:-1].sum().detach()),
             "patches": float(opinions[-1].detach()),
             "apart": float(reward.detach()),
@@ -242,7 +281,7 @@ class EnhancerStage:
         with torch.autocast(real.device.type, enabled=False):
             found = [
                 x if case.steps == 0 else estimated(y.to(x), (size[0], size[1]), case, self._models)
-                for x, y, case in zip(real.split(1), observed, cases, strict=True)
+                for x, y, case in zip(real.split(len(real) // len(cases)), observed, cases, strict=True)
             ]
         return torch.cat(found).clamp(-1, 1)
 
@@ -269,13 +308,13 @@ def _case(rng: np.random.Generator) -> Case:
 
 
 def _observed(x: Tensor, case: Case) -> Tensor:
-    """y of a picture (1, 3, S, S), as a file of 8 bits holds it."""
+    """y of pictures (g, 3, S, S), as a file of 8 bits holds it."""
     y = degrade(x, case.degradation, torch.Generator().manual_seed(case.seed))
     return to_float(to_uint8(y))
 
 
 def estimated(y: Tensor, size: tuple[int, int], case: Case, models: Models) -> Tensor:
-    """The estimate of x of `size` from y, (1, 3, h, w): after data consistency, where θ is told what was done."""
+    """The estimate of x of `size` from y, (g, 3, h, w): after data consistency, where θ is told what was done."""
     if not case.told:
         c, denoiser = enlarged(y, size, None), models.denoiser
         last = len(denoiser.schedule) - 1
@@ -307,6 +346,15 @@ def differing(pair: Tensor, seen: Tensor, real: Tensor) -> tuple[Tensor, Tensor 
     return reward, spread[open_].mean() if open_.any() else None
 
 
+def shimmering(errors: Tensor, flow: Tensor) -> Tensor:
+    """What errors (2, 2·B, 3, S, S) of B pairs of frames, drawn on twice, change by along the motion: the mean, ().
+
+    flow: (B, 2, S, S), from the second frame of each pair back to the first.
+    """
+    first, second = (errors[:, at::2].flatten(0, 1) for at in (0, 1))
+    return (second - warp(first, flow.repeat(2, 1, 1, 1), padding="border")).abs().mean()
+
+
 def without_grain(images: Tensor) -> Tensor:
     """Smoothed by 3×3 means twice: (N, 3, S, S) → (N, 3, S − 4, S − 4). Half is left of periods of seven pixels."""
     return functional.avg_pool2d(functional.avg_pool2d(images, 3, 1), 3, 1)
@@ -325,7 +373,9 @@ def image_network(network: CompactNetwork) -> CompactNetwork:
     """The network without temporal layers."""
     config = CompactConfig.from_plain(asdict(network.config) | {"window": 1})
     image = CompactNetwork(config)
-    image.load_state_dict({name: value for name, value in network.state_dict().items() if name in image.state_dict()})
+    image.load_state_dict(
+        {name: value for name, value in network.state_dict().items() if name in image.state_dict()}
+    )
     return image
 
 

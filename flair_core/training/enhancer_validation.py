@@ -34,9 +34,7 @@ TASKS = {
     "x4": DegradationSettings(scale=4),
     "x8": DegradationSettings(scale=8),
     "x16": DegradationSettings(scale=16),
-    "mix": DegradationSettings(
-        scale=4, kernel="gaussian", blur_sigma=2, noise=12.75 / EIGHT_BIT, jpeg=60
-    ),
+    "mix": DegradationSettings(scale=4, kernel="gaussian", blur_sigma=2, noise=12.75 / EIGHT_BIT, jpeg=60),
 }
 MEASURED, SHOWN = 8, 4
 """How many faces are measured, spread over the folder, and how many of them are on a sheet."""
