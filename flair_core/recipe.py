@@ -13,7 +13,7 @@ from flair_core import policies
 from flair_core.degradations import Degradation, blur_kernel, build, enlarged, linear, released
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Conditioned, Denoiser, Ending
-from flair_core.enhancers.base import BATCH
+from flair_core.enhancers.base import BATCH, with_seed
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError
 from flair_core.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
@@ -105,12 +105,13 @@ def estimate(
     condition = condition_for(y, size, settings, models)
     schedule = schedule_for(settings, models.denoiser)
     plan = plan_for(settings, schedule, models.denoiser, size, models.device)
+    enhancement = Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma, plan.levels),
         # The released program clamps once more, which loosens A x0 = y a little.
         **({"in range": Clamp()} if sampler.policy == "released" else {}),
-        "after G": Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None),
+        "after G": enhancement,
     }
     if (monochrome := _monochrome(y, sampler)) is not None:
         refiners["monochrome"] = monochrome
@@ -118,9 +119,9 @@ def estimate(
         refiners["joined"] = Anchor(previous)
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
-        noise = SeededNoise(
-            sampler.seed + number, models.device, first if models.denoiser.own_noise else None
-        )
+        seed = sampler.seed + number
+        noise = SeededNoise(seed, models.device, first if models.denoiser.own_noise else None)
+        refiners["after G"] = replace(enhancement, enhancer=with_seed(models.enhancer, seed))
         x_T = start(condition.c, schedule, noise)
         states = sample(
             x_T,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FLOOR = 0.01
 """Share of a level's mean variance below which that of a channel does not count."""
+TINY = 1e-6
+"""Variance that is never divided by less: features of one place alone have none."""
 SLOPE = 0.2
 """Of leaky ReLUs."""
 
@@ -97,8 +99,8 @@ def feature_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tenso
     """
     off = []
     for one, other in zip(found, wanted, strict=True):
-        variance = other.var((0, 2, 3), keepdim=True)
-        unit = (variance + FLOOR * variance.mean()).sqrt()
+        variance = other.var((0, 2, 3), correction=0, keepdim=True)
+        unit = (variance + FLOOR * variance.mean()).clamp(min=TINY).sqrt()
         off.append(((one.unflatten(0, (-1, len(other))) - other) / unit).abs().mean())
     return torch.stack(off).mean()
 

@@ -119,6 +119,8 @@ class EnhancerStage:
 
     def __init__(self, run: EnhancerTraining, network: CompactNetwork) -> None:
         self._run, self.network = run, network
+        # Nothing of what is drawn depends on how large θ's errors are expected to be.
+        network.condition_variance.requires_grad_(False)
         self.shape: Mapping[str, Any] = asdict(network.config)
         self._features = Features()
         self.critics = Critics(self._features.channels)
@@ -288,7 +290,7 @@ class EnhancerStage:
     def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
         """See Stage."""
         network = deepcopy(self.network)
-        network.load_state_dict(state)
+        network.load_state_dict(network.state_dict() | dict(state))
         return Models(self._models.denoiser, Drawn(network, device), device)
 
     def export(self, state: Mapping[str, Tensor], path: Path) -> None:
