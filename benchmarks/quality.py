@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from itertools import product
 from pathlib import Path
@@ -38,7 +39,6 @@ from flair_core.settings import (
     SamplerSettings,
     changed,
 )
-from flair_core.training.enhancer import FAINT, spectrum
 
 TASKS = {
     "bicubic4": DegradationSettings(scale=4),
@@ -49,6 +49,10 @@ TASKS = {
 }
 GAINS = {"bicubic4": 2.0, "bicubic8": 1.5, "bicubic16": 1.0, "jpeg": 3.0}
 """dB that the mean shall be above the baseline."""
+RINGS, COARSEST = 9, 1 / 16
+"""Of the spectrum, and the frequency in cycles a pixel where the first one begins."""
+FAINT = 0.4 / 127.5
+"""Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
 LEAST_SHARE = 0.1
 """Share of the truth's power below which nobody sees what a ring holds."""
 LEAST_DETAIL, MOST_FLAT, LEAST_SA_GAIN, MOST_WARP = 0.6, 1.5, 0.7, 0.6
@@ -104,6 +108,24 @@ def mesh(restored: np.ndarray, clean: np.ndarray) -> float:
     made, true = spectrum(to_float(np.stack((restored, clean))[:, :side, :side])) + FAINT**2
     shares = (made / true).clamp(min=LEAST_SHARE)
     return float((shares[1:] / shares.cummin(0).values[:-1]).max())
+
+
+def spectrum(images: torch.Tensor) -> torch.Tensor:
+    """Mean power in rings of frequencies, equally wide as logarithms and the coarsest first: (N, 3, S, S) → (N, RINGS).
+
+    Noise of variance v has v in all of them. The margins of a picture count less than its middle.
+    """
+    side = images.shape[-1]
+    window = torch.hann_window(side)
+    window = window / window.square().mean().sqrt()
+    waves = torch.fft.rfft2(images.float() * window[:, None] * window, norm="ortho")
+    columns, rows = torch.fft.rfftfreq(side), torch.fft.fftfreq(side)
+    edges = torch.logspace(math.log2(COARSEST), -1, RINGS + 1, 2)
+    ring = torch.bucketize((rows[:, None].square() + columns.square()).sqrt(), edges).flatten()
+    power = waves.abs().square().mean(1).flatten(1)
+    sums = power.new_zeros(len(images), RINGS + 2).index_add(1, ring, power)
+    means: torch.Tensor = sums / ring.bincount(minlength=RINGS + 2).clamp(min=1)
+    return means[:, 1:-1]
 
 
 def verdict(task: str, mean: dict[str, float]) -> dict[str, bool]:

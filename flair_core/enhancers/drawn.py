@@ -71,12 +71,14 @@ class Drawn:
     @torch.no_grad()
     def __call__(self, faces: Tensor) -> Tensor:
         """(F, 3, H, W) in [-1, 1] → the same shape and range, to the same bits in any number of threads."""
+        if not len(faces):
+            return faces
         height, width = faces.shape[-2:]
         padded = functional.pad(faces, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
         z = _noise(self._seed, padded.shape[-2:]).to(self._device)
         with threads.narrow():
             drawn = [draw(self._network, face, z, self._told) for face in torch.split(padded, 1)]
-        return torch.cat(drawn)[..., :height, :width].clamp(-1, 1) if drawn else faces
+        return torch.cat(drawn)[..., :height, :width].clamp(-1, 1)
 
 
 @lru_cache(maxsize=8)
