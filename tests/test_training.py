@@ -544,7 +544,7 @@ def test_two_faces_earn_for_differing_but_not_by_grain_nor_where_nothing_is_open
 
     assert told(0 * broad)[0] == 0
     reward, spread = told(0.1 * broad)
-    assert reward > 5 * told(0.1 * noise)[0]
+    assert reward > 3 * told(0.1 * noise)[0]
     low = [enhancer.without_grain(image).square().mean() for image in (0.1 * broad, seen - real)]
     assert spread == pytest.approx(float(low[0] / 2 / low[1]), rel=0.3)
     assert told(3 * broad)[0] == 0  # they differ more than enough
@@ -567,7 +567,7 @@ def test_critics_are_bounded_and_learn_to_tell_smooth_from_rough():
     layer = Bounded(8, 16, 3, padding=1)
     for _ in range(20):
         layer(torch.randn(1, 8, 8, 8))
-    kernel = layer.weight.flatten(1)
+    kernel = layer.weight.detach().flatten(1)
     assert layer.left @ kernel @ (kernel.T @ layer.left) == pytest.approx(
         float(torch.linalg.matrix_norm(kernel, 2) ** 2), rel=0.05
     )

@@ -20,6 +20,8 @@ from flair_core.errors import WeightsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+UNITS = (7.8, 7.1, 6.8, 2.4)
+"""Standard deviation of each level on faces, about: what heads see is to be as large on all of them."""
 FLOOR = 0.01
 """Share of a level's mean variance below which that of a channel does not count."""
 TINY = 1e-6
@@ -29,7 +31,7 @@ SLOPE = 0.2
 
 
 class Features(nn.Module):
-    """Frozen features of an EfficientNet-Lite at four resolutions, the finest first.
+    """Frozen features of an EfficientNet-Lite at four resolutions, the finest first, in UNITS.
 
     number: which of them; 0 teaches, and 1 measures, so that no figure is of what was taught.
     Raises WeightsError without the packages that hold network and weights.
@@ -49,8 +51,9 @@ class Features(nn.Module):
                 if hasattr(block, conv):
                     setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
                     setattr(block, norm, nn.Identity())
-        self.levels = _levels(self.blocks)
-        self.channels = tuple(int(self.blocks[at]._project_conv.out_channels) for at in self.levels)
+        blocks: list[Any] = list(self.blocks)
+        self.levels = _levels(blocks)
+        self.channels = tuple(int(blocks[at]._project_conv.out_channels) for at in self.levels)
         self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -61,7 +64,7 @@ class Features(nn.Module):
             for at, block in enumerate(self.blocks):
                 x = block(x)
                 if at in self.levels:
-                    found.append(x)
+                    found.append(x / UNITS[len(found)])
         return found
 
 
@@ -72,8 +75,7 @@ def _levels(blocks: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _halves(block: Any) -> bool:
-    stride = block._depthwise_conv.stride
-    return bool((stride[0] if isinstance(stride, tuple) else stride) == 2)
+    return 2 in tuple(block._depthwise_conv.stride)
 
 
 def _pretrained(number: int) -> Any:
@@ -101,7 +103,7 @@ def feature_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tenso
     for one, other in zip(found, wanted, strict=True):
         variance = other.var((0, 2, 3), correction=0, keepdim=True)
         unit = (variance + FLOOR * variance.mean()).clamp(min=TINY).sqrt()
-        off.append(((one.unflatten(0, (-1, len(other))) - other) / unit).abs().mean())
+        off.append(((one.view(-1, *other.shape) - other) / unit).abs().mean())
     return torch.stack(off).mean()
 
 

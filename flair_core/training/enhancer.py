@@ -146,7 +146,7 @@ class EnhancerStage:
 
     def validator(self) -> EnhancerValidation:
         """See Adversarial."""
-        return EnhancerValidation(*self.validation(), self._models, self._run.out)
+        return EnhancerValidation(self.validation()[0], self._models, self._run.out)
 
     def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[Tensor], list[Case], Tensor | None]:
         """See Stage. Pictures (N, 3, S, S), what is left of them, and how; of neighbouring frames the flow, too.
@@ -164,8 +164,12 @@ class EnhancerStage:
         ]
         real = to_float(np.concatenate(parts))
         cases = [_case(rng) for _ in range(count)]
-        observed = [_observed(x, case) for x, case in zip(real.split(together), cases, strict=True)]
-        flow = torch.cat([estimated_flows(two).forward[0] for two in real.split(2)]) if together > 1 else None
+        observed = [_observed(x, case) for x, case in zip(torch.split(real, together), cases, strict=True)]
+        flow = (
+            torch.cat([estimated_flows(two).forward[0] for two in torch.split(real, 2)])
+            if together > 1
+            else None
+        )
         return real, observed, cases, flow
 
     def _frames(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -203,7 +207,7 @@ class EnhancerStage:
         one = twice[::together]
         z = torch.randn(one.shape, generator=generator, device=one.device).repeat_interleave(together, 0)
         faces = drawn.draw(model, twice, z)
-        pair = faces.unflatten(0, (2, -1))
+        pair = faces.view(2, *real.shape)
         mean = pair.mean(0)
         pixels = (mean - real).abs().mean()
         colours = functional.avg_pool2d(mean - real, COLOURS).abs().mean()
@@ -220,7 +224,7 @@ class EnhancerStage:
         shimmer = pixels.new_zeros(()) if flow is None else shimmering(pair - real, flow)
         reward, spread = differing(pair, seen, real)
         fade = min(1.0, (int(self._state["steps"]) + 1) / FADE)
-        loss = (
+        loss: Tensor = (
             pixels
             + colours
             + FEATURES * features
@@ -249,7 +253,7 @@ class EnhancerStage:
         real, faces, wanted, found = self._met
         together = [torch.cat(levels) for levels in zip(wanted, found, strict=True)]
         opinions = critics(torch.cat((real, faces)), together)
-        loss = hinge([one[: len(real)] for one in opinions], [one[len(real) :] for one in opinions])
+        loss: Tensor = hinge([one[: len(real)] for one in opinions], [one[len(real) :] for one in opinions])
         self.parts["critics"] = float(loss.detach())
         return loss
 
@@ -283,7 +287,9 @@ class EnhancerStage:
         with torch.autocast(real.device.type, enabled=False):
             found = [
                 x if case.steps == 0 else estimated(y.to(x), (size[0], size[1]), case, self._models)
-                for x, y, case in zip(real.split(len(real) // len(cases)), observed, cases, strict=True)
+                for x, y, case in zip(
+                    torch.split(real, len(real) // len(cases)), observed, cases, strict=True
+                )
             ]
         return torch.cat(found).clamp(-1, 1)
 

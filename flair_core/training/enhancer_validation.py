@@ -91,7 +91,7 @@ class EnhancerValidation:
             faces=FaceSettings(aligned=True),
         )
         bicubic, found = [], []
-        for number, x in enumerate(to_float(self._clean).split(1)):
+        for number, x in enumerate(torch.split(to_float(self._clean), 1)):
             size = (x.shape[-2], x.shape[-1])
             y = to_float(to_uint8(degrade(x, task, torch.Generator().manual_seed(number))))
             *_, last = estimate(y, size, settings, self._models)
