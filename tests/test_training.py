@@ -454,6 +454,17 @@ def test_the_enhancer_stage_resumes_exactly_and_its_file_draws(faces, clips, the
         compact.read(tmp_path / "a" / "weights.safetensors")  # G is no θ
 
 
+def test_the_log_names_what_a_loss_is_made_of_and_is_appended_to(tmp_path):
+    for step in (0, 2):
+        log = loop.Log(tmp_path / "log.csv", every=2)
+        assert log.add(loop.Logged(step + 1, 1.0, 0.5, {"pixels": 0.25, "shimmer": 0.0})) is None
+        assert log.add(loop.Logged(step + 2, 3.0, 1.0, {"pixels": 0.75, "shimmer": 0.5})) == 2
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert [float(rows[1][name]) for name in ("loss", "pixels", "shimmer")] == [2, 0.5, 0.25]
+
+
 @photographs
 def test_an_enhancer_goes_on_from_another_one(faces, theta, tmp_path):
     (_,) = enhancer.train(enhancer_run(faces, theta, tmp_path / "a", steps=1))
