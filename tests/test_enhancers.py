@@ -17,10 +17,11 @@ from safetensors.torch import save_file
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
-from flair_core.checkpoints import catalogue
+from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import linear
-from flair_core.enhancers import adapters, factory, learned
-from flair_core.enhancers.base import BATCH, Resized, Unchanged
+from flair_core.denoisers import compact
+from flair_core.enhancers import adapters, drawn, factory, learned
+from flair_core.enhancers.base import BATCH, Resized, Unchanged, with_seed
 from flair_core.enhancers.checkpoint import build, unwrap
 from flair_core.enhancers.detail import LUMA, Detail, noise_variance
 from flair_core.enhancers.factory import load_enhancer
@@ -207,6 +208,70 @@ class TestLearned:
         save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
         with pytest.raises(WeightsError, match="does not hold an enhancer"):
             load_enhancer(str(tmp_path / "x.safetensors"), CPU)
+
+
+class TestDrawn:
+    @pytest.fixture
+    def file(self, tmp_path):
+        torch.manual_seed(0)
+        config = compact.CompactConfig(channels=(32, 32, 32, 32), blocks=(1, 1, 1, 1), embedding=32, chain=50)
+        network = compact.CompactNetwork(config)
+        torch.nn.init.normal_(network.last.weight, std=0.02)
+        file = tmp_path / "mine.safetensors"
+        save_file(network.state_dict(), file, drawn.metadata(config))
+        return str(file)
+
+    @pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 77), (9, 8)])
+    def test_any_size_keeps_shape_and_range(self, file, height, width):
+        given_faces = faces(2, 80)[..., :height, :width]
+        enhanced = load_enhancer(file, CPU)(given_faces)
+        assert enhanced.shape == given_faces.shape
+        assert (enhanced - given_faces).abs().max() > 0
+        assert enhanced.abs().max() <= 1
+
+    def test_another_seed_draws_another_face_and_the_same_seed_the_same(self, file):
+        enhance, face = load_enhancer(file, CPU), faces()
+        first, again, other = (with_seed(enhance, seed)(face) for seed in (3, 3, 4))
+        assert torch.equal(first, again)
+        assert (first - other).abs().mean() > 1 / 127.5
+        assert torch.equal(enhance(face), with_seed(enhance, 0)(face))
+
+    def test_all_frames_of_a_face_are_drawn_alike(self, file):
+        enhance = load_enhancer(file, CPU)
+        one, *others = enhance(faces().expand(3, -1, -1, -1))
+        assert all(torch.equal(one, other) for other in others)
+
+    def test_every_face_is_on_its_own_in_any_number_of_threads(self, file):
+        enhance, three, threads = load_enhancer(file, CPU), faces(3), torch.get_num_threads()
+        found = []
+        try:
+            for count in (1, 2, 3):
+                torch.set_num_threads(count)
+                found += [enhance(three), torch.cat([enhance(face[None]) for face in three])]
+        finally:
+            torch.set_num_threads(threads)
+        assert all(torch.equal(found[0], other) for other in found[1:])
+        assert enhance(three[:0]).shape == (0, 3, 64, 64)
+
+    def test_the_noise_says_nothing_of_the_face(self, file):
+        """What z itself leaves in the picture, before the network draws: a thousandth of it, as it ships."""
+        network = compact.read(store.path(catalogue.SHIPPED))
+        torch.nn.init.zeros_(network.last.weight)
+        torch.nn.init.zeros_(network.last.bias)
+        z = normal((1, 3, 64, 64))
+        with torch.no_grad():
+            left = drawn.draw(network, faces(), z) - faces()
+        assert left.abs().max() < 0.01
+
+    def test_another_file_is_refused(self, tmp_path):
+        save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+        with pytest.raises(WeightsError, match="does not hold an enhancer"):
+            load_enhancer(str(tmp_path / "x.safetensors"), CPU)
+
+
+def test_an_enhancer_without_chance_has_no_seed():
+    detail = Detail()
+    assert with_seed(detail, 5) is detail
 
 
 @pytest.mark.parametrize("rests", [{"w_tau": 0.0, "tau": 0}, {"w_tau": 0.5, "tau": 2}])

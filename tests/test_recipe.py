@@ -114,6 +114,18 @@ def test_averaging_samples_is_the_mean_over_seeds():
     )
 
 
+def test_every_sample_has_an_enhancer_that_draws_with_its_own_seed():
+    class Drawing(Unchanged):
+        seen: list[int] = []  # noqa: RUF012 - of all copies
+
+        def seeded(self, seed):
+            self.seen.append(seed)
+            return self
+
+    restored(observed(), settings({"seed": 10, "samples": 3}), replace(MODELS, enhancer=Drawing()))
+    assert Drawing.seen == [10, 11, 12]
+
+
 def test_every_step_is_told_with_its_stages():
     states = list(restore_window(observed(), settings({"steps": 3, "samples": 2}), MODELS))
     assert [state.step for state in states] == [1, 2, 3, 4, 5, 6]

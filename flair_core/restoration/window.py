@@ -15,6 +15,7 @@ from flair_core.denoisers.base import Condition, Conditioned, Denoiser, Ending
 from flair_core.diffusion import plan as plans
 from flair_core.diffusion.refiners import Anchor, Clamp, Consistency, Enhancement, Refiner
 from flair_core.diffusion.sampler import SeededNoise, sample, start
+from flair_core.enhancers.base import with_seed
 from flair_core.enhancers.locks import MonochromeLock
 from flair_core.errors import SettingsError, ShapeError
 from flair_core.restoration.models import Models
@@ -93,12 +94,13 @@ def restore_window(
     else:
         A, condition = own, Condition(enlarged(y, size, None), None, y)
     plan = plan_for(settings, schedule, models.denoiser, size, models.device, own)
+    enhancement = Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None)
     refiners: dict[str, Refiner] = {
         "x0": Clamp(),
         "after DC": Consistency(A, y, plan.gamma, plan.levels),
         # The released program clamps once more, which loosens A x0 = y a little.
         **({"in range": Clamp()} if sampler.policy == "released" else {}),
-        "after G": Enhancement(models.enhancer, plan.w, mask, A if sampler.null_space_lock else None),
+        "after G": enhancement,
     }
     if (monochrome := _monochrome(y, sampler)) is not None:
         refiners["monochrome"] = monochrome
@@ -106,9 +108,9 @@ def restore_window(
         refiners["joined"] = Anchor(previous)
     total = torch.zeros_like(condition.c)
     for number in range(sampler.samples):
-        noise = SeededNoise(
-            sampler.seed + number, models.device, first if models.denoiser.own_noise else None
-        )
+        seed = sampler.seed + number
+        noise = SeededNoise(seed, models.device, first if models.denoiser.own_noise else None)
+        refiners["after G"] = replace(enhancement, enhancer=with_seed(models.enhancer, seed))
         x_T = start(condition.c, schedule, noise)
         states = sample(
             x_T,

@@ -1,35 +1,41 @@
-"""The enhancer stage: G of eq. (12), from what the sampler makes of degraded faces to the faces themselves."""
+"""The enhancer stage: G of eq. (12), from what the sampler makes of degraded faces to faces that look real."""
 
 from __future__ import annotations
 
-import math
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
-from tqdm import tqdm
 
 from flair_core.checkpoints import catalogue, store
-from flair_core.degradations import degrade
+from flair_core.degradations import degrade, enlarged
 from flair_core.denoisers import compact
-from flair_core.denoisers.compact import Compact
-from flair_core.enhancers import learned
+from flair_core.denoisers.base import Condition
+from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
+from flair_core.denoisers.compact_temporal import estimated_flows
+from flair_core.denoisers.flow import warp
+from flair_core.enhancers import drawn
 from flair_core.enhancers.base import Unchanged
-from flair_core.enhancers.learned import Learned, LearnedConfig, LearnedNetwork
+from flair_core.enhancers.drawn import Drawn
+from flair_core.errors import WeightsError
 from flair_core.frames import to_float, to_uint8
 from flair_core.restoration.models import Models
 from flair_core.restoration.window import restore_window
-from flair_core.settings.groups import FaceSettings, RestorationSettings, SamplerSettings
-from flair_core.training import validation
+from flair_core.settings.groups import DegradationSettings, FaceSettings, RestorationSettings, SamplerSettings
+from flair_core.training import synthesis, validation
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.image import VALIDATED
-from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
-from flair_core.training.synthesis import draw, picture, random_crop
+from flair_core.training.discriminators import Critics, Features, feature_distance, hinge
+from flair_core.training.enhancer_validation import EnhancerValidation
+from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.movement import moving
+from flair_core.training.synthesis import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,43 +43,43 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flair_core.denoisers.base import Denoiser
+    from flair_core.restoration.window import WindowStep
 
-GROUP = 4
-"""Faces that are restored together, from one degradation."""
-STEPS = (3, 7)
-"""K of those restorations, the last one excluded: few, as in practice."""
-MIXED = SamplerSettings().w_tau
-"""How much of G is mixed in while it learns: what is the best then, is so by default."""
-FAINT = 0.4 / 127.5
-"""Amplitude, range [-1, 1], below which a picture is as good as flat: what rounding to 8 bits leaves."""
-COST = 0.5
-"""Weight of the squared error, in units of the one that was there before: a decibel costs the same anywhere."""
-MOST = 0.3
-"""Share of a picture's pixels that have most of its detail."""
-SHARE, LESS = 0.95, 0.4
-"""How much of the truth's detail there shall be where none is left, and how much less of it where all is."""
-BEND = 0.2
-"""How far off, as a logarithm, a picture's detail may be before it pulls no harder than one that is further off."""
-EXCESS = 0.25
-"""Weight of detail in places that had less."""
-ENOUGH = 1.2
-"""How many times the truth's energy of detail a place may have."""
-STEEP = 0.4
-"""Weight of what fine structure has too much, beside coarser one."""
-RINGS, COARSEST = 9, 1 / 16
-"""Of the spectrum, and the frequency in cycles a pixel where the first one begins."""
-QUIET = 0.15
-"""Weight of detail where there was none."""
-PLAIN = 1.5 / 127.5
-"""Amplitude up to which a place counts as one without detail."""
-AROUND = 8
-"""Side in pixels of such places."""
+WHOLE = 1 / 3
+"""How often whole faces are drawn on, half as many as crops: eyes are to match."""
+NEIGHBOURS = 0.2
+"""How often two frames are drawn in place of two crops: with the same z what is drawn shall move as they do."""
+UNTOUCHED = 0.04
+"""How often the estimate is the picture itself, which then is to stay."""
+FURTHER = 0.25
+"""How often the estimate is a later one of a walk of several steps, and not the first one."""
+LONGEST = 4
+"""K of such a walk at most."""
+COLOURS = 8
+"""Side in pixels of the means that colours are compared in."""
+FEATURES = 0.5
+"""Weight of the features' distance beside that of pixels."""
+STEADY = 0.5
+"""Weight of how the error of neighbouring frames changes along the motion."""
+CRITICS = 0.04
+"""Weight of each critic's opinion."""
+FADE = 200
+"""Steps over which the critics' opinions begin to count."""
+SPREAD = 0.25
+"""What the variance of drawn faces, without their grain, shall be in units of the squared error of the estimate."""
+ENOUGH = 2.0
+"""Times SPREAD at which a picture's faces differ enough to earn nothing for differing more."""
+FOLLOWED, TURNED = 0.95, 0.02
+"""Decay of the average that the controller looks at, and the most by which it turns the logarithm of the reward."""
+REWARDS = (0.01, 3.0)
+"""Limits of the weight of the reward."""
+FAINT = (0.4 / 127.5) ** 2
+"""Squared error, range [-1, 1], of an estimate that leaves nothing to be drawn: what rounding to 8 bits leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancerTraining(Run):
-    """One run of the enhancer stage. Pairs are made once, in pairs.npy of `out`; where it is, it is learned from."""
+    """One run of the enhancer stage."""
 
     data: Path
     """Folder of faces: shards and index.csv."""
@@ -82,177 +88,307 @@ class EnhancerTraining(Run):
     sources: tuple[str, ...] | None = None
     """Tags of the faces."""
     theta: Path | None = None
-    """The network whose results are to be enhanced; without it, the starter model."""
-    faces: int = 3000
-    """How many are restored to learn from."""
+    """The network whose estimates are to be enhanced, and from which G begins; without it, the starter model."""
     batch: int = 4
-    crop: int = 256
-    """A whole face: how much detail there shall be is a matter of the picture, not of a flat part of it."""
+    """Crops in a step, each of which is drawn on twice."""
+    crop: int = 192
+    """Side of the crops."""
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.99)
+    ema: float = 0.998
+
+
+class Case(NamedTuple):
+    """What was done to a picture, and which estimate of it is to be enhanced."""
+
+    degradation: DegradationSettings
+    told: bool
+    """Whether θ and data consistency know."""
+    steps: int
+    """K of the walk; 0 for the picture itself."""
+    executed: int
+    """How many of them are made."""
+    seed: int
 
 
 class EnhancerStage:
-    """Crops of faces as the sampler restores them, and as they are."""
+    """Faces as the sampler estimates them, each drawn on twice, and as they are."""
 
     settings = validation.SETTINGS
+    kernels: Sequence[nn.Parameter] = ()
+    critics_rate = 2.0
 
-    def __init__(self, run: EnhancerTraining, network: LearnedNetwork) -> None:
+    def __init__(self, run: EnhancerTraining, network: CompactNetwork) -> None:
         self._run, self.network = run, network
+        # Nothing of what is drawn depends on how large θ's errors are expected to be.
+        network.condition_variance.requires_grad_(False)
         self.shape: Mapping[str, Any] = asdict(network.config)
-        self.kernels = inner_kernels(network, network.first, network.last)
+        self._features = Features()
+        self.critics = Critics(self._features.channels)
+        self.parts: dict[str, float] = {}
+        self._state = {"steps": torch.tensor(0), "reward": torch.tensor(0.3), "spread": torch.tensor(SPREAD)}
+        self._met: tuple[Tensor, Tensor, list[Tensor], list[Tensor]] | None = None
 
     def load(self) -> None:
-        """See Stage. Makes the pairs first, where they are not there; the others wait for the main process."""
+        """See Stage."""
         run, device = self._run, PartialState().device
-        network = compact.read(run.theta or store.path(catalogue.SHIPPED))
-        self._denoiser = Compact(network, device)
-        with PartialState().main_process_first():
-            path = run.out / "pairs.npy"
-            if not path.exists():
-                run.out.mkdir(parents=True, exist_ok=True)
-                faces, clips = load_faces(run.data, run.sources), load_clips(run.clips) if run.clips else []
-                rng, side = np.random.default_rng(run.seed), faces.shape[1]
-                real = np.stack(
-                    [random_crop(picture(faces, clips, rng), side, rng) for _ in range(run.faces)]
-                )
-                write_pairs(real, self._denoiser, device, run.seed, path)
-            self._pairs = np.load(path, mmap_mode="r")
+        self._faces, self._clips = (
+            load_faces(run.data, run.sources),
+            load_clips(run.clips) if run.clips else [],
+        )
+        self._features.to(device)
+        theta = compact.read(run.theta or store.path(catalogue.SHIPPED))
+        self._models = Models(Compact(theta, device), Unchanged(), device)
 
     def validation(self) -> list[NDArray[np.uint8]]:
         """See Stage."""
         assert self._run.validate is not None
-        return [load_faces(self._run.validate)[:VALIDATED]]
+        return [load_faces(self._run.validate)]
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
-        """See Stage. Crops of what was seen and of what it should be at the same places, mirrored half of the time."""
-        side, seen, real = self._run.crop, [], []
-        for at in rng.integers(len(self._pairs), size=self._run.batch):
-            top, left = rng.integers(self._pairs.shape[-2] - side + 1, size=2)
-            cut = np.s_[top : top + side, left : left + side]
-            turn = np.s_[:, ::-1] if rng.random() < 0.5 else np.s_[:, :]
-            *estimates, face = self._pairs[at]
-            seen.append(estimates[rng.integers(len(estimates))][cut][turn])
-            real.append(face[cut][turn])
-        return to_float(np.stack(seen)), to_float(np.stack(real))
+    def validator(self) -> EnhancerValidation:
+        """See Adversarial."""
+        return EnhancerValidation(self.validation()[0], self._models, self._run.out)
 
-    def loss(self, model: nn.Module, batch: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-        """See Stage."""
-        seen, real = batch
-        # In a chain G may get what it has enhanced before, and has to know when it is enough.
-        before = MIXED * (2 * torch.rand(len(seen), 1, 1, 1, generator=generator, device=seen.device) - 1)
+    def draw(self, rng: np.random.Generator) -> tuple[Tensor, list[Tensor], list[Case], Tensor | None]:
+        """See Stage. Pictures (N, 3, S, S), what is left of them, and how; of neighbouring frames the flow, too.
+
+        Each picture is degraded in a way of its own, and each two frames, which are (g, 3, h, w) with g = 2.
+        """
+        side, count, together = self._run.crop, self._run.batch, 1
+        kind = rng.random()
+        if kind < WHOLE:
+            side, count = min(self._faces.shape[1:3]), max(1, count // 2)
+        elif kind < WHOLE + NEIGHBOURS:
+            count, together = max(1, count // 2), 2
+        parts = [
+            self._frames(side, rng) if together > 1 else self._crop(side, rng)[None] for _ in range(count)
+        ]
+        real = to_float(np.concatenate(parts))
+        cases = [_case(rng) for _ in range(count)]
+        observed = [_observed(x, case) for x, case in zip(torch.split(real, together), cases, strict=True)]
+        flow = (
+            torch.cat([estimated_flows(two).forward[0] for two in torch.split(real, 2)])
+            if together > 1
+            else None
+        )
+        return real, observed, cases, flow
+
+    def _frames(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Two neighbours of a clip at the same place, or a still in motion: (2, side, side, 3)."""
+        moves = not self._clips or rng.random() < 0.5
+        source = (
+            self._faces[rng.integers(len(self._faces))]
+            if moves
+            else self._clips[rng.integers(len(self._clips))]
+        )
+        left, top = corner = rng.integers(source.shape[-2] - side + 1, size=2)
+        if moves:
+            return moving(source, corner, 2, side, rng)
+        first = int(rng.integers(len(source) - 1))
+        return source[first : first + 2, top : top + side, left : left + side]
+
+    def _crop(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """A part of a picture at its own resolution, mirrored half of the time."""
+        whole = picture(self._faces, self._clips, rng)
+        top, left = (int(rng.integers(extent - side + 1)) for extent in whole.shape[:2])
+        part = whole[top : top + side, left : left + side]
+        return part[:, ::-1] if rng.random() < 0.5 else part
+
+    def loss(self, model: nn.Module, batch: Sequence[Any], generator: torch.Generator) -> Tensor:
+        """See Stage. Two faces x1, x2 are drawn for each estimate, with noise of their own.
+
+        Their mean shall be near the truth and its colours the truth's, as the mean of all plausible faces would be
+        (Bendel et al., 2023); each shall have features near the truth's, and look real to the critics; and the two
+        shall differ. What is drawn with one z on neighbouring frames shall err alike along the motion.
+        """
+        real, observed, cases, flow = batch
+        seen = self._estimates(real, observed, cases)
+        twice = seen.repeat(2, 1, 1, 1)
+        together = len(real) // len(cases)
+        one = twice[::together]
+        z = torch.randn(one.shape, generator=generator, device=one.device).repeat_interleave(together, 0)
+        faces = drawn.draw(model, twice, z)
+        pair = faces.view(2, *real.shape)
+        mean = pair.mean(0)
+        pixels = (mean - real).abs().mean()
+        colours = functional.avg_pool2d(mean - real, COLOURS).abs().mean()
         with torch.no_grad():
-            met = seen + before.clamp(min=0) * (self.network(seen) - seen)
-        return sharpened(met + MIXED * (model(met) - met), seen, real)
+            wanted = self._features(real)
+        found = self._features(faces)
+        features = feature_distance(found, wanted)
+        critics = {name: value.detach() for name, value in self.critics.state_dict().items()}
+        self.critics.eval()
+        opinions = torch.stack(
+            [-one.mean() for one in functional_call(self.critics, critics, (faces, found))]
+        )
+        self.critics.train()
+        shimmer = pixels.new_zeros(()) if flow is None else shimmering(pair - real, flow)
+        reward, spread = differing(pair, seen, real)
+        fade = min(1.0, (int(self._state["steps"]) + 1) / FADE)
+        loss: Tensor = (
+            pixels
+            + colours
+            + FEATURES * features
+            + STEADY * shimmer
+            + CRITICS * fade * opinions.sum()
+            - float(self._state["reward"]) * reward
+        )
+        self._met = real, faces.detach(), wanted, [level.detach() for level in found]
+        self._control(spread)
+        self.parts = {
+            "pixels": float(pixels.detach()),
+            "colours": float(colours.detach()),
+            "features": float(features.detach()),
+            "shimmer": float(shimmer.detach()),
+            "heads": float(opinions[:-1].sum().detach()),
+            "patches": float(opinions[-1].detach()),
+            "apart": float(reward.detach()),
+            "spread": float(self._state["spread"]),
+            "reward": float(self._state["reward"]),
+        }
+        return loss
+
+    def judge(self, critics: nn.Module) -> Tensor:
+        """See Adversarial."""
+        assert self._met is not None
+        real, faces, wanted, found = self._met
+        together = [torch.cat(levels) for levels in zip(wanted, found, strict=True)]
+        opinions = critics(torch.cat((real, faces)), together)
+        loss: Tensor = hinge([one[: len(real)] for one in opinions], [one[len(real) :] for one in opinions])
+        self.parts["critics"] = float(loss.detach())
+        return loss
+
+    def _control(self, spread: Tensor | None) -> None:
+        """Turns the weight of the reward, up where faces differ less than SPREAD, and down where more.
+
+        An average of the spread over about twenty steps is compared; the weight changes by at most TURNED, as a
+        logarithm, in a step, in proportion to how far off the average is. All processes agree.
+        """
+        told = torch.zeros(2) if spread is None else torch.stack((spread.cpu(), torch.tensor(1.0)))
+        total, count = reduce(told.to(PartialState().device), "sum").tolist()
+        state = self._state
+        state["steps"] += 1
+        if count:
+            state["spread"] = FOLLOWED * state["spread"] + (1 - FOLLOWED) * total / count
+        lack = (1 - state["spread"] / SPREAD).clamp(-1, 1)
+        state["reward"] = (state["reward"] * (TURNED * lack).exp()).clamp(*REWARDS)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """See Adversarial: the controller."""
+        return {name: value.clone() for name, value in self._state.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """See Adversarial."""
+        self._state = {name: value.clone() for name, value in state.items()}
+
+    @torch.no_grad()
+    def _estimates(self, real: Tensor, observed: Sequence[Tensor], cases: Sequence[Case]) -> Tensor:
+        """What the sampler makes of each observation, before G: (N, 3, S, S) in [-1, 1]."""
+        size = real.shape[-2:]
+        with torch.autocast(real.device.type, enabled=False):
+            found = [
+                x if case.steps == 0 else estimated(y.to(x), (size[0], size[1]), case, self._models)
+                for x, y, case in zip(
+                    torch.split(real, len(real) // len(cases)), observed, cases, strict=True
+                )
+            ]
+        return torch.cat(found).clamp(-1, 1)
 
     def models(self, state: Mapping[str, Tensor], device: torch.device) -> Models:
         """See Stage."""
         network = deepcopy(self.network)
-        network.load_state_dict(state)
-        return Models(self._denoiser, Learned(network, device), device)
+        network.load_state_dict(network.state_dict() | dict(state))
+        return Models(self._models.denoiser, Drawn(network, device), device)
 
     def export(self, state: Mapping[str, Tensor], path: Path) -> None:
         """See Stage."""
-        write(state, learned.metadata(self.network.config), path)
+        write(state, drawn.metadata(self.network.config), path)
 
 
-def sharpened(enhanced: Tensor, seen: Tensor, real: Tensor) -> Tensor:
-    """The loss, from (N, 3, S, S): how much of the error is left, and how far the energy of detail is off.
+def _case(rng: np.random.Generator) -> Case:
+    degradation, told = synthesis.draw(rng)
+    seed = int(rng.integers(2**31))
+    if rng.random() < UNTOUCHED:
+        return Case(degradation, told, 0, 0, seed)
+    if told and rng.random() < FURTHER:
+        steps = int(rng.integers(2, LONGEST + 1))
+        return Case(degradation, told, steps, int(rng.integers(2, steps + 1)), seed)
+    return Case(degradation, told, 1, 1, seed)
 
-    Energy is that above a 5×5 mean. Where a picture has most of it there shall be nearly as much, whatever the lines
-    that make it, which nobody can know from coarse footage: of all ways to have as much, the error chooses the truest.
-    Where more of it is left there shall be less: there the truth is known, and each bit of untruth shows.
 
-    No place shall have much more than there was: the energy of a picture could be had in eyes and outlines alone. In
-    plain places there shall be no more at all: noise is no detail.
+def _observed(x: Tensor, case: Case) -> Tensor:
+    """y of pictures (g, 3, S, S), as a file of 8 bits holds it."""
+    y = degrade(x, case.degradation, torch.Generator().manual_seed(case.seed))
+    return to_float(to_uint8(y))
 
-    Nor shall a finer ring of the spectrum have a larger share of the truth's power than the one before it, or more than
-    all. That energy comes cheapest at periods of three to four pixels, where θ has left next to nothing: enough of
-    it there is a mesh.
-    """
-    error = (enhanced - real).square().mean((1, 2, 3)) / ((seen - real).square().mean((1, 2, 3)) + FAINT**2)
-    before, found, wanted = (energy(images) for images in (seen, enhanced, real))
-    most = wanted >= wanted.flatten(1).quantile(1 - MOST, dim=1)[:, None, None, None]
-    left, there, true = ((most * energies).mean((1, 2, 3)) for energies in (before, found, wanted))
-    share = SHARE - LESS * (left / (true + FAINT**2)).clamp(max=1)
-    lack = logarithm(share * true) - logarithm(there)
-    off = functional.smooth_l1_loss(lack, torch.zeros_like(lack), beta=BEND)
-    found, wanted = (functional.avg_pool2d(energies, AROUND) for energies in (found, wanted))
-    excess = functional.relu(found - ENOUGH * wanted).mean((1, 2, 3)) / (true + FAINT**2)
-    noise = functional.relu(logarithm(found) - logarithm(wanted)) * PLAIN**2 / (PLAIN**2 + wanted)
-    made, asked = logarithm(spectrum(torch.cat((enhanced, real)))).chunk(2)
-    shares = made - asked
-    rise = functional.relu(shares[:, 1:] - shares[:, :-1].clamp(max=0))
-    return (
-        COST * error.mean()
-        + off
-        + EXCESS * excess.mean()
-        + STEEP * rise.square().mean()
-        + QUIET * noise.square().mean()
+
+def estimated(y: Tensor, size: tuple[int, int], case: Case, models: Models) -> Tensor:
+    """The estimate of x of `size` from y, (g, 3, h, w): after data consistency, where θ is told what was done."""
+    if not case.told:
+        c, denoiser = enlarged(y, size, None), models.denoiser
+        last = len(denoiser.schedule) - 1
+        return denoiser.schedule.predict_x0(c, denoiser.predict_noise(c, last, Condition(c)), last)
+    sampler = SamplerSettings(steps=case.steps, seed=case.seed, w_tau=0, monochrome="off")
+    settings = RestorationSettings(
+        degradation=case.degradation, sampler=sampler, faces=FaceSettings(aligned=True)
     )
+    state: WindowStep
+    for state in restore_window(y, settings, models):
+        if state.step == case.executed:
+            break
+    return state.stages["after DC"]
 
 
-def spectrum(images: Tensor) -> Tensor:
-    """Mean power in rings of frequencies, equally wide as logarithms and the coarsest first: (N, 3, S, S) → (N, RINGS).
+def differing(pair: Tensor, seen: Tensor, real: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The reward for two faces (2, N, 3, S, S) of each estimate `seen` that differ, and their spread.
 
-    Noise of variance v has v in all of them. The margins of a picture count less than its middle.
+    The reward is the mean of |x1 − x2| without grain, which anybody can draw. Pictures that differ enough earn none,
+    nor do those whose estimate leaves nothing open. The spread is the variance of faces in units of the squared error
+    of the estimate, both without grain, the mean over pictures; None when all estimates are true.
     """
-    side, device = images.shape[-1], images.device
-    window = torch.hann_window(side, device=device)
-    window = window / window.square().mean().sqrt()
-    waves = torch.fft.rfft2(images.float() * window[:, None] * window, norm="ortho")
-    columns, rows = torch.fft.rfftfreq(side, device=device), torch.fft.fftfreq(side, device=device)
-    edges = torch.logspace(math.log2(COARSEST), -1, RINGS + 1, 2, device=device)
-    ring = torch.bucketize((rows[:, None].square() + columns.square()).sqrt(), edges).flatten()
-    power = waves.abs().square().mean(1).flatten(1)
-    sums = power.new_zeros(len(images), RINGS + 2).index_add(1, ring, power)
-    means: Tensor = sums / ring.bincount(minlength=RINGS + 2).clamp(min=1)
-    return means[:, 1:-1]
+    apart = without_grain(pair[0] - pair[1])
+    variance = apart.detach().square().mean((1, 2, 3)) / 2
+    error = without_grain(seen - real).square().mean((1, 2, 3))
+    spread, open_ = variance / (error + FAINT), error > FAINT
+    earns = (open_ & (spread < ENOUGH * SPREAD)).to(apart.dtype)
+    reward = (earns * apart.abs().mean((1, 2, 3))).mean()
+    return reward, spread[open_].mean() if open_.any() else None
 
 
-def energy(images: Tensor) -> Tensor:
-    """Of fine detail: the square of what is above a 5×5 mean, (N, 3, H, W) → (N, 1, H − 4, W − 4)."""
-    above = images[..., 2:-2, 2:-2] - functional.avg_pool2d(images, 5, 1)
-    return above.square().mean(1, keepdim=True)
+def shimmering(errors: Tensor, flow: Tensor) -> Tensor:
+    """What errors (2, 2·B, 3, S, S) of B pairs of frames, drawn on twice, change by along the motion: the mean, ().
 
-
-def logarithm(energies: Tensor) -> Tensor:
-    """Of energies, where those too faint to be seen are as good as none."""
-    return (energies + FAINT**2).log()
-
-
-def write_pairs(
-    faces: NDArray[np.uint8], denoiser: Denoiser, device: torch.device, seed: int, path: Path
-) -> None:
-    """What the sampler makes of faces (n, S, S, 3), degraded at random: (n, 3, S, S, 3) into the file `path`.
-
-    The estimates before the enhancer would have them, of any step but the first and the last, and of the last; then the
-    face itself. What an interrupted run has done is kept.
+    flow: (B, 2, S, S), from the second frame of each pair back to the first.
     """
-    partial, shape = path.with_suffix(".partial"), (len(faces), 3, *faces.shape[1:])
-    mode = "r+" if partial.exists() else "w+"
-    out = np.lib.format.open_memmap(partial, mode, np.uint8, shape)
-    models = Models(denoiser, Unchanged(), device)
-    for at in tqdm(range(0, len(faces), GROUP), unit="batch", desc="restoring", leave=False):
-        if out[at].any():
-            continue
-        rng = np.random.default_rng((seed, at))
-        degradation, _ = draw(rng)
-        steps = int(rng.integers(*STEPS))
-        sampler = SamplerSettings(steps=steps, seed=int(rng.integers(2**31)), monochrome="off")
-        settings = RestorationSettings(
-            degradation=degradation, sampler=sampler, faces=FaceSettings(aligned=True)
-        )
-        x = to_float(faces[at : at + GROUP])
-        y = degrade(x, degradation, torch.Generator().manual_seed(int(rng.integers(2**62))))
-        states = list(restore_window(y, settings, models))
-        for place, state in enumerate((states[int(rng.integers(1, steps))], states[-1])):
-            out[at : at + GROUP, place] = to_uint8(state.stages["after DC"].clamp(-1, 1))
-        out[at : at + GROUP, 2] = faces[at : at + GROUP]
-    out.flush()
-    partial.replace(path)
+    first, second = (errors[:, at::2].flatten(0, 1) for at in (0, 1))
+    return (second - warp(first, flow.repeat(2, 1, 1, 1), padding="border")).abs().mean()
 
 
-def train(run: EnhancerTraining, config: LearnedConfig | None = None) -> Iterator[Logged]:
-    """See `fit`. A network that starts from `init` has its shape."""
+def without_grain(images: Tensor) -> Tensor:
+    """Smoothed by 3×3 means twice: (N, 3, S, S) → (N, 3, S − 4, S − 4). Half is left of periods of seven pixels."""
+    return functional.avg_pool2d(functional.avg_pool2d(images, 3, 1), 3, 1)
+
+
+def begin(run: EnhancerTraining) -> CompactNetwork:
+    """The network that a new run starts from: an enhancer's or θ's file, or the starter model."""
+    path = run.init or run.theta or store.path(catalogue.SHIPPED)
+    try:
+        return drawn.read(path)
+    except WeightsError:
+        return image_network(compact.read(path))
+
+
+def image_network(network: CompactNetwork) -> CompactNetwork:
+    """The network without temporal layers."""
+    config = CompactConfig.from_plain(asdict(network.config) | {"window": 1})
+    image = CompactNetwork(config)
+    image.load_state_dict(
+        {name: value for name, value in network.state_dict().items() if name in image.state_dict()}
+    )
+    return image
+
+
+def train(run: EnhancerTraining) -> Iterator[Logged]:
+    """See `fit`."""
     torch.manual_seed(run.seed)
-    network = learned.read(run.init) if run.init else LearnedNetwork(config or LearnedConfig())
-    yield from fit(run, EnhancerStage(run, network))
+    yield from fit(run, EnhancerStage(run, begin(run)))
