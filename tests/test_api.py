@@ -91,7 +91,7 @@ def test_a_window_must_be_frames_in_three_colours():
     for shape in ((3, 8, 8), (1, 1, 8, 8), (1, 2, 3, 8, 8), (0, 3, 8, 8)):
         with pytest.raises(ShapeError, match=re.escape(f"but got {shape}")):
             next(flair.restore_window(torch.zeros(shape), SETTINGS, models))
-    for whole in (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), np.zeros((1, 3, 8, 8))):
+    for whole in (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), np.zeros((1, 3, 8, 8)), [[1]]):
         with pytest.raises(ShapeError, match="tensor of floats"):
             next(flair.restore_window(whole, SETTINGS, models))
     with pytest.raises(ShapeError, match=r"\(1, 3, 9, 9\).*\(1, 3, 8, 8\)"):

@@ -35,12 +35,12 @@ def sidecar(path: Path) -> Path:
 def read_sidecar(path: Path) -> DegradationSettings | None:
     """The parameters beside a clip; None when there are none. Raises SettingsError when they are damaged."""
     try:
-        text = sidecar(path).read_text(encoding="utf-8")
+        data = sidecar(path).read_bytes()
     except OSError:
         return None
     try:
-        return DegradationSettings(**json.loads(text)["degradation"])
-    except (ValueError, KeyError, TypeError) as error:
+        return DegradationSettings(**json.loads(data)["degradation"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError(
             f"The side-car {sidecar(path)} is damaged ({error}); delete it or degrade again."
         ) from None

@@ -81,11 +81,13 @@ def restore_window(
         ((1, 3, 64, 64), 1)
     """
     if not isinstance(y, torch.Tensor) or not y.is_floating_point():
-        raise ShapeError(f"y must be a tensor of floats in [-1, 1], but got {type(y).__name__} of {y.dtype}.")
+        raise ShapeError(
+            f"y must be a tensor of floats in [-1, 1], but got {getattr(y, 'dtype', type(y).__name__)}."
+        )
     if y.ndim != 4 or y.shape[1] != 3 or not y.numel():
         raise ShapeError(f"y must be (N, 3, h, w), N frames in three colours, but got {tuple(y.shape)}.")
     sampler, own = settings.sampler, A
-    y = y.to(models.device)
+    y = y.to(models.device, torch.float32)
     scale = settings.degradation.scale if own is None else own.scale
     size = (y.shape[-2] * scale, y.shape[-1] * scale)
     schedule = schedule_for(settings, models.denoiser)
