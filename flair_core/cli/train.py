@@ -21,12 +21,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     image = stages.add_parser("image", help="the image stage: single faces, eq. (6)")
     _common(image)
-    _clips(image)
+    _damaged(image)
     image.add_argument("--batch", type=int, default=16)
     image.add_argument("--group", type=int, default=4, help="crops that share one degradation")
-    image.add_argument(
-        "--leave-out", type=_tags, metavar="KINDS", help="comma-separated kinds of damage not to learn from"
-    )
     image.set_defaults(run=run_image)
     temporal = stages.add_parser("temporal", help="the temporal stage: windows of frames, θ frozen")
     _common(temporal)
@@ -36,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     temporal.set_defaults(run=run_temporal)
     enhancer = stages.add_parser("enhancer", help="an enhancer G: draws what θ leaves open")
     _common(enhancer)
-    _clips(enhancer)
+    _damaged(enhancer)
     enhancer.add_argument(
         "--theta",
         type=Path,
@@ -77,8 +74,11 @@ def _common(stage: argparse.ArgumentParser) -> None:
     )
 
 
-def _clips(stage: argparse.ArgumentParser) -> None:
+def _damaged(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("--clips", type=Path, help="folder of .mp4 clips of faces to learn from, too")
+    stage.add_argument(
+        "--leave-out", type=_tags, metavar="KINDS", help="comma-separated kinds of damage not to learn from"
+    )
 
 
 def run_image(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import degrade, enlarged
+from flair_core.degradations.damage import damaged, draw_damage
 from flair_core.denoisers import compact
 from flair_core.denoisers.base import Condition
 from flair_core.denoisers.compact import Compact, CompactConfig, CompactNetwork
@@ -33,9 +34,10 @@ from flair_core.training import synthesis, validation
 from flair_core.training.data import load_clips, load_faces
 from flair_core.training.discriminators import Critics, Features, feature_distance, hinge
 from flair_core.training.enhancer_validation import EnhancerValidation
-from flair_core.training.loop import Logged, Run, fit, write
+from flair_core.training.loop import Logged, fit, write
 from flair_core.training.movement import moving
-from flair_core.training.synthesis import picture
+from flair_core.training.synthesis import DAMAGED, DamagedFaces, in_place, picture
+from flair_core.video.recoded import recode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flair_core.degradations.damage import Damage
     from flair_core.restoration.window import WindowStep
 
 WHOLE = 1 / 3
@@ -78,15 +81,9 @@ FAINT = (0.4 / 127.5) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnhancerTraining(Run):
+class EnhancerTraining(DamagedFaces):
     """One run of the enhancer stage."""
 
-    data: Path
-    """Folder of faces: shards and index.csv."""
-    clips: Path | None = None
-    """Folder of clips whose frames are learned from, too."""
-    sources: tuple[str, ...] | None = None
-    """Tags of the faces."""
     theta: Path | None = None
     """The network whose estimates are to be enhanced, and from which G begins; without it, the starter model."""
     batch: int = 4
@@ -101,7 +98,7 @@ class EnhancerTraining(Run):
 class Case(NamedTuple):
     """What was done to a picture, and which estimate of it is to be enhanced."""
 
-    degradation: DegradationSettings
+    degradation: DegradationSettings | Damage
     told: bool
     """Whether θ and data consistency know."""
     steps: int
@@ -164,7 +161,7 @@ class EnhancerStage:
             self._frames(side, rng) if together > 1 else self._crop(side, rng)[None] for _ in range(count)
         ]
         real = to_float(np.concatenate(parts))
-        cases = [_case(rng) for _ in range(count)]
+        cases = [_case(rng, self._run.kinds) for _ in range(count)]
         observed = [_observed(x, case) for x, case in zip(torch.split(real, together), cases, strict=True)]
         flow = (
             torch.cat([estimated_flows(two).forward[0] for two in torch.split(real, 2)])
@@ -305,7 +302,10 @@ class EnhancerStage:
         write(state, drawn.metadata(self.network.config), path)
 
 
-def _case(rng: np.random.Generator) -> Case:
+def _case(rng: np.random.Generator, kinds: Sequence[str]) -> Case:
+    """`kinds` of damage are met as often as by θ, which then is told nothing."""
+    if kinds and rng.random() < DAMAGED:
+        return Case(in_place(draw_damage(rng, kinds)), told=False, steps=1, executed=1, seed=0)
     degradation, told = synthesis.draw(rng)
     seed = int(rng.integers(2**31))
     if rng.random() < UNTOUCHED:
@@ -318,13 +318,14 @@ def _case(rng: np.random.Generator) -> Case:
 
 def _observed(x: Tensor, case: Case) -> Tensor:
     """y of pictures (g, 3, S, S), as a file of 8 bits holds it."""
-    y = degrade(x, case.degradation, torch.Generator().manual_seed(case.seed))
-    return to_float(to_uint8(y))
+    if not isinstance(case.degradation, DegradationSettings):
+        return to_float(damaged(to_uint8(x), case.degradation, recode))
+    return to_float(to_uint8(degrade(x, case.degradation, torch.Generator().manual_seed(case.seed))))
 
 
 def estimated(y: Tensor, size: tuple[int, int], case: Case, models: Models) -> Tensor:
     """The estimate of x of `size` from y, (g, 3, h, w): after data consistency, where θ is told what was done."""
-    if not case.told:
+    if not (case.told and isinstance(case.degradation, DegradationSettings)):
         c, denoiser = enlarged(y, size, None), models.denoiser
         last = len(denoiser.schedule) - 1
         return denoiser.schedule.predict_x0(c, denoiser.predict_noise(c, last, Condition(c)), last)

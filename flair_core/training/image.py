@@ -11,17 +11,16 @@ from safetensors.torch import save_file
 
 from flair_core.checkpoints.store import sha256_of
 from flair_core.degradations import build
-from flair_core.degradations.damage import KINDS
 from flair_core.denoisers import compact
 from flair_core.denoisers.compact import START, Compact, CompactConfig, CompactNetwork, Guess, clean, scale_of
 from flair_core.denoisers.schedule import NoiseSchedule
 from flair_core.enhancers.base import Unchanged
-from flair_core.errors import SettingsError, WeightsError
+from flair_core.errors import WeightsError
 from flair_core.restoration.models import Models
 from flair_core.settings.groups import DegradationSettings
 from flair_core.training.data import load_clips, load_faces
-from flair_core.training.loop import Logged, Run, fit, inner_kernels, write
-from flair_core.training.synthesis import draw_batch
+from flair_core.training.loop import Logged, fit, inner_kernels, write
+from flair_core.training.synthesis import DamagedFaces, draw_batch
 from flair_core.training.validation import SETTINGS
 
 if TYPE_CHECKING:
@@ -56,32 +55,13 @@ REACH = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageTraining(Run):
+class ImageTraining(DamagedFaces):
     """One run of the image stage."""
 
-    data: Path
-    """Folder with shards and index.csv."""
-    clips: Path | None = None
-    """Folder of clips whose frames are learned from, too."""
-    sources: tuple[str, ...] | None = None
     batch: int = 16
     group: int = 4
     """Crops that share one degradation."""
     crop: int = 128
-    leave_out: tuple[str, ...] = ()
-    """Kinds of damage that are not learned from, to be judged on what was never seen."""
-
-    def __post_init__(self) -> None:
-        """Raises SettingsError when a kind that is left out is none."""
-        if unknown := set(self.leave_out) - set(KINDS):
-            raise SettingsError(
-                f"No kind of damage: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}."
-            )
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds of damage that are learned from."""
-        return tuple(kind for kind in KINDS if kind not in self.leave_out)
 
 
 def sigma_at(schedule: NoiseSchedule, t: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,14 +11,16 @@ import numpy as np
 import torch
 
 from flair_core.degradations import degrade, enlarged
-from flair_core.degradations.damage import damaged, draw_damage
+from flair_core.degradations.damage import KINDS, damaged, draw_damage
 from flair_core.degradations.damage.values import Film, Tape
 from flair_core.denoisers.compact import describe
 from flair_core.denoisers.compact_temporal import WindowMotion, estimated_flows, face
 from flair_core.denoisers.flow import Flows
+from flair_core.errors import SettingsError
 from flair_core.frames import to_float, to_uint8
 from flair_core.settings.fields import EIGHT_BIT
 from flair_core.settings.groups import DegradationSettings
+from flair_core.training.loop import Run
 from flair_core.training.movement import moving
 from flair_core.video.recoded import recode
 
@@ -43,6 +46,32 @@ DAMAGED = 0.4
 is told nothing of about half of the crops then."""
 UNHARMED = 0.08
 """How many of those nothing happens to: a network that is told nothing shall leave a good picture alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedFaces(Run):
+    """A run that learns from faces, and from frames of clips, degraded and damaged at random."""
+
+    data: Path
+    """Folder of faces: shards and index.csv."""
+    clips: Path | None = None
+    """Folder of clips whose frames are learned from, too."""
+    sources: tuple[str, ...] | None = None
+    """Tags of the faces; None takes all."""
+    leave_out: tuple[str, ...] = ()
+    """Kinds of damage that are not learned from, to be judged on what was never seen."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError when a kind that is left out is none."""
+        if unknown := set(self.leave_out) - set(KINDS):
+            raise SettingsError(
+                f"No kind of damage: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}."
+            )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of damage that are learned from."""
+        return tuple(kind for kind in KINDS if kind not in self.leave_out)
 
 
 def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
