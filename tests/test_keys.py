@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from cheap import Counting
 
 import flair_core
+from flair_core.faces import detect, locator, points
 from flair_core.faces.placed_masks import Masks
 from flair_core.kept import cache, fingerprints, restored_frames
 from flair_core.restoration import find, keys
@@ -198,15 +200,11 @@ def test_all_that_computes_is_in_the_version(parts, roots):
     assert all((PACKAGE / part).exists() for part in parts)
     missing = reached(roots) - named(parts) - BESIDE_PIXELS
     if parts is fingerprints.FINDING:
-        # Settings are parts of keys by their values; the rest reads and keeps the index of a file.
-        beside = {"settings/fields.py", "settings/groups.py", "runtime/threads.py"}
-        missing -= beside | {
-            "video/__init__.py",
-            "video/kept_index.py",
-            "video/source.py",
-            "video/containers.py",
-        }
+        # Settings are parts of keys by their values; the others write.
         missing -= {
+            "settings/fields.py",
+            "settings/groups.py",
+            "settings/output.py",
             "video/encoders.py",
             "video/sink.py",
             "video/sound.py",
@@ -234,6 +232,24 @@ def reached(roots):
                     path = "/".join(module.split(".")[1:])
                     rest += [one for one in (f"{path}.py", f"{path}/__init__.py") if one in files]
     return found
+
+
+def test_found_faces_depend_on_the_files_of_what_finds_them(tmp_path, monkeypatch):
+    def entry():
+        found = Asked()
+        list(find.find_tracks(Source, RestorationSettings(), span=range(3), cache=found))
+        return found.key
+
+    for name in (locator.WEIGHTS, points.WEIGHTS):
+        shutil.copy(files("resources") / name, tmp_path / name)
+    before = entry()
+    monkeypatch.setattr(detect, "files", lambda _: tmp_path)
+    assert entry() == before
+    for name in (locator.WEIGHTS, points.WEIGHTS):
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"0")
+        assert entry() != before
+        before = entry()
 
 
 def test_networks_count_by_their_files_not_by_their_names():

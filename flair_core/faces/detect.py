@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,8 +15,10 @@ import numpy as np
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.errors import SettingsError, WeightsError
+from flair_core.faces import locator, points
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
+from flair_core.kept.fingerprints import file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,14 +59,25 @@ def load_detector(name: str = "embedded", file: Path | None = None) -> Detector:
         return EmbeddedDetector()
     if name not in NETWORKS:
         raise SettingsError(f"There is no detector {name!r}; choose {', '.join(['embedded', *NETWORKS])}.")
-    if file is None:
-        try:
-            file = store.path(name)
-        except WeightsError as error:
-            raise WeightsError(f"{error} Or choose the embedded detector.") from None
+    file = file or _imported(name)
     if not file.is_file():
         raise WeightsError(f"The detector {name} can't be loaded: there is no file {file}. Check its path.")
     return NETWORKS[name](file)
+
+
+def detector_hash(name: str) -> str:
+    """SHA-256 of a detector's file, or of the hashes of both that ship. Raises as `load_detector` does."""
+    if name in NETWORKS:
+        return file_hash(_imported(name))
+    shipped = [file_hash(Path(str(files("resources") / one))) for one in (locator.WEIGHTS, points.WEIGHTS)]
+    return hashlib.sha256("".join(shipped).encode()).hexdigest()
+
+
+def _imported(name: str) -> Path:
+    try:
+        return store.path(name)
+    except WeightsError as error:
+        raise WeightsError(f"{error} Or choose the embedded detector.") from None
 
 
 SEARCHED = 640
@@ -81,9 +96,7 @@ class EmbeddedDetector:
     """
 
     def __init__(self) -> None:
-        from flair_core.faces import locator
-
-        self._network, self._proposals = locator.locator(), locator.proposals
+        self._network = locator.locator()
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Faces in (H, W, 3) uint8, best first."""
@@ -92,7 +105,7 @@ class EmbeddedDetector:
         ratio = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
         pyramid, model = Pyramid(grey), point_model()
         faces = []
-        for guess in self._proposals(self._network, small):
+        for guess in locator.proposals(self._network, small):
             landmarks, quality = model.search(pyramid, (guess + 0.5) * ratio - 0.5)
             if quality >= SURE:
                 faces.append(Detection(face_box(landmarks), landmarks, quality))

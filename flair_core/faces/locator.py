@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
     Points = NDArray[np.float64]
 
+WEIGHTS = "locator.safetensors"
+"""Of resources."""
 STRIDE = 4
 WIDTH, DEPTH = 32, 6
 EYES = (7.0, 16.0)
@@ -75,7 +77,7 @@ def contrast(grey: Pixels) -> NDArray[np.float32]:
 def locator() -> Locator:
     """The network that ships with the program."""
     network = Locator()
-    tensors = load((files("resources") / "locator.safetensors").read_bytes())
+    tensors = load((files("resources") / WEIGHTS).read_bytes())
     network.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
     return network.eval().requires_grad_(False)
 

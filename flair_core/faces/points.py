@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Points = NDArray[np.float64]
 
+WEIGHTS = "face_points.safetensors"
+"""Of resources."""
 PATCH = 64
 """Side of the aligned patch, in pixels."""
 COVERED = 200
@@ -93,7 +95,7 @@ def describe(pyramid: Pyramid, points: Points) -> tuple[Points, NDArray[np.float
 @cache
 def point_model() -> PointModel:
     """The maps that ship with the program."""
-    tensors = load((files("resources") / "face_points.safetensors").read_bytes())
+    tensors = load((files("resources") / WEIGHTS).read_bytes())
     return PointModel(*(tensors[name].astype(np.float32) for name in ("stages", "hidden", "output")))
 
 

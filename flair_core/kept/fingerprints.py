@@ -17,17 +17,35 @@ from flair_core.checkpoints import catalogue, store
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "av", "llvmlite")
-"""Their versions may change pixels; the last one need not be here."""
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "opencv-python",
+    "av",
+    "facexlib",
+    "spandrel",
+    "spandrel-extra-arches",
+    "llvmlite",
+)
+"""Their versions may change pixels; some of them need not be here."""
+
+
+INDEXING = ("video/containers.py", "video/index.py")
+"""Files of this package that decide which frames a file has, and in which track."""
 
 
 DECODING = (
+    *INDEXING,
     "frames.py",
+    "video/__init__.py",
     "video/color.py",
     "video/decoder.py",
     "video/images.py",
-    "video/index.py",
+    "video/kept_index.py",
     "video/reader.py",
+    "video/source.py",
 )
 """Files of this package that decide the pixels of a frame that is read."""
 
@@ -46,6 +64,7 @@ FINDING = (
     "faces/tracker.py",
     "motion.py",
     "restoration/find.py",
+    "runtime/threads.py",
 )
 """Files that decide which faces and shots are found, and where."""
 
@@ -182,7 +201,12 @@ def library_versions() -> dict[str, str]:
 def weights_hash(name: str) -> str | None:
     """SHA-256 of the file behind a model's name or path; None when it has none."""
     path = store.path(name) if name in catalogue.CHECKPOINTS else Path(name)
-    return _sha256_of(path, path.stat().st_mtime_ns) if path.is_file() else None
+    return file_hash(path) if path.is_file() else None
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, which is read once as long as it does not change."""
+    return _sha256_of(path, path.stat().st_mtime_ns)
 
 
 @cache

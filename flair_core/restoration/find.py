@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flair_core.faces.detect import Detection, load_detector
+from flair_core.faces.detect import Detection, detector_hash, load_detector
 from flair_core.faces.shots import ShotDetector, as_uint8
 from flair_core.faces.track import Track
 from flair_core.faces.tracker import Tracker
@@ -94,7 +94,8 @@ class Remembering:
 
 def _entry(detector: str, **parts: object) -> str:
     """The key of something that a detector found."""
-    return key(detector=detector, code=fingerprints.code_version(fingerprints.FINDING), **parts)
+    networks = detector, detector_hash(detector)
+    return key(detector=networks, code=fingerprints.code_version(fingerprints.FINDING), **parts)
 
 
 def _packed(tracks: Sequence[Track]) -> Arrays:

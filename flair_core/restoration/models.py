@@ -16,7 +16,7 @@ from flair_core.denoisers.factory import load_denoiser
 from flair_core.enhancers.base import BATCH
 from flair_core.enhancers.factory import load_enhancer
 from flair_core.errors import WeightsError
-from flair_core.faces.detect import load_detector
+from flair_core.faces.detect import detector_hash, load_detector
 from flair_core.faces.parse import Parser
 from flair_core.kept import fingerprints
 from flair_core.settings.groups import WITH_FIDELITY, RestorationSettings
@@ -125,8 +125,11 @@ def _models(
     detector: str | None,
     device: torch.device,
 ) -> Models:
-    names = (model, enhancer, mask, released_parser, detector)
-    hashes = {name: fingerprints.weights_hash(name) for name in names if name}
+    hashes = {
+        name: fingerprints.weights_hash(name) for name in (model, enhancer, mask, released_parser) if name
+    }
+    if detector:
+        hashes[detector] = detector_hash(detector)
     return Models(
         _denoiser(model, device),
         load_enhancer(enhancer, device, fidelity=fidelity),

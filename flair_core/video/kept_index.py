@@ -12,14 +12,13 @@ from weakref import WeakValueDictionary
 import av
 import numpy as np
 
-from flair_core.kept import cache
+from flair_core.kept import cache, fingerprints
 from flair_core.video.index import UNKNOWN, Entry, Index, IndexingStopped, build_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FORMAT = 1
 LIMIT = 256 << 20
 """Bytes that all of them may take; an hour takes about a megabyte."""
 WORTH_KEEPING = 0.3
@@ -87,7 +86,7 @@ def _entry(path: Path) -> str | None:
         size=status.st_size,
         changed=status.st_mtime_ns,
         libav=av.library_versions,
-        format=FORMAT,
+        code=fingerprints.code_version(fingerprints.INDEXING),
     )
 
 
