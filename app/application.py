@@ -68,7 +68,6 @@ def _run(app: QApplication, arguments: argparse.Namespace) -> int:
     kept = preferences.load()
     device = arguments.device or kept.device
     translations.apply(kept.language)
-    theme.apply(kept.theme)
     try:
         jobs = Jobs()
     except JobError as error:
@@ -76,6 +75,8 @@ def _run(app: QApplication, arguments: argparse.Namespace) -> int:
         return 2
     window = MainWindow(lambda: RestorationCore(device, jobs), open_source, jobs, device)
     sys.excepthook = lambda kind, error, trace: _report(window, kind, error, trace)
+    # Earlier, every widget would be dressed anew at each move to another parent.
+    window.apply_theme(kept.theme)
     window.restoreGeometry(QByteArray.fromHex(kept.window.encode()))
     window.show()
     if arguments.smoke:

@@ -99,7 +99,14 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1400, 860).boundedTo(self.screen().availableSize()))
         self._clip_changed()
-        for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
+        self._threads = self.worker, self.loader, self.thumbnailer, self.sound
+        # They load libraries, and would hold up the window that is not shown yet.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._start_threads)
+        self._soon.start()
+
+    def _start_threads(self) -> None:
+        for thread in self._threads:
             thread.start()
 
     # --- arrangement ----------------------------------------------------------------------------
@@ -349,7 +356,7 @@ class MainWindow(QMainWindow):
         if dialog.exec():
             chosen = dialog.chosen
             preferences.save(chosen)
-            self._apply_theme(chosen.theme)
+            self.apply_theme(chosen.theme)
             self._take_effect(chosen)
             if chosen.language != now.language:
                 self.status.note(self.tr("The language changes when FLAIR Studio starts next."))
@@ -357,7 +364,7 @@ class MainWindow(QMainWindow):
                 self.export_commands.device = chosen.device
                 self.worker.submit(UseDevice(chosen.device))
 
-    def _apply_theme(self, name: str) -> None:
+    def apply_theme(self, name: str) -> None:
         """Draw the window in a theme."""
         theme.apply(name)
         self.actions_.redraw_icons()
@@ -366,7 +373,7 @@ class MainWindow(QMainWindow):
     def _follow_system(self) -> None:
         """The system has become dark or light."""
         if preferences.load().theme == "system":
-            self._apply_theme("system")
+            self.apply_theme("system")
 
     def _take_effect(self, chosen: preferences.Preferences) -> None:
         """Follow those preferences that need no restart."""
@@ -449,7 +456,8 @@ class MainWindow(QMainWindow):
         preferences.save(replace(preferences.load(), window=place))
         self.player.stop()
         self.downloads.close()
-        for thread in (self.worker, self.loader, self.thumbnailer, self.sound):
+        self._soon.stop()
+        for thread in self._threads:
             thread.close()
         event.accept()
 

@@ -126,7 +126,11 @@ def _file(name: str) -> str:
 
 def icon(name: str) -> QIcon:
     """A line drawing from resources/icons in the text's colour, grey if disabled, accented if chosen."""
-    theme = current()
+    return _icon(name, current())
+
+
+@cache
+def _icon(name: str, theme: Theme) -> QIcon:
     made = QIcon()
     for mode, state, colour in (
         (QIcon.Mode.Normal, QIcon.State.Off, theme.text),

@@ -22,7 +22,10 @@ class IconButton(QToolButton):
             self.setIconSize(QSize(12, 12))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Draw anew in another theme."""
+        """Draw anew in another theme. Qt tells of the style at each move to another parent, too."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            self.setIcon(theme.icon(self._drawing))
+        if event.type() != QEvent.Type.StyleChange:
+            return
+        icon = theme.icon(self._drawing)
+        if icon.cacheKey() != self.icon().cacheKey():
+            self.setIcon(icon)
