@@ -18,6 +18,7 @@ from app.tasks import (
     FindShots,
     FoundReference,
     ImportModel,
+    LookAt,
     MakeDemo,
     MeasureWarp,
     Prerender,
@@ -28,6 +29,7 @@ from app.tasks import (
     UseDevice,
 )
 from app.worker import Outcome
+from flair_core.settings.found import Found
 from flair_core.settings.project import LONG
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Background(QObject):
         self._comparison: CompareSeeds | None = None
         self._estimate: EstimateDegradation | None = None
         self._shots: FindShots | None = None
+        self._look: LookAt | None = None
         self._warp: MeasureWarp | None = None
         self._other: Prerender | None = None
         """Of the other one of A and B."""
@@ -91,6 +94,8 @@ class Background(QObject):
         worker.ended.connect(self._ended)
         session.clip_changed.connect(self._clip_changed)
         session.project_changed.connect(self.search_faces)
+        for signal in (session.project_changed, session.shots_changed, session.index_changed):
+            signal.connect(self._look_at_shots)
         session.faces_changed.connect(self._recall_earlier)
         previews.covered.connect(self._measure_warp)
         previews.shown.connect(self._restore_other)
@@ -203,6 +208,18 @@ class Background(QObject):
             self._shots = FindShots(session.clip.path, session.settings.footage)
             self._worker.submit(self._shots)
 
+    def _look_at_shots(self) -> None:
+        """Of those that are left to Auto, one after the other, that under the playhead first."""
+        session, shot = self._session, self._session.unseen_shot
+        if self._look is not None and self._look.shot == shot:
+            return
+        if self._look is not None:
+            self._worker.cancel(self._look)
+            self._look = None
+        if session.clip is not None and shot is not None:
+            self._look = LookAt(session.clip.path, shot, session.look.resolve(shot.start))
+            self._worker.submit(self._look)
+
     def _recall_earlier(self) -> None:
         """Once faces are known, show what was restored in earlier runs, as much of it as there is room for."""
         session = self._session
@@ -272,6 +289,8 @@ class Background(QObject):
         match task, event:
             case FindShots(), tuple() if task is self._shots:
                 self._session.shots_found(event)
+            case LookAt(), _ if task is self._look:
+                self._session.found_of(cast("Found", event))
             case MeasureWarp(), (
                 PreviewResult() as before,
                 PreviewResult() as after,
@@ -307,14 +326,24 @@ class Background(QObject):
         if outcome is Outcome.FAILED:
             self.said.emit(message, None)
 
+    def _looked_at(self, shot: range, outcome: Outcome) -> None:
+        self._look = None
+        if outcome is Outcome.FAILED:
+            self._session.found_of(Found(shot))  # nothing is assumed then
+        if outcome is not Outcome.CANCELLED:
+            self._look_at_shots()
+
     def _ended_quietly(self, task: Task, outcome: Outcome) -> bool:
         """Whether that was one of the tasks that nobody asked for."""
         done = outcome is Outcome.DONE
         if task is self._shots:
             self._shots = None
             self._session.shots_complete = done
+            self._look_at_shots()
             if len(self._session.found_shots) > 1:
                 self._recall_earlier()  # shots decide which frames are restored together
+        elif task is self._look:
+            self._looked_at(task.shot, outcome)
         elif task is self._other:
             self._other = None
             if outcome is not Outcome.FAILED:

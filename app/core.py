@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flair_core.restoration.models import Models
     from flair_core.restoration.preview import Preview
     from flair_core.settings.drawn import DrawnFace
+    from flair_core.settings.found import Found
     from flair_core.settings.groups import DegradationSettings, FootageSettings, RestorationSettings
     from flair_core.settings.look import Look
     from flair_core.video import FrameSource
@@ -168,6 +169,14 @@ class RestorationCore:
         whole = plan if plain == settings else window.plan_for(plain, schedule, denoiser, size, self._device)
         gamma, w, most = (tuple(one.flip(0).tolist()) for one in (plan.mean_gamma, plan.w, whole.mean_gamma))
         return Schedules(gamma, w, most)
+
+    def look_at(
+        self, source: FrameSource, shot: range, settings: RestorationSettings
+    ) -> Iterator[Found | None]:
+        """See Core."""
+        from flair_core.restoration import auto
+
+        yield from auto.look_at(source, shot, settings, self._device, self._cache)
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings

@@ -156,6 +156,7 @@ class PreviewController(QObject):
         session.faces_changed.connect(self._changed)
         session.selection_changed.connect(self._changed)
         session.shots_changed.connect(self._changed)
+        session.found_changed.connect(self._changed)
         session.clip_changed.connect(self._changed)
         session.index_changed.connect(self.restart)
         worker.previewed.connect(self._take)
@@ -167,7 +168,7 @@ class PreviewController(QObject):
         if session.clip is None:
             return None
         other = session.other_look if self._peeking else None
-        look = session.look if other is None else other
+        look = session.filled_look if other is None else other.filled(session.found)
         tracks: tuple[Track, ...] | None = None
         if session.settings.faces.aligned:
             tracks = ()
@@ -193,7 +194,8 @@ class PreviewController(QObject):
         request, other = self.request(self._session.index), self._session.other_look
         if not self._comparing or request is None or other is None:
             return None
-        return replace(request, look=other if request.look is not other else self._session.look)
+        there = other.filled(self._session.found)
+        return replace(request, look=self._session.filled_look if request.look == there else there)
 
     def other_result(self) -> PreviewResult | None:
         """What is shown in place of the footage."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flair_core.metrics.reference import Reference
     from flair_core.restoration.preview import Preview
     from flair_core.settings.drawn import DrawnFace, Stroke
+    from flair_core.settings.found import Found
     from flair_core.settings.groups import DegradationSettings, FootageSettings, RestorationSettings
     from flair_core.settings.look import Look
     from flair_core.video import FrameSource
@@ -92,6 +93,11 @@ class Core(Protocol):
 
     def schedules(self, settings: RestorationSettings) -> Schedules:
         """γ_t and w_t of every step."""
+
+    def look_at(
+        self, source: FrameSource, shot: range, settings: RestorationSettings
+    ) -> Iterator[Found | None]:
+        """What Auto does about a shot; None until that is known."""
 
     def estimate(
         self, source: FrameSource, index: int, *, tracks: Sequence[Track], settings: RestorationSettings

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flair_core.faces.track import Track
     from flair_core.frames import VideoInfo
+    from flair_core.settings.found import Found
     from flair_core.settings.groups import RestorationSettings
     from flair_core.settings.project import Project
 
@@ -64,6 +65,7 @@ class Session(QObject):
     selection_changed = Signal()
     scope_changed = Signal()
     shots_changed = Signal()
+    found_changed = Signal()
     title_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -83,6 +85,8 @@ class Session(QObject):
         """First frames of the shots that were found; they count until the user edits the shots."""
         self.shots_complete = False
         """Whether the search for them has come to the end of the clip."""
+        self.found: tuple[Found, ...] = ()
+        """What Auto found of shots, as they are now."""
         self._kind: Literal["clip", "shot", "face"] = "clip"
         self._looks: dict[tuple[Look, tuple[int, ...]], Look] = {}
         """The last one that was made, by what it was made of."""
@@ -103,6 +107,37 @@ class Session(QObject):
     def other_look(self) -> Look | None:
         """The other one of A and B, likewise."""
         return None if self.project.other is None else self._with_shots(self.project.other)
+
+    @property
+    def filled_look(self) -> Look:
+        """The look with what Auto found: what is previewed and exported."""
+        return self.look.filled(self.found)
+
+    @property
+    def found_here(self) -> Found | None:
+        """What Auto found of the shot under the playhead; None as long as that is not known."""
+        shot = self._shot_at(self.index)
+        return next((one for one in self.found if one.frames == shot), None)
+
+    @property
+    def unseen_shot(self) -> range | None:
+        """A shot that Auto has to look at, that under the playhead first; None when there is none.
+
+        Where the search for shots has not found an end yet, there may be another one.
+        """
+        look, seen = self.look, {one.frames for one in self.found}
+        for first in (self.index, *(shot.first for shot in look.shots), 0):
+            shot = self._shot_at(first)
+            ends = shot.stop < (0 if self.clip is None else len(self.clip))
+            known = ends or self.shots_complete or bool(self.project.look.shots)
+            if shot and shot not in seen and known and look.asks(shot.start):
+                return shot
+        return None
+
+    def _shot_at(self, frame: int) -> range:
+        """The frames of a shot, which ends with the clip."""
+        shot = self.look.shot_at(frame)
+        return range(shot.start, min(shot.stop, 0 if self.clip is None else len(self.clip)))
 
     @property
     def to_save(self) -> Project:
@@ -156,6 +191,7 @@ class Session(QObject):
         self.path, self.clip = path, clip
         self.project, self.found_shots, self._kind = project, (), "clip"
         self.shots_complete = False
+        self.found = ()
         self.index = self.span.start
         self._forget_faces()
         self.clip_changed.emit()
@@ -275,11 +311,17 @@ class Session(QObject):
             self.found_shots = tuple(firsts)
             self.shots_changed.emit()
 
+    def found_of(self, found: Found) -> None:
+        """Auto has looked at a shot."""
+        self.found = (*self.found, found)
+        self.found_changed.emit()
+
     def adopt(self, project: Project) -> None:
         """Swap the project; only undo commands call this."""
         finder = _finder(self.project)
         self.project = project
         if finder != _finder(project):
+            self.found = ()
             self._forget_faces()
         self.project_changed.emit()
         self.title_changed.emit()
@@ -320,7 +362,7 @@ class Session(QObject):
 def _finder(project: Project) -> object:
     """What decides which faces are found."""
     settings = project.look.settings
-    return project.clip, settings.faces.detector, settings.footage
+    return project.clip, settings.faces.detector, settings.faces.aligned, settings.footage
 
 
 MERGE_SECONDS = 1.0

@@ -53,7 +53,7 @@ def walk(app: QApplication, window: MainWindow) -> int:
 def _request(window: MainWindow, output: Path) -> Request:
     clip = window.session.clip
     assert clip is not None  # it was waited for
-    return Request(source=clip.path, output=output, look=window.session.look, span=range(FRAMES))
+    return Request(source=clip.path, output=output, look=window.session.filled_look, span=range(FRAMES))
 
 
 def _step(name: str, done: Callable[[], bool], window: MainWindow) -> None:

@@ -104,6 +104,21 @@ class EstimateDegradation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LookAt:
+    """See what Auto does about a shot; the event is the Found."""
+
+    order: ClassVar[int] = -2
+    clip: Path
+    shot: range
+    settings: RestorationSettings
+
+    def run(self, core: Core) -> Generator[object, None, None]:
+        """See Task."""
+        with core.open_source(self.clip, self.settings.footage) as source:
+            yield from core.look_at(source, self.shot, self.settings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FindFaces:
     """Follow the faces of a clip; events are the core's Progress, and at last the list of tracks."""
 
@@ -120,9 +135,12 @@ class FindFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FindShots:
-    """Find where the shots of a clip begin; events are the first frames found so far, or None."""
+    """Find where the shots of a clip begin; events are the first frames found so far, or None.
 
-    order: ClassVar[int] = 4
+    It comes before the search for faces, which takes longer: Auto waits for shots.
+    """
+
+    order: ClassVar[int] = -1
     clip: Path
     footage: FootageSettings
 

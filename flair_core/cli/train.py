@@ -50,6 +50,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     locator.add_argument("--steps", type=int, default=2500)
     locator.add_argument("--seed", type=int, default=0)
     locator.set_defaults(run=run_locator)
+    judge = stages.add_parser("judge", help="what Auto asks which resolution restores footage best")
+    judge.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
+    judge.add_argument("--out", type=Path, required=True, help="safetensors to write")
+    judge.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
+    judge.add_argument(
+        "--leave-out", type=_tags, metavar="KINDS", help="comma-separated kinds of damage not to learn from"
+    )
+    judge.add_argument("--examples", type=int, default=2400, help="faces that are damaged and restored")
+    judge.add_argument("--seed", type=int, default=0)
+    judge.set_defaults(run=run_judge)
 
 
 def _common(stage: argparse.ArgumentParser) -> None:
@@ -115,6 +125,19 @@ def run_locator(arguments: argparse.Namespace) -> None:
     bar = tqdm(train(run), total=run.steps, unit="step")
     for loss in bar:
         bar.set_postfix(loss=f"{loss:.4f}")
+    print(run.out)
+
+
+def run_judge(arguments: argparse.Namespace) -> None:
+    """Train the judge, with a progress bar."""
+    from tqdm import tqdm
+
+    from flair_core.training.judge import JudgeTraining, train
+
+    run = _told(JudgeTraining, arguments)
+    bar = tqdm(train(run), total=run.examples, unit="example")
+    for gain in bar:
+        bar.set_postfix(gain=f"{gain:.2f}")
     print(run.out)
 
 

@@ -13,7 +13,7 @@ from flair_core.degradations.cosine import SeparableDownsample
 from flair_core.degradations.fourier import BlurDownsample
 from flair_core.degradations.jpeg import Jpeg, JpegDegradation
 from flair_core.degradations.kernels import blur_kernel
-from flair_core.degradations.resize import upscale
+from flair_core.degradations.resize import reduced, upscale
 from flair_core.errors import SettingsError, ShapeError
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def enlarged(y: Tensor, size: tuple[int, int], settings: DegradationSettings | N
     """The condition c of the compact network: (N, 3, h, w) in [-1, 1] → (N, 3, *size), clamped to [-1, 1].
 
     Footage that was only made smaller is enlarged by A⁺, which errs less than any kernel that fits all footage.
-    With noise or compression A⁺ would amplify them, so there, or without `settings`, it is `upscale`.
+    With noise or compression A⁺ would amplify them, so there, or without `settings`, it is `upscale`. Footage of
+    which nothing is known, but that it was enlarged, is brought to its own resolution first.
     """
+    if settings is not None and not settings.known:
+        y = reduced(y, settings.enlargement or 1.0)
     if settings is None or settings.kernel != "bicubic" or settings.noise > 0 or settings.jpeg is not None:
         return upscale(y, size)
     return linear(settings, size, y.device).pinv(y).clamp(-1, 1)

@@ -16,7 +16,7 @@ from flair_core.interpolation.factory import load_interpolator
 from flair_core.jobs import cluster, output, record
 from flair_core.jobs.burn_in import BurnIn
 from flair_core.kept import fingerprints
-from flair_core.restoration import find, models
+from flair_core.restoration import auto, find, models
 from flair_core.restoration.clip import NewRestorer, restore
 from flair_core.restoration.compose import output_size
 from flair_core.restoration.restored import CPU
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flair_core.jobs.queue import Job, Jobs
     from flair_core.jobs.request import Request
     from flair_core.kept.cache import Cache
+    from flair_core.settings.look import Look
     from flair_core.video import FrameSink, FrameSource
 
 
@@ -97,6 +98,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             workers, computes = team.workers(load), team.computes
             notes += team.notes
             yield Progress(0, len(span), span.start, stage="join the cluster", notes=(*team.notes,))
+        look = yield from _filled(look, source, span, each[0], cache, notes)
         said = record.statement(source.path, span, look, networks) if request.credentials else ""
         sink = opened.enter_context(_open_output(request, source, span, each[0], said))
         shown = BurnIn(sink, look) if request.burn_in else sink
@@ -193,6 +195,19 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
         request.matte, like=like, width=width, height=height, options=OutputOptions(codec=codec)
     )
     return sink if request.fps_factor == 1 else Between(sink, request.fps_factor, White())
+
+
+def _filled(
+    look: Look, source: FrameSource, span: range, device: torch.device, cache: Cache, notes: list[str]
+) -> Generator[Progress, None, Look]:
+    """The look with what Auto finds; `notes` hear of it."""
+    for step in auto.fill(source, look, span, device, cache):
+        if isinstance(step, Progress):
+            notes += step.notes
+            yield step
+        else:
+            look = step
+    return look
 
 
 def _tracks(

@@ -50,15 +50,28 @@ def composite(
     """The frame with its restored faces."""
     if settings.faces.aligned:
         ((face, restored),) = results
-        return to_uint16(restored.x0[frame.index - face.first])
+        return _mixed(frame, to_uint16(restored.x0[frame.index - face.first]), face.settings.faces.strength)
     rgb = deepened(frame.rgb)
     canvas = paste.enlarged_frame(rgb, settings.faces.upscale)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
             x0 = matched(restored.x0[at], frame, face)
-            paste.paste_into(canvas, rgb, x0, face.matrices[at], restored.mask[at])
+            mask = face.settings.faces.strength * restored.mask[at]
+            paste.paste_into(canvas, rgb, x0, face.matrices[at], mask)
     return canvas
+
+
+def _mixed(frame: Frame, restored: Pixels, strength: float) -> Pixels:
+    """A restored whole frame of 16 bits, over the footage of its size as far as `strength` leaves that."""
+    if strength == 1:
+        return restored
+    factor = restored.shape[0] // frame.rgb.shape[0]
+    footage = paste.enlarged_frame(deepened(frame.rgb), factor)
+    if strength == 0:
+        return footage
+    mixed = footage + np.float32(strength) * (restored.astype(np.float32) - footage)
+    return np.asarray(np.rint(mixed), np.uint16)
 
 
 def matched(x0: torch.Tensor, frame: Frame, face: Face) -> torch.Tensor:
@@ -86,12 +99,14 @@ def shown_in(
 ) -> NDArray[np.float32]:
     """The masks of all faces in the output frame, (H, W)."""
     if settings.faces.aligned:
-        return np.ones(size, np.float32)
+        ((face, _),) = results
+        return np.full(size, face.settings.faces.strength, np.float32)
     shown = np.zeros(size, np.float32)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            shown = np.maximum(shown, placed(restored.mask[at], face.matrices[at], settings, size))
+            mask = face.settings.faces.strength * restored.mask[at]
+            shown = np.maximum(shown, placed(mask, face.matrices[at], settings, size))
     return shown
 
 

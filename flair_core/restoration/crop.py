@@ -53,7 +53,7 @@ def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[F
     for track in (None,) if run.settings.faces.aligned else run.tracks:
         settings = run.look.resolve(window.middle, None if track is None else track.id)
         covered = [frame for frame in frames if track is None or track.covers(frame.index)]
-        if not covered:
+        if not covered or _left_as_filmed(settings):
             continue
         reach, index = mask_reach(run.load(settings)), covered[0].index
         beside = [
@@ -64,6 +64,11 @@ def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[F
         ]
         faces.append(replace(seen(covered, track, settings), around=tuple(beside)))
     return faces
+
+
+def _left_as_filmed(settings: RestorationSettings) -> bool:
+    """Whether nothing of a restoration will show; one that hands on to the next window is done all the same."""
+    return settings.faces.strength == 0 and settings.sampler.policy == "paper"
 
 
 def cropped(frames: Sequence[Frame], track: Track, settings: RestorationSettings, side: int) -> Face:

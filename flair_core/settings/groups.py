@@ -113,6 +113,18 @@ class DegradationSettings(Checked):
         Affects("restored"),
         Help("JPEG quality", "Q", "Quality at which the footage was compressed. Off when it was not."),
     ] = None
+    enlargement: Annotated[
+        float | None,
+        Range(1, 8, 0.1),
+        Affects("restored"),
+        Help(
+            "Enlarged before",
+            "",
+            "How many times larger the footage is than what it shows: pixels that hold nothing but blur, grain or "
+            "halftone count, too. With an unknown blur the network is shown the smaller picture. Auto: found for "
+            "each shot.",
+        ),
+    ] = None
 
     @property
     def known(self) -> bool:
@@ -320,6 +332,21 @@ class FaceSettings(Checked):
         Affects("output"),
         Help("Match colour", "", "Give restored faces the broad colours and shades of the footage."),
     ] = False
+    strength: Annotated[
+        float,
+        Range(0, 1, 0.01, 100),
+        Affects("output"),
+        Help("Strength", "", "How much of the restoration shows: 0 is the footage itself, 100 all of it."),
+    ] = 1.0
+    leave_sharp: Annotated[
+        bool,
+        Affects("output"),
+        Help(
+            "Leave what is sharp",
+            "",
+            "Where Auto finds that a restoration would make faces no better, they stay as filmed.",
+        ),
+    ] = True
     grain: Annotated[
         float,
         Range(0, 1, 0.05),

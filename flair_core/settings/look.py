@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from flair_core.settings.found import Found
 
-KEYFRAMED = ("w_tau", "gamma", "rho", "noise")
+
+KEYFRAMED = ("strength", "w_tau", "gamma", "rho", "noise")
 """Settings that may move over time."""
 OF_THE_CLIP = ("aligned", "detector", "upscale", "deinterlace", "rate")
 """Settings that can't differ from shot to shot: they decide the frames, their size and which faces are found."""
@@ -249,6 +251,26 @@ class Look:
     def keyed(self, scope: Scope) -> bool:
         """Whether a scope has keyframes of its own."""
         return bool(self.own(scope).lanes)
+
+    # --- what was found -------------------------------------------------------------------------
+
+    def asks(self, frame: int) -> bool:
+        """Whether the shot of a frame leaves it to Auto what happened to it."""
+        degradation = self.resolve(frame).degradation
+        return not degradation.known and degradation.enlargement is None
+
+    def filled(self, found: Iterable[Found]) -> Look:
+        """The look with what was found of shots, wherever that is left to Auto."""
+        look = self if self.shots else dataclasses.replace(self, shots=(Shot(0),))
+        for one in found:
+            scope = Scope("shot", look.shot_at(one.frames.start).start)
+            if not look.asks(scope.number):
+                continue
+            layer = look.own(scope).with_value("enlargement", one.enlargement)
+            if one.sharp and look.resolve(scope.number).faces.leave_sharp:
+                layer = layer.with_value("strength", 0.0)
+            look = look.with_own(scope, layer)
+        return self if look.shots == (Shot(0),) else look
 
     # --- editing --------------------------------------------------------------------------------
 

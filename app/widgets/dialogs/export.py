@@ -243,7 +243,7 @@ class ExportDialog(QDialog):
         return Request(
             source=self._clip.path,
             output=output,
-            look=session.look,
+            look=session.filled_look,
             span=span,
             with_streams=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),

@@ -1,0 +1,26 @@
+"""What Auto found of a shot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is done about a shot of which nobody says what happened to it, and what was seen there."""
+
+    frames: range
+    """The frames of the shot."""
+    enlargement: float = 1.0
+    """How many times larger its pictures are than what they show, see DegradationSettings."""
+    sharp: bool = False
+    """Whether its faces have nothing to gain."""
+    gain: float | None = None
+    """By how much the result is nearer to the truth than the footage, in dB, as far as can be told without the truth.
+    None where no face was found, so that nothing was looked at."""
+    certainty: float = 0.0
+    """In [0, 1]: the chance that it is nearer at all."""
+    grain: float = 0.0
+    """Std of what was taken away in flat places, in levels."""
+    blocks: bool = False
+    """Whether the blocks of a codec show."""
