@@ -6,27 +6,27 @@ Paths may be texts, and devices names. What goes wrong is a FlairError whose tex
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core import video
-from flair_core.errors import SettingsError
 from flair_core.estimation import estimate_shots
 from flair_core.faces.detect import load_detector
 from flair_core.faces.track import track_faces
 from flair_core.jobs.degrade import read_sidecar
 from flair_core.jobs.request import Request
-from flair_core.jobs.run import render
+from flair_core.jobs.run import render, span_of
 from flair_core.kept.cache import Cache
 from flair_core.restoration import models
 from flair_core.restoration.window import restore_window
-from flair_core.runtime import devices
-from flair_core.settings.groups import UNTOLD, FootageSettings, RestorationSettings
+from flair_core.runtime import devices, files
+from flair_core.settings.fields import check, demand, fields
+from flair_core.settings.groups import UNTOLD, DegradationSettings, FootageSettings, RestorationSettings
 from flair_core.settings.look import Look
 from flair_core.settings.output import AS_USUAL, OutputOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import torch
 
@@ -52,22 +52,24 @@ def open_clip(path: str | Path, footage: FootageSettings = USUAL.footage) -> Fra
         ...     print(len(clip), clip[0].rgb.shape)
         48 (480, 640, 3)
     """
-    return video.open_source(Path(path), footage)
+    demand("footage", footage, FootageSettings)
+    return video.open_source(path, footage)
 
 
 def load_models(settings: RestorationSettings = USUAL, device: str | torch.device = "auto") -> Models:
     """The networks that some settings name, ready on a device and kept for the next call.
 
     device: "auto" (CUDA, then MPS, then the processor), "cpu", "mps", "cuda", "cuda:1", or a torch.device.
-    Raises WeightsError when a file is missing, and DeviceError when the device is.
+    Raises WeightsError when a file is missing, DeviceError when the device is, and SettingsError when a network's name
+    is unknown.
 
     Example:
         >>> import flair_core as flair
         >>> flair.load_models(device="cpu").denoiser.size
         256
     """
-    chosen = devices.pick(device) if isinstance(device, str) else device
-    return models.load_models(settings, chosen)
+    demand("settings", settings, RestorationSettings)
+    return models.load_models(settings, devices.pick(device))
 
 
 def restore_clip(
@@ -76,7 +78,7 @@ def restore_clip(
     settings: RestorationSettings | Look | None = None,
     *,
     frames: range | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     encoding: OutputOptions = AS_USUAL,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
@@ -84,7 +86,8 @@ def restore_clip(
 
     settings: for the whole clip, or a Look, which varies them over shots, keyframes and faces. None takes the
     application's, with what the side-car of `flair degrade` says of the footage; without one that is unknown.
-    frames: which to restore; None for all.
+    frames: which to restore, a range without a step; None for all.
+    device: as in `load_models`; several share the work: "cuda:0,cuda:1", or "all".
     encoding: how the output is stored.
     progress: hears of every frame; what it raises ends the work, and the next call goes on there.
     What was restored before is taken from the cache. The output appears when it is complete, or not at all.
@@ -95,12 +98,22 @@ def restore_clip(
         >>> flair.restore_clip(demo, folder / "new.mp4", frames=range(2), device="cpu").name
         'new.mp4'
     """
-    source, output = Path(source).absolute(), Path(output).absolute()
+    if settings is not None:
+        demand("settings", settings, RestorationSettings, Look)
+    demand("encoding", encoding, OutputOptions)
+    source, output = (files.as_path(path).absolute() for path in (source, output))
     if settings is None:
         told = read_sidecar(source)
         settings = replace(USUAL, degradation=told) if told else UNTOLD
     look = settings if isinstance(settings, Look) else Look(settings)
-    request = Request(source=source, output=output, look=look, span=frames, device=device, encoding=encoding)
+    request = Request(
+        source=source,
+        output=output,
+        look=look,
+        span=frames,
+        device=devices.named(device),
+        encoding=encoding,
+    )
     with open_clip(source, look.settings.footage) as clip:
         for step in render(request, clip, Cache()):
             if progress:
@@ -115,17 +128,18 @@ def estimate(
 
     aligned: the whole frame is one face; else faces are searched, and the largest one of each shot is looked at.
     scale: s, when it is known; then only the rest is estimated.
-    frames: which to look at; None for all.
-    Raises SettingsError when the clip has no such frames, and MediaError when it can't be read or a face is too small.
+    frames: which to look at, a range without a step; None for all.
+    Raises SettingsError when there are no such frames or there is no such scale, and MediaError when the clip can't be
+    read or a face is too small.
 
     Example:
         >>> import flair_core as flair
         >>> [shot.settings.scale for shot in flair.estimate(demo, frames=range(8))]
         [4]
     """
+    if scale is not None:
+        check(fields(DegradationSettings)["scale"], scale)
     with open_clip(path) as clip:
-        span = range(len(clip)) if frames is None else frames
-        if not 0 <= span.start < span.stop <= len(clip):
-            raise SettingsError(f"{span} was asked for, but the clip has frames 0 to {len(clip) - 1}.")
+        span = span_of(frames, len(clip))
         tracks = [] if aligned else track_faces(clip.frames(span.start, span.stop), load_detector("embedded"))
         return list(estimate_shots(clip.frames(span.start, span.stop), tracks=tracks, scale=scale))

@@ -14,7 +14,7 @@ class ShapeError(FlairError):
 
 
 class MediaError(FlairError):
-    """A video, an image or a folder can't be read or written."""
+    """A video, an image or a folder can't be read or written, or frames hold what no picture does."""
 
 
 class WeightsError(FlairError):

@@ -26,7 +26,7 @@ from app.sound import Sound
 from app.widgets.canvas import Canvas
 from app.widgets.controls import control_for
 from app.widgets.explorer import frontier
-from app.widgets.parameters import Parameters
+from app.widgets.parameters import ONLY_WITH_KERNEL, Parameters
 from app.widgets.timeline import LEAST_SHOWN, Timeline
 from flair_core import video
 from flair_core.frames import VideoInfo
@@ -117,6 +117,13 @@ def test_only_the_chosen_blur_is_asked_about(qtbot, session):
     assert not asked() & {"blur_sigma", "motion_length", "angle"}
     session.edit_setting("degradation", "kernel", "motion", "blur")
     assert asked() & {"blur_sigma", "motion_length", "angle"} == {"motion_length", "angle"}
+
+
+def test_noise_and_jpeg_are_asked_about_with_every_kernel_that_is_known():
+    kernels = fields(DegradationSettings)["kernel"].limit.values
+    known = {kernel for kernel in kernels if DegradationSettings(kernel=kernel).known}
+    assert set(ONLY_WITH_KERNEL["noise"]) == set(ONLY_WITH_KERNEL["jpeg"]) == known
+    assert set().union(*ONLY_WITH_KERNEL.values()) <= set(kernels)
 
 
 def test_controls_have_names_for_screen_readers(qtbot, session):

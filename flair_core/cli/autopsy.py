@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flair_core.cli import experiment
+from flair_core.cli import experiment, options
 
 if TYPE_CHECKING:
     from flair_core.experiments.autopsy import Describe
@@ -21,9 +21,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="flicker, identity and window joins of a restoration over time",
         epilog="Joins are read from the restoration's provenance record.",
     )
-    parser.add_argument("footage", type=Path, help="the clip as it was")
-    parser.add_argument("restored", type=Path, help="its restoration")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for what is found")
+    parser.add_argument("footage", type=options.path, help="the clip as it was")
+    parser.add_argument("restored", type=options.path, help="its restoration")
+    parser.add_argument("-o", "--output", type=options.path, required=True, help="folder for what is found")
     parser.add_argument("--region", choices=("frame", "face", "aligned"), default="face", help="what counts")
     parser.add_argument(
         "--fetch", action="store_true", help="download the network that knows identities (37 MB)"

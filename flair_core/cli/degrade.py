@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.cli import options
@@ -21,9 +20,9 @@ STRENGTH = 0.5
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The degradation's options."""
     parser = commands.add_parser("degrade", help="degrade a clean clip, by eq. (10) or as in life")
-    parser.add_argument("input", type=Path, help="video, image or folder of images")
+    parser.add_argument("input", type=options.path, help="video, image or folder of images")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, help=".mkv (lossless FFV1) or a folder of PNGs"
+        "-o", "--output", type=options.path, required=True, help=".mkv (lossless FFV1) or a folder of PNGs"
     )
     options.add(parser, DegradationSettings)
     parser.add_argument(
@@ -39,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group.add_argument("--strength", type=float, metavar="S", help=f"0 to 1 (default {STRENGTH})")
     group.add_argument(
         "--kernels",
-        type=Path,
+        type=options.path,
         metavar="FILE",
         help="curved blur kernels: .npy or .npz (n × m, k × n × m), .png",
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The clip, and what is known of it."""
     parser = commands.add_parser("estimate", help="estimate scale, blur, noise and JPEG quality of a clip")
-    parser.add_argument("input", type=Path, help="video, image or folder of images")
+    parser.add_argument("input", type=options.path, help="video, image or folder of images")
     parser.add_argument("--aligned", action="store_true", help="a face fills the frame: don't look for it")
     parser.add_argument("--scale", type=int, choices=(1, 2, 4, 8, 16), help="the scale, when it is known")
     parser.add_argument(

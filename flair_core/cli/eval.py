@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from flair_core.cli import options
+
 CLIPS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 
 
@@ -16,12 +18,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="measure a restoration against the clean clip",
         epilog="A metric whose network is missing is skipped, and the output says why.",
     )
-    parser.add_argument("reference", type=Path, nargs="?", help="clean clip, or a folder of clips")
+    parser.add_argument("reference", type=options.path, nargs="?", help="clean clip, or a folder of clips")
     parser.add_argument(
-        "restored", type=Path, nargs="?", help="restored clip, or a folder of clips named alike"
+        "restored", type=options.path, nargs="?", help="restored clip, or a folder of clips named alike"
     )
     parser.add_argument("--metrics", default="all", help="comma-separated, or all (the default)")
-    parser.add_argument("--observation", type=Path, help="degraded clip with its side-car, for the residual")
+    parser.add_argument(
+        "--observation", type=options.path, help="degraded clip with its side-car, for the residual"
+    )
     parser.add_argument(
         "--region", choices=("frame", "face", "aligned"), default="frame",
         help="what counts: the whole frame, its faces, or the ellipse of an aligned face",

@@ -38,8 +38,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The clips, how much of them, the output, the device and the sampler."""
-    parser.add_argument("input", type=Path, help="clean clip of one aligned face, or a folder of such clips")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for what is found")
+    parser.add_argument(
+        "input", type=options.path, help="clean clip of one aligned face, or a folder of such clips"
+    )
+    parser.add_argument("-o", "--output", type=options.path, required=True, help="folder for what is found")
     parser.add_argument("--frames", type=int, default=16, help="at most so many of each clip (default 16)")
     parser.add_argument("--size", type=int, help="resize frames to this square first; a multiple of 16")
     parser.add_argument("--fetch", action="store_true", help="download networks of metrics (about 370 MB)")

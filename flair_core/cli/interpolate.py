@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from flair_core.cli import options
 from flair_core.interpolation.factory import NAMES
 
 
@@ -16,8 +16,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="make a clip with more frames a second",
         epilog="Scene cuts are not blended. AMT needs the file that you fetch (flair models list).",
     )
-    parser.add_argument("input", type=Path, help="video or folder of images")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="video file, or a folder for PNGs")
+    parser.add_argument("input", type=options.path, help="video or folder of images")
+    parser.add_argument(
+        "-o", "--output", type=options.path, required=True, help="video file, or a folder for PNGs"
+    )
     parser.add_argument("--factor", type=int, default=2, help="how many times the frames (default 2)")
     add_interpolator(parser)
     parser.add_argument("--codec", default=None, help="how to encode; default: by the output's name")

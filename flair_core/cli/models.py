@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from flair_core.cli import options
 from flair_core.errors import WeightsError
 
 
@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     get.add_argument("--yes", action="store_true", help="agree to its licence without being asked")
     get.set_defaults(run=got)
     fetch = actions.add_parser("import", help="check a fetched file against its network and keep it")
-    fetch.add_argument("file", type=Path)
+    fetch.add_argument("file", type=options.path)
     fetch.add_argument("--name", help="which model it is, when the file's name does not tell")
     fetch.set_defaults(run=imported)
     verify = actions.add_parser("verify", help="check that imported models are unchanged")

@@ -6,12 +6,14 @@ import argparse
 import types
 from typing import TYPE_CHECKING, Any
 
-from flair_core.errors import SettingsError
+from flair_core.errors import MediaError, SettingsError
+from flair_core.runtime import files
 from flair_core.settings.fields import Choice, Curve, Field, Range, check, fields
 from flair_core.settings.groups import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from flair_core.settings.groups import Group
 
@@ -48,6 +50,14 @@ def apply(group: Group, arguments: argparse.Namespace) -> Group:
     """The settings with every option that the user gave."""
     given = {name: getattr(arguments, name, None) for name in fields(type(group))}
     return changed(group, **{name: value for name, value in given.items() if value is not None})
+
+
+def path(text: str) -> Path:
+    """The path that an option names."""
+    try:
+        return files.as_path(text)
+    except MediaError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parse(field: Field, auto: bool) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from flair_core.cli import options
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -11,8 +12,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "report", help="one self-contained HTML file from what compare, experiment and autopsy wrote"
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folders with a record.json")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the HTML file")
+    parser.add_argument(
+        "folders", type=options.path, nargs="+", metavar="FOLDER", help="folders with a record.json"
+    )
+    parser.add_argument("-o", "--output", type=options.path, required=True, help="the HTML file")
     parser.add_argument("--title", default="FLAIR Studio report", help="its heading")
     parser.set_defaults(run=run)
 

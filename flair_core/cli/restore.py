@@ -36,10 +36,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="An interrupted run goes on where it was when it is started again. See also: flair jobs.",
     )
     parser.add_argument(
-        "input", type=Path, help="video, image, folder of images, or project of the application"
+        "input", type=options.path, help="video, image, folder of images, or project of the application"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="video file, or a folder for PNGs")
-    parser.add_argument("--preset", type=Path, metavar="FILE", help="settings saved by the application")
+    parser.add_argument(
+        "-o", "--output", type=options.path, required=True, help="video file, or a folder for PNGs"
+    )
+    parser.add_argument(
+        "--preset", type=options.path, metavar="FILE", help="settings saved by the application"
+    )
     parser.add_argument("--range", metavar="A:B", default=":", help="frames to restore, both ends included")
     parser.add_argument(
         "--device",
@@ -82,7 +86,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--matte",
-        type=Path,
+        type=options.path,
         metavar="PATH",
         help="also write a video that is white where pixels were generated",
     )

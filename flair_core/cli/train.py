@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from flair_core.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     image.set_defaults(run=run_image)
     temporal = stages.add_parser("temporal", help="the temporal stage: windows of frames, θ frozen")
     _common(temporal)
-    temporal.add_argument("--clips", type=Path, required=True, help="folder of .mp4 clips of faces")
+    temporal.add_argument("--clips", type=options.path, required=True, help="folder of .mp4 clips of faces")
     temporal.add_argument("--frames", type=int, default=5, help="of a window in training")
     temporal.add_argument("--windows", type=int, default=4, help="in a batch")
     temporal.set_defaults(run=run_temporal)
@@ -36,14 +37,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _damaged(enhancer)
     enhancer.add_argument(
         "--theta",
-        type=Path,
+        type=options.path,
         help="θ, whose estimates it learns from and whose weights it begins with; default starter",
     )
     enhancer.add_argument("--batch", type=int, default=4, help="crops in a step, each drawn on twice")
     enhancer.set_defaults(run=run_enhancer, crop=192, learning_rate=1e-4)
     locator = stages.add_parser("locator", help="the network of the embedded face detector: minutes on a CPU")
-    locator.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
-    locator.add_argument("--out", type=Path, required=True, help="safetensors to write")
+    locator.add_argument(
+        "--data", type=options.path, required=True, help="folder of tar shards with an index.csv"
+    )
+    locator.add_argument("--out", type=options.path, required=True, help="safetensors to write")
     locator.add_argument(
         "--sources", type=_tags, help="comma-separated source tags; default those free for any use"
     )
@@ -63,9 +66,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _common(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("--data", type=Path, required=True, help="folder of tar shards with an index.csv")
     stage.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; a run that is there goes on"
+        "--data", type=options.path, required=True, help="folder of tar shards with an index.csv"
+    )
+    stage.add_argument(
+        "--out", type=options.path, required=True, help="folder of the run; a run that is there goes on"
     )
     stage.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
     stage.add_argument("--steps", type=int, default=20_000, help="the learning rate reaches zero here")
@@ -74,10 +79,10 @@ def _common(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("--learning-rate", type=float, default=4e-4)
     stage.add_argument("--seed", type=int, default=0)
     stage.add_argument(
-        "--init", type=Path, help="safetensors to start a new run from; θ of the temporal stage"
+        "--init", type=options.path, help="safetensors to start a new run from; θ of the temporal stage"
     )
     stage.add_argument(
-        "--validate", type=Path, help="folder like the training data's, measured at every checkpoint"
+        "--validate", type=options.path, help="folder like the training data's, measured at every checkpoint"
     )
     stage.add_argument(
         "--max-minutes", type=float, help="save and stop after this long; the same command goes on"
@@ -85,7 +90,7 @@ def _common(stage: argparse.ArgumentParser) -> None:
 
 
 def _damaged(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("--clips", type=Path, help="folder of .mp4 clips of faces to learn from, too")
+    stage.add_argument("--clips", type=options.path, help="folder of .mp4 clips of faces to learn from, too")
     stage.add_argument(
         "--leave-out", type=_tags, metavar="KINDS", help="comma-separated kinds of damage not to learn from"
     )

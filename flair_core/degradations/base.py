@@ -19,7 +19,8 @@ Operators drop them from both A and A⁺: so A A⁺ A x = A x holds exactly, and
 """
 
 
-class Degradation(Protocol):
+@runtime_checkable
+class Operator(Protocol):
     """A of eq. (7), or E ∘ A of eq. (10) with the coefficients decoded; images are in [-1, 1]."""
 
     scale: int
@@ -32,6 +33,11 @@ class Degradation(Protocol):
     @abstractmethod
     def pinv(self, y: Tensor) -> Tensor:
         """A⁺ y: (N, 3, H/s, W/s) → (N, 3, H, W)."""
+
+
+@runtime_checkable
+class Degradation(Operator, Protocol):
+    """An operator with the correction that it makes."""
 
     def correction(self, x0: Tensor, y: Tensor) -> Tensor:
         """The update A⁺(A x0 − y) that eq. (8) and (11) subtract from a clean estimate.

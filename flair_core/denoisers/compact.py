@@ -470,7 +470,8 @@ def read(path: Path) -> CompactNetwork:
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(
-            f"{path} does not hold a compact FLAIR network: {error}. Reinstall the application."
+            f"{path} does not hold a compact FLAIR network: {error}. "
+            "Name another file, or reinstall the application if this one came with it."
         ) from None
     return network
 

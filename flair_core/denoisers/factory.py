@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.checkpoints import catalogue, store
 from flair_core.errors import SettingsError
+from flair_core.runtime import files
 
 if TYPE_CHECKING:
     import torch
 
     from flair_core.denoisers.base import Denoiser
 
+SUFFIX = ".safetensors"
+"""Of networks of one's own."""
+
 
 def load_denoiser(name: str, device: torch.device) -> Denoiser:
     """The network of that name, ready on its device; a path to safetensors names a compact one of your own.
 
-    Raises WeightsError when its file is missing, which says what to fetch and where to put it.
+    Raises SettingsError for an unknown name, WeightsError when its file is missing, which says what to fetch and
+    where to put it.
     """
-    if name in catalogue.COMPACT or name not in catalogue.CHECKPOINTS:
+    own = name not in catalogue.CHECKPOINTS and name.endswith(SUFFIX)
+    if not own and name not in (*catalogue.COMPACT, *catalogue.RELEASED):
+        choices = ", ".join((*catalogue.COMPACT, *catalogue.RELEASED))
+        raise SettingsError(
+            f"There is no restoration model {name!r}; choose one of {choices}, or name a {SUFFIX} file of your own."
+        )
+    if own or name in catalogue.COMPACT:
         from flair_core.denoisers import compact
 
-        return compact.load(store.path(name) if name in catalogue.COMPACT else Path(name), device)
-
-    if name not in catalogue.RELEASED:
-        choices = ", ".join((*catalogue.COMPACT, *catalogue.RELEASED))
-        raise SettingsError(f"{name} is no restoration model; choose {choices}.")
+        return compact.load(files.as_path(name) if own else store.path(name), device)
 
     from flair_core.denoisers import released
 

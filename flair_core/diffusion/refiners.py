@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from flair_core.errors import ShapeError
 from flair_core.runtime import threads
 
 if TYPE_CHECKING:
@@ -76,12 +77,24 @@ class Enhancement:
         w = float(self.w[index])
         if w <= 0:
             return x0
-        weight = w if self.mask is None else w * self.mask(x0)
+        weight = w if self.mask is None else w * self._masked(x0)
         enhanced = x0 + weight * (self.enhancer(x0).clamp(-1, 1) - x0)
         if self.lock is None:
             return enhanced
         # Against what x0 shows instead of y, so that the noise in y stays out: see γ_t.
         return enhanced - self.lock.correction(enhanced, self.lock.forward(x0))
+
+    def _masked(self, x0: Tensor) -> Tensor:
+        """m_t. Raises ShapeError when the mask is of another shape."""
+        assert self.mask is not None
+        m, wanted = self.mask(x0), (len(x0), 1, *x0.shape[-2:])
+        try:
+            return m.broadcast_to(wanted)
+        except (AttributeError, RuntimeError):
+            found = tuple(m.shape) if isinstance(m, torch.Tensor) else type(m).__name__
+            raise ShapeError(
+                f"mask must make {wanted} of {tuple(x0.shape)}, one weight for a pixel, but made {found}."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import deque
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,34 +18,50 @@ from flair_core.degradations.damage import Damage, damage_frames
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, of_depth, to_float, to_uint8
 from flair_core.runtime import files
-from flair_core.settings.groups import DegradationSettings
+from flair_core.settings.groups import DegradationSettings, read_group
 from flair_core.settings.output import OutputOptions
 from flair_core.video.recoded import recode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    T = TypeVar("T")
 
 
 def sidecar(path: Path) -> Path:
     """Where the parameters of a degraded clip lie: beside it."""
-    return path.with_name(path.name + ".degradation.json")
+    return _beside(path, "degradation")
 
 
 def read_sidecar(path: Path) -> DegradationSettings | None:
     """The parameters beside a clip; None when there are none. Raises SettingsError when they are damaged."""
+    read = partial(read_group, "degradation", what="side-car")
+    return _told(f"side-car {sidecar(path)}", sidecar(path), "degradation", read)
+
+
+def _beside(path: Path, key: str) -> Path:
+    """A folder may be called by a dot."""
+    return Path(f"{path if path.name else path.resolve()}.{key}.json")
+
+
+def _told(what: str, file: Path, key: str, read: Callable[[Any], T]) -> T | None:
+    """What a file beside a clip holds under a key; None without a file. Raises SettingsError when it is damaged."""
     try:
-        data = sidecar(path).read_bytes()
+        data = file.read_bytes()
     except OSError:
         return None
     try:
-        return DegradationSettings(**json.loads(data)["degradation"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SettingsError(
-            f"The side-car {sidecar(path)} is damaged ({error}); delete it or degrade again."
-        ) from None
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        record = None
+    try:
+        if not isinstance(record, dict) or key not in record:
+            raise SettingsError(f"It must be a JSON object with the key {key}.")
+        return read(record[key])
+    except SettingsError as error:
+        raise SettingsError(f"The {what} is damaged. {error} Delete the file or degrade again.") from None
 
 
 def degrade_clip(
@@ -84,19 +102,12 @@ def degrade_frame(rgb: np.ndarray, settings: DegradationSettings, key: tuple[int
 
 def damage_record(path: Path) -> Path:
     """Where the damage of a clip is told: beside it, in a file of its own that restoration does not read."""
-    return path.with_name(path.name + ".damage.json")
+    return _beside(path, "damage")
 
 
 def read_damage(path: Path) -> Damage | None:
     """What was done to a clip by `damage_clip`; None when nothing is told. Raises SettingsError if it is unreadable."""
-    try:
-        text = damage_record(path).read_text(encoding="utf-8")
-    except OSError:
-        return None
-    try:
-        return Damage.from_dict(json.loads(text)["damage"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"The record {damage_record(path)} is damaged ({error}); delete it.") from None
+    return _told(f"record {damage_record(path)}", damage_record(path), "damage", Damage.from_dict)
 
 
 def damage_clip(source: Path, target: Path, damage: Damage) -> Iterator[Frame]:

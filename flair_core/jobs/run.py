@@ -74,7 +74,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
 
     The outputs appear when all is done, or not at all.
     """
-    look, span = request.look, _span(request, source)
+    look, span = request.look, span_of(request.span, len(source))
     clip = fingerprints.fingerprint(source.path)
     notes: list[str] = []
     residual: dict[int, float] = {}
@@ -154,15 +154,24 @@ def _there(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _span(request: Request, source: FrameSource) -> range:
-    if request.span is None:
-        return range(len(source))
-    if request.span.step != 1:
-        raise SettingsError(f"Frames are restored one after the other, but {request.span} leaves some out.")
-    if not 0 <= request.span.start < request.span.stop <= len(source):
-        asked = f"{request.span.start} to {request.span.stop - 1}"
-        raise SettingsError(f"Frames {asked} were asked for, but the clip has frames 0 to {len(source) - 1}.")
-    return request.span
+def span_of(asked: range | None, length: int) -> range:
+    """The frames of a clip of some length that were asked for; None for all. Raises SettingsError without such."""
+    if asked is None:
+        return range(length)
+    if not isinstance(asked, range):
+        raise SettingsError(
+            f"Frames must be a range such as range({length}), but got a value of type {type(asked).__name__}."
+        )
+    if asked.step != 1:
+        raise SettingsError(
+            f"Frames are taken one after the other, but {asked} leaves some out or turns back."
+        )
+    if not asked:
+        raise SettingsError(f"{asked} holds no frame; the clip has frames 0 to {length - 1}.")
+    if not 0 <= asked.start < asked.stop <= length:
+        span = f"{asked.start} to {asked.stop - 1}"
+        raise SettingsError(f"Frames {span} were asked for, but the clip has frames 0 to {length - 1}.")
+    return asked
 
 
 def _open_output(

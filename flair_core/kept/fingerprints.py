@@ -16,6 +16,7 @@ from typing import Any
 from flair_core.checkpoints import catalogue, store
 from flair_core.checkpoints.store import sha256_of
 from flair_core.errors import MediaError
+from flair_core.runtime import files
 
 LIBRARIES = (
     "torch",
@@ -79,6 +80,7 @@ RESTORING = (
     "degradations/kernels.py",
     "degradations/levels.py",
     "degradations/model.py",
+    "degradations/own.py",
     "degradations/released.py",
     "degradations/resize.py",
     "denoisers",
@@ -200,7 +202,7 @@ def library_versions() -> dict[str, str]:
 
 def weights_hash(name: str) -> str | None:
     """SHA-256 of the file behind a model's name or path; None when it has none."""
-    path = store.path(name) if name in catalogue.CHECKPOINTS else Path(name)
+    path = store.path(name) if name in catalogue.CHECKPOINTS else files.as_path(name)
     return file_hash(path) if path.is_file() else None
 
 

@@ -125,14 +125,15 @@ def _models(
     detector: str | None,
     device: torch.device,
 ) -> Models:
+    # First of all, so that unknown names are told as such.
+    loaded = _denoiser(model, device), load_enhancer(enhancer, device, fidelity=fidelity)
     hashes = {
         name: fingerprints.weights_hash(name) for name in (model, enhancer, mask, released_parser) if name
     }
     if detector:
         hashes[detector] = detector_hash(detector)
     return Models(
-        _denoiser(model, device),
-        load_enhancer(enhancer, device, fidelity=fidelity),
+        *loaded,
         device,
         {name: found for name, found in hashes.items() if found},
         None if mask == "landmarks" else _parser(mask, device=device),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from flair_core.degradations import Degradation, Linear, blur_kernel, build, enlarged, linear, released
+from flair_core.degradations import (
+    Degradation,
+    Linear,
+    blur_kernel,
+    build,
+    demanded,
+    enlarged,
+    linear,
+    released,
+)
 from flair_core.degradations.jpeg import JpegDegradation, coding_noise
 from flair_core.denoisers.base import Condition, Conditioned, Denoiser, Ending
 from flair_core.diffusion import plan as plans
@@ -17,17 +26,19 @@ from flair_core.diffusion.refiners import Anchor, Clamp, Consistency, Enhancemen
 from flair_core.diffusion.sampler import SeededNoise, sample, start
 from flair_core.enhancers.base import with_seed
 from flair_core.enhancers.locks import MonochromeLock
-from flair_core.errors import SettingsError, ShapeError
+from flair_core.errors import MediaError, SettingsError, ShapeError
 from flair_core.restoration.models import Models
-from flair_core.settings.groups import changed
+from flair_core.settings.fields import demand
+from flair_core.settings.groups import RestorationSettings, changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
+    from flair_core.degradations import Operator
     from flair_core.denoisers.schedule import NoiseSchedule
-    from flair_core.settings.groups import RestorationSettings, SamplerSettings
+    from flair_core.settings.groups import SamplerSettings
 
 
 STAGES = ("x0", "after DC", "after G")
@@ -53,7 +64,7 @@ def restore_window(
     settings: RestorationSettings,
     models: Models,
     *,
-    A: Degradation | None = None,
+    A: Operator | None = None,
     mask: Callable[[Tensor], Tensor] | None = None,
     first: int = 0,
     previous: Tensor | None = None,
@@ -61,12 +72,15 @@ def restore_window(
     """Restore one window step by step: section 4 for FLAIR, and FLAIR-SA when several samples are asked for.
 
     y: (N, 3, h, w) in [-1, 1]: N consecutive frames of one aligned face; x is (N, 3, s h, s w), with s the scale.
-    A: an operator of one's own in place of that of the settings' degradation; the network is then told nothing.
+    A: an operator of one's own, anything with `forward`, `pinv` and `scale`, in place of that of the settings'
+    degradation; the network is then told nothing.
     mask: m_t of eq. (12) as a function of x0, see Enhancement.
     first: index of the window's first frame.
     previous: (n, 3, s h, s w): the first n frames as the window before has them, if this one begins with those.
     Not advancing the generator cancels; a step is never torn.
-    Raises ShapeError when y is no (N, 3, h, w) of floats, and when A y would not have the shape of x.
+    Raises ShapeError when y or `previous` is no such tensor of floats, and when A⁺ y has not the shape of x, A x that
+    of y, or m_t that of a mask; MediaError when y or `previous` holds NaN or infinity; SettingsError when A is no
+    operator, and when something else is of the wrong type.
 
     Example:
         >>> import flair_core as flair, torch
@@ -80,16 +94,26 @@ def restore_window(
         >>> tuple(last.x0.shape), last.steps
         ((1, 3, 64, 64), 1)
     """
-    if not isinstance(y, torch.Tensor) or not y.is_floating_point():
-        raise ShapeError(
-            f"y must be a tensor of floats in [-1, 1], but got {getattr(y, 'dtype', type(y).__name__)}."
+    demand("settings", settings, RestorationSettings)
+    if not isinstance(models, Models):
+        raise SettingsError(
+            f"models must come from load_models, but got a value of type {type(models).__name__}."
         )
-    if y.ndim != 4 or y.shape[1] != 3 or not y.numel():
-        raise ShapeError(f"y must be (N, 3, h, w), N frames in three colours, but got {tuple(y.shape)}.")
-    sampler, own = settings.sampler, A
+    if mask is not None and not callable(mask):
+        raise SettingsError(f"mask must be a function of x0, but got a value of type {type(mask).__name__}.")
+    _demand_frames("y", y)
+    sampler = settings.sampler
     y = y.to(models.device, torch.float32)
+    own = None if A is None else demanded(A, y)
     scale = settings.degradation.scale if own is None else own.scale
     size = (y.shape[-2] * scale, y.shape[-1] * scale)
+    if previous is not None:
+        _demand_frames("previous", previous)
+        if len(previous) > len(y) or previous.shape[-2:] != size:
+            raise ShapeError(
+                f"previous must be (n, 3, {size[0]}, {size[1]}) with n up to {len(y)}, the frames of y, "
+                f"but got {tuple(previous.shape)}."
+            )
     schedule = schedule_for(settings, models.denoiser)
     if own is None:
         A, condition = operator(settings, size, models.device), condition_for(y, size, settings, models)
@@ -129,6 +153,19 @@ def restore_window(
             stages = {name: state.stages[name] for name in STAGES}
             yield WindowStep(step, sampler.samples * sampler.steps, x0, stages, A.forward(x0) - y)
         total += state.x0
+
+
+def _demand_frames(name: str, frames: object) -> None:
+    """Raise ShapeError unless it is (N, 3, h, w) of floats, and MediaError unless all of them are numbers."""
+    if not isinstance(frames, torch.Tensor) or not frames.is_floating_point():
+        found = getattr(frames, "dtype", type(frames).__name__)
+        raise ShapeError(f"{name} must be a tensor of floats in [-1, 1], but got {found}.")
+    if frames.ndim != 4 or frames.shape[1] != 3 or not frames.numel():
+        raise ShapeError(
+            f"{name} must be (N, 3, h, w), N frames in three colours, but got {tuple(frames.shape)}."
+        )
+    if not frames.isfinite().all():
+        raise MediaError(f"{name} holds NaN or infinity, which no picture does. Check where it comes from.")
 
 
 def condition_for(

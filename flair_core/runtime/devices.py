@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 NAMES = ("auto", "all", "cpu", "cuda", "mps")
 
 
-def pick(name: str = "auto") -> torch.device:
+def pick(name: str | torch.device = "auto") -> torch.device:
     """The processor of that name, or the first of several. Raises DeviceError when it is absent."""
     return several(name)[0]
 
 
-def several(names: str = "auto") -> list[torch.device]:
+def named(device: str | torch.device) -> str:
+    """A device by its name, as lists of jobs keep it. Raises DeviceError when it is none."""
+    if isinstance(device, torch.device):
+        # There is one processor and one MPS device; tensors call them cpu:0 and mps:0, too.
+        return str(device) if device.type == "cuda" else str(device).removesuffix(":0")
+    if not isinstance(device, str):
+        raise DeviceError(f'A device must be a name such as "auto" or a torch.device, but got {device!r}.')
+    return device
+
+
+def several(names: str | torch.device = "auto") -> list[torch.device]:
     """The processors that a comma separates, like "cuda:0,cuda:1". Raises DeviceError when one is absent.
 
     `auto` takes CUDA, then MPS, then the CPU; `all` every CUDA device, or what `auto` takes where there is none.
     """
+    names = named(names)
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     here = {"cuda": cards > 0, "mps": torch.backends.mps.is_available(), "cpu": True}
     if names == "all" and cards:
@@ -47,10 +58,10 @@ def _known(name: str, here: dict[str, bool], cards: int) -> torch.device:
         )
     if not here[kind]:
         present = ", ".join(kind for kind, there in here.items() if there)
-        raise DeviceError(f"This computer offers PyTorch no {kind}, only {present}. Use --device auto.")
+        raise DeviceError(f"This computer offers PyTorch no {kind}, only {present}. Use the device auto.")
     if number and int(number) >= cards:
         raise DeviceError(f"There is no {name}: this computer has {cards}, from cuda:0 to cuda:{cards - 1}.")
-    return torch.device(name)
+    return torch.device(kind, int(number)) if number else torch.device(kind)
 
 
 def describe(device: torch.device) -> str:

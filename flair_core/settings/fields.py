@@ -122,6 +122,16 @@ def values_of(settings: Any, effect: Effect) -> dict[str, Any]:
     return {name: getattr(settings, name) for name, field in known.items() if field.affects == effect}
 
 
+def demand(name: str, value: object, *kinds: type) -> None:
+    """Raise SettingsError unless a value that somebody gave is of one of some kinds of settings."""
+    if not isinstance(value, kinds):
+        names = [kind.__name__ for kind in kinds]
+        raise SettingsError(
+            f"{name} must be of type {' or '.join(names)}, but got a value of type {type(value).__name__}. "
+            f"Make one by flair_core.settings.{names[0]}(…)."
+        )
+
+
 class Checked:
     """Mixin: a settings dataclass that refuses values outside its limits."""
 

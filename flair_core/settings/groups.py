@@ -23,6 +23,7 @@ from flair_core.settings.fields import (
     Curve,
     Help,
     Range,
+    demand,
     fields,
 )
 
@@ -375,6 +376,10 @@ class RestorationSettings:
     faces: FaceSettings = FaceSettings()
     footage: FootageSettings = FootageSettings()
 
+    def __post_init__(self) -> None:
+        for name, kind in GROUPS.items():
+            demand(name, getattr(self, name), kind)
+
     @property
     def magnification(self) -> int:
         """Size of a written frame relative to the source's."""
@@ -406,19 +411,20 @@ class RestorationSettings:
             raise SettingsError(
                 f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
             )
-        return cls(**{name: _build(name, value) for name, value in groups.items()})
+        return cls(**{name: read_group(name, value) for name, value in groups.items()})
 
 
-def _build(name: str, value: Any) -> Any:
+def read_group(name: str, value: Any, what: str = "preset") -> Any:
+    """A group of settings by its name and JSON object. Raises SettingsError, which says `what` holds it."""
     if name not in GROUPS:
-        raise SettingsError(f"The preset has an unknown group {name!r}; it may hold {', '.join(GROUPS)}.")
+        raise SettingsError(f"The {what} has an unknown group {name!r}; it may hold {', '.join(GROUPS)}.")
     if not isinstance(value, dict):
-        raise SettingsError(f"The preset's {name} must be an object, but got {value!r}.")
+        raise SettingsError(f"The {what}'s {name} must be an object, but got {value!r}.")
     known = fields(GROUPS[name])
     for key in value:
         if key not in known:
             raise SettingsError(
-                f"The preset has an unknown key {name}.{key}; it may hold {', '.join(known)}."
+                f"The {what} has an unknown key {name}.{key}; it may hold {', '.join(known)}."
             )
     return GROUPS[name](**value)
 

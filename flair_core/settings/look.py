@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from flair_core.errors import SettingsError
-from flair_core.settings.fields import check, fields
+from flair_core.settings.fields import check, demand, fields
 from flair_core.settings.groups import GROUPS, PRESET_VERSION, RestorationSettings
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ class Look:
     """(number of a face, what it has of its own), in order."""
 
     def __post_init__(self) -> None:
+        demand("settings", self.settings, RestorationSettings)
         Layer(lanes=self.lanes)
         firsts = [shot.first for shot in self.shots]
         if firsts and (firsts[0] != 0 or firsts != sorted(set(firsts))):

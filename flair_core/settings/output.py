@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flair_core.errors import SettingsError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
@@ -22,6 +24,12 @@ class OutputOptions:
     """8, 10 or 16; None for as many as the source has, at most 10 where the codec is lossy."""
     hardware: bool = False
     """Whether a graphics card may encode."""
+
+    def __post_init__(self) -> None:
+        for name, kind in (("codec", str), ("quality", int), ("bits", int), ("hardware", bool)):
+            value = getattr(self, name)
+            if value is not None and type(value) is not kind:
+                raise SettingsError(f"{name} must be of type {kind.__name__}, but got {value!r}.")
 
 
 AS_USUAL = OutputOptions()

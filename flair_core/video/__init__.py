@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flair_core.errors import MediaError
+from flair_core.runtime import files
 from flair_core.settings.groups import FootageSettings
 from flair_core.settings.output import AS_USUAL, OutputOptions
 from flair_core.video import encoders, images
@@ -16,6 +16,8 @@ from flair_core.video.sound import sound
 from flair_core.video.source import FrameSource
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flair_core.frames import VideoInfo
 
 __all__ = ["CODECS", "FrameSink", "FrameSource", "open_sink", "open_source", "sound"]
@@ -28,7 +30,7 @@ def open_source(path: str | Path, footage: FootageSettings = AS_IT_IS) -> FrameS
 
     Deinterlaced, a video has as many frames as before. Raises MediaError when there is nothing to show.
     """
-    path = Path(path)
+    path = files.as_path(path)
     if path.is_dir():
         found = images.images_in(path)
         if not found:
@@ -58,7 +60,9 @@ def open_sink(
     statement: what the file says of how it was made, in a free key of its metadata.
     Raises MediaError when the output can't be written there or so.
     """
-    path = Path(path)
+    path = files.as_path(path)
+    if not path.name:
+        raise MediaError(f"{path} is a folder that is there already. Name a file or a new folder.")
     suffix, codec, bits = path.suffix.lower(), options.codec, options.bits
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):

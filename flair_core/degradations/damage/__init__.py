@@ -13,8 +13,8 @@ Codecs come from above (`Recode`), since this package lies below `flair_core.vid
 
 from flair_core.degradations.damage.chain import damage_frames, damaged
 from flair_core.degradations.damage.kernel_files import read_kernels
-from flair_core.degradations.damage.kinds import KINDS, draw, draw_damage
-from flair_core.degradations.damage.values import Coding, Damage, Recode
+from flair_core.degradations.damage.kinds import draw, draw_damage
+from flair_core.degradations.damage.values import KINDS, Coding, Damage, Recode
 
 __all__ = [
     "KINDS",

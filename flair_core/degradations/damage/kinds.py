@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flair_core.degradations.damage.kernel_files import shrunk
-from flair_core.degradations.damage.values import Blur, Coding, Damage, Film, Noise, Phone, Print, Round, Tape
+from flair_core.degradations.damage.values import (
+    FILTERS,
+    KINDS,
+    Blur,
+    Coding,
+    Damage,
+    Film,
+    Noise,
+    Phone,
+    Print,
+    Round,
+    Tape,
+)
 from flair_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,8 +39,6 @@ if TYPE_CHECKING:
     Kernels: TypeAlias = Sequence[NDArray[np.float64]]
     _Drawn: TypeAlias = tuple[tuple[Round, Round], Film | Tape | Print | Phone | None, Coding | None]
 
-KINDS = ("film", "tape", "broadcast", "web", "print", "phone")
-FILTERS = ("area", "bilinear", "bicubic", "lanczos")
 CURVED = 0.6
 """How often the first blur is one of the curved kernels, where there are any."""
 

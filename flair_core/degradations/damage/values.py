@@ -7,10 +7,12 @@ Zeros leave the picture as it is.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from flair_core.errors import SettingsError
+from flair_core.degradations.damage.record import read
+from flair_core.settings.fields import Choice, Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     Picture: TypeAlias = NDArray[np.float32]
     """(H, W, 3) R'G'B' in [0, 1]; in between a mark may go beyond."""
 
+KINDS = ("film", "tape", "broadcast", "web", "print", "phone")
+FILTERS = ("area", "bilinear", "bicubic", "lanczos")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
     """How pictures are compressed."""
 
-    codec: str
+    codec: Annotated[str, Choice(("mpeg2", "h264", "jpeg"))]
     """"mpeg2", "h264" or "jpeg"."""
     quality: float
     """The finest quantiser of MPEG-2 (2 to 31), the CRF of H.264 (0 to 51), the quality of JPEG (1 to 100)."""
@@ -46,7 +51,7 @@ class Recode(Protocol):
 class Blur:
     """One blur of a chain."""
 
-    kind: str = "gaussian"
+    kind: Annotated[str, Choice(("gaussian", "motion", "defocus", "curved"))] = "gaussian"
     """"gaussian", "motion", "defocus" (a disc) or "curved" (a kernel from a file)."""
     width: float = 0.0
     """Std of the Gaussian, length of the motion, radius of the disc."""
@@ -86,7 +91,7 @@ class Round:
     blur: Blur
     factor: float
     """Size after this round over that of the clip."""
-    filter: str
+    filter: Annotated[str, Choice(FILTERS)]
     """"area", "bilinear", "bicubic" or "lanczos"."""
     noise: Noise
     coding: Coding | None = None
@@ -195,15 +200,15 @@ MARKS: Mapping[str, type[Film | Tape | Print | Phone]] = {
 class Damage:
     """Everything that is done to a clip: two rounds, marks, compression, and back to the clip's size."""
 
-    kind: str
-    strength: float
-    seed: int
+    kind: Annotated[str, Choice(KINDS)]
+    strength: Annotated[float, Range(0, 1)]
+    seed: Annotated[int, Range(0, math.inf)]
     """Decides the noise, too: that of a frame follows from it and from the frame's index, and from nothing else."""
     rounds: tuple[Round, Round]
     marks: Film | Tape | Print | Phone | None
     coding: Coding | None
     """Compression after the marks."""
-    enlarge: str
+    enlarge: Annotated[str, Choice(FILTERS)]
     """The filter by which the picture comes back to its size."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -211,30 +216,9 @@ class Damage:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Damage:
+    def from_dict(cls, record: Any) -> Damage:
         """What `as_dict` gave, after JSON. Raises SettingsError when it is something else."""
-        try:
-            rounds = tuple(
-                Round(
-                    **{
-                        **entry,
-                        "blur": Blur(**{**entry["blur"], "taps": tuple(map(tuple, entry["blur"]["taps"]))}),
-                        "noise": Noise(**entry["noise"]),
-                        "coding": _coding(entry["coding"]),
-                    }
-                )
-                for entry in record["rounds"]
-            )
-            marks: Any = record["marks"]
-            if marks is not None:
-                made: Any = MARKS[record["kind"]]
-                marks = made(**{key: tuple(x) if isinstance(x, list) else x for key, x in marks.items()})
-            return cls(**{**record, "rounds": rounds, "marks": marks, "coding": _coding(record["coding"])})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(
-                f"The record of a damage is incomplete ({error}); damage the clip again."
-            ) from None
-
-
-def _coding(record: Mapping[str, Any] | None) -> Coding | None:
-    return None if record is None else Coding(**record)
+        kind = record.get("kind") if isinstance(record, dict) else None
+        marks = MARKS.get(kind) if isinstance(kind, str) else None
+        damage: Damage = read(cls, record, "damage", marks=marks | None if marks else type(None))
+        return damage
