@@ -106,7 +106,7 @@ def _spread(band: Tensor) -> Tensor:
 
 
 def _texture(band: Tensor) -> Tensor:
-    """(H, W) → (4,): how alike neighbours are, in rows and columns, how heavy the tails, how flat the flattest places."""
+    """(H, W) → (4,): how alike neighbours are, in rows and columns, heavy tails, how flat the flattest places."""
     square = band.square().mean() + LEAST**2
     alike = [(band[:, 1:] * band[:, :-1]).mean() / square, (band[1:] * band[:-1]).mean() / square]
     tails = band.abs().median() / square.sqrt()
