@@ -54,7 +54,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     locator.add_argument("--seed", type=int, default=0)
     locator.set_defaults(run=run_locator)
     judge = stages.add_parser("judge", help="what Auto asks which resolution restores footage best")
-    judge.add_argument("--data", type=options.path, required=True, help="folder of tar shards with an index.csv")
+    judge.add_argument(
+        "--data", type=options.path, required=True, help="folder of tar shards with an index.csv"
+    )
     judge.add_argument("--out", type=options.path, required=True, help="safetensors to write")
     judge.add_argument("--sources", type=_tags, help="comma-separated source tags of index.csv; default all")
     judge.add_argument(

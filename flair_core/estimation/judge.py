@@ -42,8 +42,8 @@ LUMA = (0.299, 0.587, 0.114)
 _RESULTS = len(RESOLUTIONS)
 _TEXTURES = BANDS * (1 + 2 * _RESULTS) + BANDS * (1 + _RESULTS)
 INPUTS = _TEXTURES + 4 * (1 + _RESULTS) + 2
-QUIET = tuple(_TEXTURES + 4 * (1 + at) + 3 for at in range(_RESULTS))
-"""Where among the inputs the flattest places of what was taken away are, for each of RESOLUTIONS."""
+QUIET = _TEXTURES + 4 * (1 + RESOLUTIONS.index(2.0)) + 3
+"""Where among the inputs the flattest places are of what half of the resolution takes away, fine grain for the most."""
 WHITE = 1.2
 """Std of white noise over what is left of it in the finest octave of the flattest places."""
 NETWORKS = 5
@@ -53,8 +53,6 @@ SURE = 0.8
 """Chance from which on a lower resolution is taken."""
 WORTH = 0.15
 """Gain below which a face is left as filmed."""
-BLOCKY = 0.4
-"""From where on blocks are said to show."""
 
 
 def observed(y: Tensor, restored: Sequence[Tensor]) -> Tensor:
@@ -179,7 +177,7 @@ def found(inputs: Sequence[Tensor], frames: range) -> Found:
     if best and _chance(float(gains[best] - gains[0]), of_difference) < SURE:
         best = 0
     gain = float(gains[best])
-    quiet = seen[:, QUIET[best]].mean().exp() - LEAST
+    quiet = seen[:, QUIET].mean().exp() - LEAST
     return Found(
         frames,
         enlargement=RESOLUTIONS[best],
@@ -187,7 +185,6 @@ def found(inputs: Sequence[Tensor], frames: range) -> Found:
         gain=gain,
         certainty=_chance(gain, of_gain),
         grain=max(0.0, WHITE * float(quiet)),
-        blocks=bool(seen[:, -2:].mean() > BLOCKY),
     )
 
 

@@ -85,9 +85,7 @@ def sentence(found: Found) -> str:
     where = f"Frames {found.frames.start} to {found.frames.stop - 1}: "
     if found.gain is None:
         return where + "no face was found to judge by; nothing is assumed of the footage."
-    seen = [SIZES[found.enlargement]]
-    seen += [next(words for least, words in GRAIN if found.grain >= least)]
-    seen += ["the blocks of a codec show"] if found.blocks else []
+    seen = SIZES[found.enlargement], next(words for least, words in GRAIN if found.grain >= least)
     ending = (
         "already sharp, left as filmed" if found.sharp else f"better with a chance of {found.certainty:.0%}"
     )
@@ -102,7 +100,7 @@ SIZES = {
     4.0: "about a quarter of the resolution",
 }
 """What judge.RESOLUTIONS mean."""
-GRAIN = ((8.0, "strong grain"), (3.0, "grain"), (1.5, "a little grain"), (0.0, "hardly any grain"))
+GRAIN = ((8.0, "strong grain"), (3.0, "grain"), (1.0, "a little grain"), (0.0, "hardly any grain"))
 """From how many levels on there is how much."""
 
 
@@ -180,12 +178,10 @@ def _entry(
 
 def _packed(found: Found) -> Arrays:
     gain = np.nan if found.gain is None else found.gain
-    return {
-        "found": np.array([found.enlargement, found.sharp, gain, found.certainty, found.grain, found.blocks])
-    }
+    return {"found": np.array([found.enlargement, found.sharp, gain, found.certainty, found.grain])}
 
 
 def _unpacked(arrays: Arrays, shot: range) -> Found:
-    enlargement, sharp, gain, certainty, grain, blocks = arrays["found"].tolist()
+    enlargement, sharp, gain, certainty, grain = arrays["found"].tolist()
     seen = None if np.isnan(gain) else gain
-    return Found(shot, enlargement, bool(sharp), seen, certainty, grain, bool(blocks))
+    return Found(shot, enlargement, bool(sharp), seen, certainty, grain)

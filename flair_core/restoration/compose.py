@@ -49,8 +49,12 @@ def composite(
 ) -> Pixels:
     """The frame with its restored faces."""
     if settings.faces.aligned:
+        footage = paste.enlarged_frame(deepened(frame.rgb), settings.magnification)
+        if not results:
+            return footage
         ((face, restored),) = results
-        return _mixed(frame, to_uint16(restored.x0[frame.index - face.first]), face.settings.faces.strength)
+        whole, strength = to_uint16(restored.x0[frame.index - face.first]), face.settings.faces.strength
+        return whole if strength == 1 else _mixed(footage, whole, strength)
     rgb = deepened(frame.rgb)
     canvas = paste.enlarged_frame(rgb, settings.faces.upscale)
     for face, restored in results:
@@ -62,14 +66,8 @@ def composite(
     return canvas
 
 
-def _mixed(frame: Frame, restored: Pixels, strength: float) -> Pixels:
-    """A restored whole frame of 16 bits, over the footage of its size as far as `strength` leaves that."""
-    if strength == 1:
-        return restored
-    factor = restored.shape[0] // frame.rgb.shape[0]
-    footage = paste.enlarged_frame(deepened(frame.rgb), factor)
-    if strength == 0:
-        return footage
+def _mixed(footage: Pixels, restored: Pixels, strength: float) -> Pixels:
+    """Between two pictures of 16 bits."""
     mixed = footage + np.float32(strength) * (restored.astype(np.float32) - footage)
     return np.asarray(np.rint(mixed), np.uint16)
 
@@ -99,8 +97,7 @@ def shown_in(
 ) -> NDArray[np.float32]:
     """The masks of all faces in the output frame, (H, W)."""
     if settings.faces.aligned:
-        ((face, _),) = results
-        return np.full(size, face.settings.faces.strength, np.float32)
+        return np.full(size, results[0][0].settings.faces.strength if results else 0.0, np.float32)
     shown = np.zeros(size, np.float32)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:

@@ -21,6 +21,4 @@ class Found:
     certainty: float = 0.0
     """In [0, 1]: the chance that it is nearer at all."""
     grain: float = 0.0
-    """Std of what was taken away in flat places, in levels."""
-    blocks: bool = False
-    """Whether the blocks of a codec show."""
+    """Std of fine grain, in levels."""
