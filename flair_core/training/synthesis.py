@@ -39,6 +39,8 @@ FROM_CLIPS = 0.25
 """How often a crop is cut from a clip, where there are clips."""
 ENLARGED = 0.4
 """How often a crop is enlarged."""
+SHARP = 0.4
+"""How often footage as large as the face, of which nothing is told, is only noisy or compressed, and not blurred."""
 UNTOLD = 0.1
 """How often the network is not told what was done (always so for the blind family)."""
 DAMAGED = 0.4
@@ -87,6 +89,8 @@ def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
     if task == "blind" and rng.random() < 0.7:
         quality = int(rng.integers(30, 96))
     kernel = "motion" if rng.random() < 0.3 else "gaussian"
+    if task == "blind" and scale == 1 and rng.random() < SHARP:
+        kernel = "bicubic"
     settings = DegradationSettings(
         scale=scale,
         kernel=kernel,
