@@ -395,8 +395,12 @@ def test_muon_takes_steps_along_orthogonal_kernels():
 
 
 def test_every_family_of_degradations_is_drawn_within_the_papers_ranges():
-    drawn = [draw(np.random.default_rng(seed))[0] for seed in range(300)]
-    assert {d.scale for d in drawn if d.kernel == "bicubic"} == {2, 4, 8, 16}
+    both = [draw(np.random.default_rng(seed)) for seed in range(300)]
+    drawn = [settings for settings, _ in both]
+    assert {d.scale for d in drawn if d.kernel == "bicubic"} == {1, 2, 4, 8, 16}
+    assert not any(told for d, told in both if d.scale == 1), (
+        "footage that is only noisy or compressed is not told of"
+    )
     assert {d.kernel for d in drawn} == {"bicubic", "gaussian", "motion"}
     assert max(d.noise for d in drawn) * 255 <= 25
     assert {d.jpeg is None for d in drawn} == {True, False}
