@@ -1,5 +1,6 @@
 """Auto: a clip of which nobody says what happened to it is looked at, and what is found decides."""
 
+import importlib.util
 import json
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from face_films import face, picture, place
+from safetensors.torch import load_file
 
 import flair_core as flair
 from flair_core.cli import main
@@ -22,9 +24,14 @@ from flair_core.settings.found import Found
 from flair_core.settings.groups import UNTOLD, FaceSettings, SamplerSettings, changed
 from flair_core.settings.look import CLIP, Key, Look, Scope
 from flair_core.settings.output import OutputOptions
+from flair_core.training import judge as training
 from flair_core.video import open_source
 
 CPU = torch.device("cpu")
+photographs = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite_pytorch") is None,
+    reason='features for photographs are not installed; the extra "train" has them',
+)
 ALIGNED = replace(UNTOLD, faces=FaceSettings(aligned=True))
 
 
@@ -235,3 +242,45 @@ def test_strength_moves_with_keyframes(tmp_path):
     flair.restore_clip(clip, tmp_path / "out", look, device="cpu")
     off = [np.abs(frame.astype(int) - soft).mean() for frame in frames_of(tmp_path / "out")]
     assert off[0] == 0 < off[1] < off[2]
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def examples(count, seed=0):
+    """Made ones: how good a result is can be seen at one input, and is hidden in noise at the others."""
+    generator = torch.Generator().manual_seed(seed)
+    made = []
+    for number in range(count):
+        inputs = torch.randn(judge.INPUTS, generator=generator)
+        gains = inputs[0] * torch.linspace(-1, 1, len(judge.RESOLUTIONS)) + 0.1 * torch.randn(
+            5, generator=generator
+        )
+        made.append(training.Example("ab"[number % 2], inputs, gains))
+    return made
+
+
+def test_the_judge_learns_what_results_are_like_and_knows_how_far_off_it_is():
+    network, unseen = training.fitted(examples(600), seed=0), examples(100, seed=1)
+    wanted = torch.stack([one.gains for one in unseen])
+    said = network(torch.stack([one.inputs for one in unseen])).detach()
+    assert (said - wanted).square().mean() < 0.4 * wanted.square().mean()
+    of_gain, of_difference = training.spread(examples(600), seed=0).tolist()
+    off = (said - wanted).abs().mean()
+    assert 0.6 * off < of_gain < 3 * off
+    assert of_difference > 0
+
+
+@photographs
+def test_the_command_that_trains_the_judge_writes_what_ships(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "STEPS", 3)
+    face_of = cv2.resize(face(), (64, 64))
+    monkeypatch.setattr(training, "load_faces", lambda *_: face_of[None])
+    out = tmp_path / "judge.safetensors"
+    command = ["train", "judge", "--data", str(tmp_path), "--out", str(out), "--leave-out", "print"]
+    assert main([*command, "--examples", "4", "--seed", "3"]) == 0
+    assert str(out) in capsys.readouterr().out
+    network = judge.Judge()
+    network.load_state_dict(load_file(out))
+    assert main([*command[:-2], "--leave-out", "ink", "--examples", "4"]) == 2
+    assert "ink" in capsys.readouterr().err

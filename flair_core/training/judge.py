@@ -65,6 +65,10 @@ class JudgeTraining:
     examples: int = 2400
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raises SettingsError when a kind that is left out is none."""
+        synthesis.check_kinds(self.leave_out)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

@@ -65,15 +65,18 @@ class DamagedFaces(Run):
 
     def __post_init__(self) -> None:
         """Raises SettingsError when a kind that is left out is none."""
-        if unknown := set(self.leave_out) - set(KINDS):
-            raise SettingsError(
-                f"No kind of damage: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}."
-            )
+        check_kinds(self.leave_out)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of damage that are learned from."""
         return tuple(kind for kind in KINDS if kind not in self.leave_out)
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raises SettingsError when one of them is no kind of damage."""
+    if unknown := set(kinds) - set(KINDS):
+        raise SettingsError(f"No kind of damage: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}.")
 
 
 def draw(rng: Generator) -> tuple[DegradationSettings, bool]:
