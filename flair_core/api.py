@@ -85,7 +85,8 @@ def restore_clip(
     """Find the faces of a clip, restore them and write it, with its sound; returns the path of the output.
 
     settings: for the whole clip, or a Look, which varies them over shots, keyframes and faces. None takes the
-    application's, with what the side-car of `flair degrade` says of the footage; without one that is unknown.
+    application's, with what the side-car of `flair degrade` says of the footage. Without one each shot is looked at
+    first, as wherever the degradation's kernel is "unknown" and its enlargement None.
     frames: which to restore, a range without a step; None for all.
     device: as in `load_models`; several share the work: "cuda:0,cuda:1", or "all".
     encoding: how the output is stored.

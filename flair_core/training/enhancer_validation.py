@@ -48,8 +48,8 @@ EVERY = 500
 class EnhancerValidation:
     """Enhances the first estimate of some faces, (n, S, S, 3), at checkpoints that are EVERY steps apart or more.
 
-    A line in validation.csv: for each task PSNR in dB and the distance of features that training never sees, for each of
-    WEIGHTS. A sheet for each task in sheets/: clean, bicubic, estimate, w = ½, w = 1, and w = 1 of another seed.
+    A line in validation.csv: for each task PSNR in dB and the distance of features that training never sees, for each
+    of WEIGHTS. A sheet for each task in sheets/: clean, bicubic, estimate, w = ½, w = 1, and w = 1 of another seed.
     """
 
     def __init__(self, faces: NDArray[np.uint8], models: Models, folder: Path) -> None:
