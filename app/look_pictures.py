@@ -13,7 +13,7 @@ from flair_core.settings.looks import LOOKS, values_for
 
 if TYPE_CHECKING:
     from app.preview import PreviewController
-    from app.requests import PreviewRequest, PreviewResult
+    from app.requests import PreviewRequest
     from app.session import Session
     from app.tasks import Task
     from app.worker import Worker
@@ -33,9 +33,11 @@ class LookPictures(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._worker, self._previews = session, worker, previews
-        self._pictures: dict[str, PreviewRequest] = {}
-        """What the pictures on the screen are of; those that can't be made count, too."""
+        self._pictures: dict[str, tuple[PreviewRequest, LookPicture]] = {}
+        """Those on the screen, and what they are of; where there is no face, or it failed, empty ones."""
         self._task: PictureLook | None = None
+        self._due = False
+        """Whether some may be missing or of other settings."""
         self._timer = QTimer(self, singleShot=True, interval=REST_MS)
         self._timer.timeout.connect(self._go_on)
         for signal in (
@@ -64,22 +66,21 @@ class LookPictures(QObject):
         if self._task is not None:
             self._worker.cancel(self._task)
             self._task = None
+        self._due = True
         self._timer.start()
 
     def _shown(self) -> None:
         """The preview may have ended just now, for which pictures wait."""
-        if self._waits() and not self._previews.running and not self._timer.isActive():
+        if self._due and not self._previews.running and not self._timer.isActive():
             self._timer.start()
-
-    def _waits(self) -> bool:
-        return self._task is None and len(self._pictures) < len(LOOKS)
 
     def _go_on(self) -> None:
         """Drop pictures of other settings, and make the next one that is missing."""
         if self._session.clip is None or self._previews.running or self._task is not None:
             return  # `shown` says when the preview has ended
+        self._due = False
         wanted = self._requests()
-        for name, request in list(self._pictures.items()):
+        for name, (request, _) in list(self._pictures.items()):
             if not _same(request, wanted[name]):
                 del self._pictures[name]
                 self.pictured.emit(name, None)
@@ -91,7 +92,7 @@ class LookPictures(QObject):
                 self._task = PictureLook(name, request)
                 self._worker.submit(self._task)
                 return
-            self._take(name, request, LookPicture.of(known))
+            self._take(name, request, known)
 
     def _requests(self) -> dict[str, PreviewRequest]:
         """For each look, the frame as it would be restored with that."""
@@ -101,15 +102,18 @@ class LookPictures(QObject):
         seen = session.look.seen_from(session.scope, session.index)
         return {name: replace(now, look=session.tried(**values_for(name, seen))) for name in LOOKS}
 
-    def _known(self, request: PreviewRequest) -> PreviewResult | None:
-        """A result that was made already."""
+    def _known(self, request: PreviewRequest) -> LookPicture | None:
+        """What was made already: for another look that comes to the same here, or for the preview."""
+        for other, picture in self._pictures.values():
+            if _same(other, request):
+                return picture
         shown = self._previews.result
-        if shown is not None and shown.complete and shown.is_for(request):
-            return shown
-        return self._previews.cache.get(request)
+        if shown is None or not shown.complete or not shown.is_for(request):
+            shown = self._previews.cache.get(request)
+        return None if shown is None else LookPicture.of(shown)
 
     def _take(self, name: str, request: PreviewRequest, picture: LookPicture) -> None:
-        self._pictures[name] = request
+        self._pictures[name] = request, picture
         self.pictured.emit(name, picture.rgb)
 
     def _progressed(self, task: Task, event: object) -> None:
@@ -121,7 +125,7 @@ class LookPictures(QObject):
             return
         self._task = None
         if outcome is Outcome.FAILED:
-            self._pictures[task.name] = task.request  # without a picture then, and not tried again
+            self._take(task.name, task.request, LookPicture(None))  # and not tried again
         if outcome is not Outcome.CANCELLED:
             self._go_on()
 

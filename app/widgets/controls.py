@@ -86,6 +86,10 @@ class Control(QWidget):
         self.reset.hide()
         self.row.addWidget(self.reset)
 
+    def close_up(self) -> None:
+        """Let the label take no more room than its words: where it stands alone, and not in a column."""
+        self._label.setFixedWidth(self._label.sizeHint().width() + ROW // 2)
+
     def set_value(self, value: Any) -> None:
         """Show a value without telling anyone."""
         raise NotImplementedError

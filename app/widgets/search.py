@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QToolButton, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ class Search(QLineEdit):
         self.setAccessibleName(self.tr("Find a setting"))
         self.setToolTip(self.tr("By its name, what it does, or its symbol in the paper  (Ctrl+F)"))
         self.setClearButtonEnabled(True)
+        for clear in self.findChildren(QToolButton):
+            clear.setAccessibleName(self.tr("Clear"))
 
     @property
     def parts(self) -> Sequence[str]:

@@ -45,6 +45,7 @@ class Section(QWidget):
         """Show the group only if something was found in it; None: nobody searches."""
         self.setVisible(found is not False)
         self.header.setEnabled(found is None)
+        self.header.point(down=self.is_open if found is None else found)
         self._body.setVisible(self.is_open if found is None else found)
 
 
@@ -59,11 +60,17 @@ class _Header(QToolButton):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setIconSize(QSize(12, 12))
-        self.toggled.connect(self._redraw)
+        self._down = False
+        self.toggled.connect(lambda on: self.point(down=on))
+        self._redraw()
+
+    def point(self, *, down: bool) -> None:
+        """Down where the settings are to be seen, else aside."""
+        self._down = down
         self._redraw()
 
     def _redraw(self) -> None:
-        icon = theme.icon("opened" if self.isChecked() else "closed")
+        icon = theme.icon("opened" if self._down else "closed")
         if icon.cacheKey() != self.icon().cacheKey():
             self.setIcon(icon)
 
