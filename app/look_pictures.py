@@ -123,7 +123,7 @@ class LookPictures(QObject):
     def _ended(self, task: Task, outcome: Outcome) -> None:
         if task is not self._task or not isinstance(task, PictureLook):
             return
-        self._task = None
+        self._task, self._due = None, True
         if outcome is Outcome.FAILED:
             self._take(task.name, task.request, LookPicture(None))  # and not tried again
         if outcome is not Outcome.CANCELLED:
