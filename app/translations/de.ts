@@ -384,7 +384,7 @@
     </message>
     <message>
         <source>Restored, it may be better: compare with your eyes.</source>
-        <translation>Restauriert ist es vielleicht besser: Vergleichen Sie mit den Augen.</translation>
+        <translation>Restauriert ist es vielleicht besser: Vergleiche mit den Augen.</translation>
     </message>
 </context>
 <context>

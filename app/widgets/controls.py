@@ -88,6 +88,7 @@ class Control(QWidget):
 
     def close_up(self) -> None:
         """Let the label take no more room than its words: where it stands alone, and not in a column."""
+        self._label.setMinimumWidth(0)
         self._label.setFixedWidth(self._label.sizeHint().width() + ROW // 2)
 
     def set_value(self, value: Any) -> None:
