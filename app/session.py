@@ -219,21 +219,12 @@ class Session(QObject):
 
         What can't differ there is changed for the whole clip.
         """
-        self.edit(text, subject=subject, look=self._edited(values))
+        self.edit(text, subject=subject, look=_edited(self._editable, self.scope, self.index, values))
 
     def tried(self, **values: Any) -> Look:
         """What would be previewed and exported after `edit_settings` with these."""
-        return self._with_shots(self._edited(values)).filled(self.found)
-
-    def _edited(self, values: Mapping[str, Any]) -> Look:
-        look = self._editable
-        for name, value in values.items():
-            scope = CLIP if name in self.scope.fixed else self.scope
-            if name in KEYFRAMED and (lane := look.own(scope).lane(name)) is not None:
-                look = look.with_key(scope, name, lane.key_for(self.index, value))
-            else:
-                look = look.with_value(scope, name, value)
-        return look
+        look = _edited(self._editable, self.scope, self.index, values)
+        return self._with_shots(look).filled(self.found)
 
     def edit_look(self, text: str, change: Callable[[Look], Look], *, subject: str | None = None) -> None:
         """Change what the scope has, undoably."""
@@ -334,6 +325,17 @@ class Session(QObject):
     def _forget_faces(self) -> None:
         self.tracks, self.searched, self.selected = (), range(0), None
         self.faces_changed.emit()
+
+
+def _edited(look: Look, scope: Scope, index: int, values: Mapping[str, Any]) -> Look:
+    """A look with settings changed in a scope; where one has keyframes, at the playhead."""
+    for name, value in values.items():
+        where = CLIP if name in scope.fixed else scope
+        if name in KEYFRAMED and (lane := look.own(where).lane(name)) is not None:
+            look = look.with_key(where, name, lane.key_for(index, value))
+        else:
+            look = look.with_value(where, name, value)
+    return look
 
 
 def _finder(project: Project) -> object:

@@ -480,3 +480,12 @@ def test_without_a_face_looks_have_no_pictures(qtbot, window, untold, clip, core
 def test_every_look_names_settings_that_exist():
     for look in LOOKS.values():
         assert set(look.values) <= set(GROUP_OF)
+
+
+def test_nothing_jumps_when_pictures_come(qtbot, asking):
+    heights = {button.height() for button in asking.parameters.looks.buttons.values()}
+    begin(asking)
+    qtbot.waitUntil(lambda: with_picture(asking) == set(LOOKS))
+    QApplication.processEvents()
+    assert {button.height() for button in asking.parameters.looks.buttons.values()} == heights
+    assert len(heights) == 1

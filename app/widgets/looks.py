@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 COLUMNS = 3
 SIDE = 68
 """Of a picture, in points."""
-HEIGHT = 92
 
 
 class Looks(QWidget):
@@ -44,7 +43,6 @@ class Looks(QWidget):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(SIDE, SIDE))
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            button.setFixedHeight(HEIGHT)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _, name=name: self._choose(name))
             grid.addWidget(button, at // COLUMNS, at % COLUMNS)
