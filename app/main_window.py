@@ -29,6 +29,7 @@ from app.export_commands import ExportCommands
 from app.export_queue import ExportQueue
 from app.files import Files
 from app.frame_loader import FrameLoader, Thumbnailer
+from app.look_pictures import LookPictures
 from app.mask_commands import MaskCommands
 from app.play_commands import PlayCommands
 from app.playback import Player
@@ -89,6 +90,7 @@ class MainWindow(QMainWindow):
         self.queue = ExportQueue(self.worker, jobs, self)
         self.files = Files(self.session, self.loader, self)
         self.background = Background(self.session, self.worker, self.previews, self)
+        self.look_pictures = LookPictures(self.session, self.worker, self.previews, self)
         self.downloads = Downloads(self)
         self.settings_commands = SettingsCommands(self.session, self.previews, self)
         self.actions_ = Actions(self)
@@ -124,7 +126,7 @@ class MainWindow(QMainWindow):
         self.transport = Transport(self.session, self.player, action_of)
         self.faces, self.explorer = Faces(self.session), Explorer()
         self.brush_tools = BrushTools(action_of)
-        self.parameters = Parameters(self.session)
+        self.parameters = Parameters(self.session, preferences.load().groups)
         self.timeline = Timeline(self.session, self.thumbnailer)
         self.status = Status()
         self.side = QStackedWidget()
@@ -274,6 +276,9 @@ class MainWindow(QMainWindow):
         estimator.wanted.connect(background.estimate)
         self.parameters.scopes.peeked.connect(self.previews.peek)
         self.parameters.scopes.presets.setMenu(self.settings_commands.menu)
+        self.parameters.looks.chosen.connect(self.settings_commands.take_look)
+        self.parameters.auto.wanted.connect(self.settings_commands.leave_to_auto)
+        self.look_pictures.pictured.connect(self.parameters.looks.show_picture)
         self.explorer.wanted.connect(background.explore)
         self.explorer.adopted.connect(self.settings_commands.adopt)
         self.explorer.reference_wanted.connect(files.on_load_reference)
@@ -380,6 +385,11 @@ class MainWindow(QMainWindow):
         self.files.autosave_every(chosen.autosave)
         self.viewer.amplify(chosen.amplified)
 
+    def on_find_setting(self) -> None:
+        """Let a person type what a setting is called."""
+        self.actions_["queue"].setChecked(False)  # it lies over the settings
+        self.parameters.search.begin()
+
     def on_shortcuts(self) -> None:
         """List every key."""
         ShortcutsDialog(self.actions_.groups, self).exec()
@@ -453,7 +463,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         place = bytes(self.saveGeometry().toHex().data()).decode()
-        preferences.save(replace(preferences.load(), window=place))
+        kept = replace(preferences.load(), window=place, groups=self.parameters.opened)
+        preferences.save(kept)
         self.player.stop()
         self.downloads.close()
         self._soon.stop()

@@ -49,6 +49,8 @@ class Preferences:
     """Projects and clips, the last one first."""
     window: str = ""
     """Size and place of the window, as Qt writes it, in hexadecimal digits."""
+    groups: tuple[str, ...] = ()
+    """Groups of settings that are open in the panel."""
     export: dict[str, object] = field(default_factory=dict)
     """What was chosen in the export dialog last."""
 
@@ -79,7 +81,9 @@ def load() -> Preferences:
         loaded = replace(loaded, export={})
     if not isinstance(loaded.window, str):
         loaded = replace(loaded, window="")
-    return replace(loaded, recent=tuple(map(str, loaded.recent)))
+    if not isinstance(loaded.groups, list | tuple):
+        loaded = replace(loaded, groups=())
+    return replace(loaded, recent=tuple(map(str, loaded.recent)), groups=tuple(map(str, loaded.groups)))
 
 
 def save(preferences: Preferences) -> None:

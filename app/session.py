@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from flair_core.settings.look import CLIP, GROUP_OF, KEYFRAMED, Key, Layer, Look, Scope, Shot
+from flair_core.settings.look import CLIP, GROUP_OF, KEYFRAMED, Key, Look, Scope, Shot
 from flair_core.settings.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from flair_core.faces.track import Track
@@ -219,14 +219,12 @@ class Session(QObject):
 
         What can't differ there is changed for the whole clip.
         """
-        look = self._editable
-        for name, value in values.items():
-            scope = CLIP if name in self.scope.fixed else self.scope
-            if name in KEYFRAMED and (lane := look.own(scope).lane(name)) is not None:
-                look = look.with_key(scope, name, lane.key_for(self.index, value))
-            else:
-                look = look.with_value(scope, name, value)
-        self.edit(text, subject=subject, look=look)
+        self.edit(text, subject=subject, look=_edited(self._editable, self.scope, self.index, values))
+
+    def tried(self, **values: Any) -> Look:
+        """What would be previewed and exported after `edit_settings` with these."""
+        look = _edited(self._editable, self.scope, self.index, values)
+        return self._with_shots(look).filled(self.found)
 
     def edit_look(self, text: str, change: Callable[[Look], Look], *, subject: str | None = None) -> None:
         """Change what the scope has, undoably."""
@@ -256,36 +254,6 @@ class Session(QObject):
             key = Key(self.index, value) if lane is None else lane.key_for(self.index, value)
             look = look.with_key(scope, name, key)
         self.edit(text, look=look)
-
-    def copied(self) -> Look:
-        """What copying takes: all of the clip's look, or the settings of the shot or face at the playhead."""
-        if self.scope == CLIP:
-            return self.project.look
-        return Look(self.look.seen_from(self.scope, self.index))
-
-    def apply(self, look: Look, text: str) -> None:
-        """Take a preset or copied settings into the scope, undoably.
-
-        The clip's shots and faces keep what they have of their own, unless the look brings some itself. A shot
-        or a face gets what differs from the wider scope.
-        """
-        scope, own = self.scope, self.project.look
-        if scope == CLIP:
-            whole = look.shots or look.tracks
-            self.edit(
-                text,
-                look=look if whole else dataclasses.replace(own, settings=look.settings, lanes=look.lanes),
-            )
-            return
-        now = self.look
-        around = CLIP if scope.kind == "shot" else Scope("shot", now.shot_at(self.index).start)
-        wider, layer = now.seen_from(around, self.index), Layer(lanes=look.lanes)
-        for name, group in GROUP_OF.items():
-            value = getattr(getattr(look.settings, group), name)
-            differs = value != getattr(getattr(wider, group), name)
-            if differs and name not in (*scope.fixed, *layer.names):
-                layer = layer.with_value(name, value)
-        self.edit(text, look=self._editable.with_own(scope, layer))
 
     def swap_looks(self) -> None:
         """Work on the other one of A and B; the first time, that is a copy of the present one."""
@@ -357,6 +325,17 @@ class Session(QObject):
     def _forget_faces(self) -> None:
         self.tracks, self.searched, self.selected = (), range(0), None
         self.faces_changed.emit()
+
+
+def _edited(look: Look, scope: Scope, index: int, values: Mapping[str, Any]) -> Look:
+    """A look with settings changed in a scope; where one has keyframes, at the playhead."""
+    for name, value in values.items():
+        where = CLIP if name in scope.fixed else scope
+        if name in KEYFRAMED and (lane := look.own(where).lane(name)) is not None:
+            look = look.with_key(where, name, lane.key_for(index, value))
+        else:
+            look = look.with_value(where, name, value)
+    return look
 
 
 def _finder(project: Project) -> object:

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWidget
 
@@ -16,8 +16,9 @@ from app import preferences
 from flair_core.checkpoints.catalogue import COMPACT
 from flair_core.errors import SettingsError
 from flair_core.runtime import files
-from flair_core.settings.groups import UNTOLD, bundled
-from flair_core.settings.look import CLIP, Layer, Look, read_look
+from flair_core.settings.groups import UNKNOWN, UNTOLD, bundled
+from flair_core.settings.look import CLIP, GROUP_OF, Layer, Look, Scope, read_look
+from flair_core.settings.looks import LOOKS, values_for
 
 if TYPE_CHECKING:
     from app.preview import PreviewController
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from flair_core.settings.groups import SamplerSettings
 
 SUFFIX = ".json"
+LEFT_TO_AUTO = {name: getattr(UNKNOWN, name) for name in ("kernel", "scale", "enlargement")}
+"""Who sets one of these says what happened to the footage."""
 
 
 def folder() -> Path:
@@ -84,7 +87,7 @@ class SettingsCommands(QObject):
         self._take(Look(settings), name)
 
     def _take(self, look: Look, name: str) -> None:
-        self._session.apply(look, self.tr("Take preset {0}").format(name))
+        apply(self._session, look, self.tr("Take preset {0}").format(name))
 
     def take_file(self, path: Path) -> None:
         """Take the settings of a preset file."""
@@ -129,7 +132,7 @@ class SettingsCommands(QObject):
 
     def _save(self, path: Path) -> None:
         try:
-            files.write_text(path, self._session.copied().to_json())
+            files.write_text(path, copied(self._session).to_json())
         except OSError as error:
             self._say(self.tr("The preset can't be saved as {0}: {1}.").format(path, error.strerror))
 
@@ -140,7 +143,7 @@ class SettingsCommands(QObject):
 
     def on_copy_settings(self) -> None:
         """Put the settings on the clipboard, as the text of a preset."""
-        QGuiApplication.clipboard().setText(self._session.copied().to_json())
+        QGuiApplication.clipboard().setText(copied(self._session).to_json())
 
     def on_paste_settings(self) -> None:
         """Take settings from the clipboard."""
@@ -149,7 +152,7 @@ class SettingsCommands(QObject):
         except SettingsError:
             self._say(self.tr("There are no settings on the clipboard. Copy some first."))
             return
-        self._session.apply(look, self.tr("Paste settings"))
+        apply(self._session, look, self.tr("Paste settings"))
 
     def on_reset_settings(self) -> None:
         """Back to the defaults; a shot or a face back to what is around it."""
@@ -176,6 +179,20 @@ class SettingsCommands(QObject):
             self._say(self.tr("There is no B yet. Press B to keep these settings as A, then change some."))
         self._previews.compare_with_other(on)
 
+    # --- looks and Auto ---------------------------------------------------------------------------
+
+    def take_look(self, name: str) -> None:
+        """Take the settings of a look by its name."""
+        session = self._session
+        values = values_for(name, session.look.seen_from(session.scope, session.index))
+        label = QCoreApplication.translate("looks", LOOKS[name].label)
+        session.edit_settings(self.tr("Take the look {0}").format(label), **values)
+
+    def leave_to_auto(self) -> None:
+        """What happened to the footage is found by Auto again: in the scope, and where the playhead is."""
+        session = self._session
+        session.edit_look(self.tr("Leave it to Auto"), partial(left_to_auto, session))
+
     # --- exploration ----------------------------------------------------------------------------
 
     def adopt(self, sampler: SamplerSettings) -> None:
@@ -193,3 +210,52 @@ class SettingsCommands(QObject):
         """Let the shot under the playhead go on from the one before."""
         index = self._session.index
         self._session.edit_shots(self.tr("Merge shots"), lambda look: look.merged_at(index))
+
+
+def copied(session: Session) -> Look:
+    """What copying takes: all of the clip's look, or the settings of the shot or face at the playhead."""
+    if session.scope == CLIP:
+        return session.project.look
+    return Look(session.look.seen_from(session.scope, session.index))
+
+
+def apply(session: Session, look: Look, text: str) -> None:
+    """Take a preset or copied settings into the scope, undoably.
+
+    The clip's shots and faces keep what they have of their own, unless the look brings some itself. A shot
+    or a face gets what differs from the wider scope.
+    """
+    scope, own = session.scope, session.project.look
+    if scope == CLIP:
+        whole = look.shots or look.tracks
+        session.edit(text, look=look if whole else replace(own, settings=look.settings, lanes=look.lanes))
+        return
+    around = CLIP if scope.kind == "shot" else _shot(session)
+    wider, layer = session.look.seen_from(around, session.index), Layer(lanes=look.lanes)
+    for name, group in GROUP_OF.items():
+        value = getattr(getattr(look.settings, group), name)
+        differs = value != getattr(getattr(wider, group), name)
+        if differs and name not in (*scope.fixed, *layer.names):
+            layer = layer.with_value(name, value)
+    session.edit_look(text, lambda now: now.with_own(scope, layer))
+
+
+def left_to_auto(session: Session, look: Look) -> Look:
+    """A look in which Auto decides about the shot, or the face, at the playhead."""
+    scope = session.scope
+    narrow = _shot(session) if scope == CLIP else scope
+    own = look.own(narrow)
+    for name in own.names.intersection(LEFT_TO_AUTO):
+        own = own.without(name)
+    if own != look.own(narrow):
+        look = look.with_own(narrow, own)
+    around = look.seen_from(narrow, session.index).degradation
+    if around.known or around.enlargement is not None:
+        for name, value in LEFT_TO_AUTO.items():
+            look = look.with_value(scope, name, value)
+    return look
+
+
+def _shot(session: Session) -> Scope:
+    """That of the shot under the playhead."""
+    return Scope("shot", session.look.shot_at(session.index).start)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from flair_core.settings.groups import FootageSettings, RestorationSettings
 
 
+PICTURE = 144
+"""Side of the picture of a look, in pixels: enough for a screen of two to a point."""
 MOST_DB = 99.0
 """Shown where a restoration equals the reference."""
 
@@ -334,6 +336,55 @@ class SeedSpread:
     """(H, W) standard deviation, root mean square over the colours, in levels of the frame."""
     seeds: int
     """How many were compared so far."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureLook:
+    """Restore a frame as a look would have it, for a small picture of its face; the event is a LookPicture."""
+
+    order: ClassVar[int] = 2
+    name: str
+    """Of the look."""
+    request: PreviewRequest
+
+    def run(self, core: Core) -> Generator[object, None, None]:
+        """See Task."""
+        with core.open_source(self.request.clip, self.request.look.settings.footage) as source:
+            for result in self.request.run(core, source):
+                yield LookPicture.of(result) if result.complete else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookPicture:
+    """The face of a finished result, small."""
+
+    rgb: NDArray[np.uint8] | None
+    """(S, S, 3); None where there is no face."""
+
+    @classmethod
+    def of(cls, result: PreviewResult) -> LookPicture:
+        """Cut the first face out of a result."""
+        import cv2
+        import numpy as np
+
+        from flair_core.faces.shots import as_uint8
+
+        request, frame = result.request, result.preview.frame
+        height, width = frame.shape[:2]
+        box = np.array([0, 0, width, height], float)
+        if not request.settings.faces.aligned:
+            here = [track for track in result.faces if track.covers(request.index)]
+            if not here:
+                return cls(None)
+            track = here[0]
+            box = track.boxes[request.index - track.first] * request.settings.magnification
+        (across, down), side = (box[:2] + box[2:]) / 2, min(max(box[2:] - box[:2]), height, width)
+        left, top = (
+            int(np.clip(middle - side / 2, 0, whole - side))
+            for middle, whole in ((across, width), (down, height))
+        )
+        face = as_uint8(frame[top : top + int(side), left : left + int(side)])
+        return cls(np.asarray(cv2.resize(face, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA), np.uint8))
 
 
 @dataclass(frozen=True, slots=True)

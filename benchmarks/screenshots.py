@@ -106,6 +106,7 @@ class Camera:
 
     def estimate(self) -> None:
         window = self.window
+        window.parameters.sections["Degradation"].open()
         window.parameters.estimator.button.click()
         wait(window.parameters.estimator.button.isEnabled)
         self.settled()
@@ -113,6 +114,7 @@ class Camera:
         area.ensureWidgetVisible(window.parameters.estimator)
         self.take("estimate")
         window.session.undo.undo()
+        window.parameters.sections["Degradation"].open(False)
         area.verticalScrollBar().setValue(0)
         self.settled()
 

@@ -15,6 +15,7 @@ from app.requests import Offer, Schedules
 from flair_core.errors import MediaError, WeightsError
 from flair_core.frames import Frame, VideoInfo
 from flair_core.metrics.reference import Reference
+from flair_core.settings.found import Found
 from flair_core.settings.groups import DegradationSettings
 
 WIDTH, HEIGHT, LENGTH = 96, 72, 24
@@ -104,6 +105,9 @@ class FakeCore:
         self.earlier = {}
         """Looks by the frames that an earlier run restored."""
         self.lpips = None
+        self.found = {"enlargement": 2.0, "gain": 1.2, "certainty": 0.97, "grain": 4.0}
+        """What Auto finds of any shot."""
+        self.looked_at = []
 
     def use_device(self, name):
         self.device = name
@@ -184,6 +188,12 @@ class FakeCore:
                 window=range(index, index + 1),
                 notes=self.notes,
             )
+
+    def look_at(self, source, shot, settings):
+        self.looked_at.append(shot)
+        yield None
+        self.gate.wait()
+        yield Found(shot, **self.found)
 
     @staticmethod
     def restored(observed, mask, share):

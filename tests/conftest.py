@@ -76,6 +76,7 @@ def window(qtbot, dressed, config, core, jobs, monkeypatch):
     """A window over the stand-in; closed in the end, and its threads with it.
 
     Clips begin with the settings of a restoration in several steps, so that there is something to see of each.
+    Pictures of looks are not made: they would mingle with what a test previews.
     """
     from app.main_window import MainWindow
     from flair_core.settings import RestorationSettings
@@ -83,6 +84,7 @@ def window(qtbot, dressed, config, core, jobs, monkeypatch):
     for module in ("app.files", "app.settings_commands"):
         monkeypatch.setattr(f"{module}.UNTOLD", RestorationSettings())
 
+    monkeypatch.setattr("app.look_pictures.REST_MS", 10**8)
     window = MainWindow(lambda: core, core.open_source, jobs)
 
     def leave(_):

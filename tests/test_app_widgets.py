@@ -487,7 +487,7 @@ def drag(plot, name, number, up):
 
 
 def test_points_of_the_schedules_are_dragged(qtbot, session):
-    panel = Parameters(session)
+    panel = Parameters(session, opened=("Enhancement",))
     qtbot.addWidget(panel)
     panel.resize(340, 900)
     panel.show()

@@ -15,6 +15,7 @@ from app.widgets.parameters import SECTIONS
 from flair_core.checkpoints import catalogue
 from flair_core.settings.fields import Choice, fields
 from flair_core.settings.groups import GROUPS
+from flair_core.settings.looks import LOOKS
 from flair_core.video import CODECS
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def words_of_tables() -> Iterator[tuple[str, str]]:
             yield from (("settings", words) for words in (field.help.label, field.help.text))
             if isinstance(field.limit, Choice):
                 yield from (("settings", value) for value in field.limit.values if isinstance(value, str))
+    for look in LOOKS.values():
+        yield from (("looks", words) for words in (look.label, look.text))
     for checkpoint in catalogue.CHECKPOINTS.values():
         words_of_it = (checkpoint.purpose, checkpoint.licence, checkpoint.source)
         yield from (("weights", words) for words in words_of_it)

@@ -136,6 +136,10 @@
         <translation>Or&amp;dner mit Bildern öffnen…</translation>
     </message>
     <message>
+        <source>Find a &amp;setting…</source>
+        <translation>Einstellung s&amp;uchen…</translation>
+    </message>
+    <message>
         <source>Larger brus&amp;h</source>
         <translation>Größerer P&amp;insel</translation>
     </message>
@@ -294,6 +298,100 @@
     <message>
         <source>&amp;About FLAIR Studio</source>
         <translation>&amp;Über FLAIR Studio</translation>
+    </message>
+</context>
+<context>
+    <name>AutoBlock</name>
+    <message>
+        <source>Leave it to Auto again what happened to the footage</source>
+        <translation>Wieder Auto überlassen, was dem Material widerfahren ist</translation>
+    </message>
+    <message>
+        <source>Auto</source>
+        <translation>Auto</translation>
+    </message>
+    <message>
+        <source>Set by hand, under Degradation.</source>
+        <translation>Von Hand gesetzt, unter Verschlechterung.</translation>
+    </message>
+    <message>
+        <source>Looking at this shot…</source>
+        <translation>Diese Szene wird angesehen…</translation>
+    </message>
+    <message>
+        <source>No face was found to judge by: nothing is assumed of the footage.</source>
+        <translation>Kein Gesicht gefunden, an dem es sich zeigt: Über das Material wird nichts angenommen.</translation>
+    </message>
+    <message>
+        <source>Already sharp: left as filmed.</source>
+        <translation>Schon scharf: bleibt wie gefilmt.</translation>
+    </message>
+    <message>
+        <source>Already sharp, and restored all the same.</source>
+        <translation>Schon scharf und trotzdem restauriert.</translation>
+    </message>
+    <message>
+        <source>Auto: {0}</source>
+        <translation>Auto: {0}</translation>
+    </message>
+    <message>
+        <source>Full resolution</source>
+        <translation>Volle Auflösung</translation>
+    </message>
+    <message>
+        <source>About two thirds of the resolution</source>
+        <translation>Etwa zwei Drittel der Auflösung</translation>
+    </message>
+    <message>
+        <source>About half of the resolution</source>
+        <translation>Etwa die Hälfte der Auflösung</translation>
+    </message>
+    <message>
+        <source>About a third of the resolution</source>
+        <translation>Etwa ein Drittel der Auflösung</translation>
+    </message>
+    <message>
+        <source>About a quarter of the resolution</source>
+        <translation>Etwa ein Viertel der Auflösung</translation>
+    </message>
+    <message>
+        <source>About {0:.0%} of the resolution</source>
+        <translation>Etwa {0:.0%} der Auflösung</translation>
+    </message>
+    <message>
+        <source>strong grain</source>
+        <translation>starkes Korn</translation>
+    </message>
+    <message>
+        <source>grain</source>
+        <translation>Korn</translation>
+    </message>
+    <message>
+        <source>a little grain</source>
+        <translation>ein wenig Korn</translation>
+    </message>
+    <message>
+        <source>Restored, it is very likely better.</source>
+        <translation>Restauriert ist es sehr wahrscheinlich besser.</translation>
+    </message>
+    <message>
+        <source>Restored, it is probably better.</source>
+        <translation>Restauriert ist es wahrscheinlich besser.</translation>
+    </message>
+    <message>
+        <source>Restored, it may be better: compare with your eyes.</source>
+        <translation>Restauriert ist es vielleicht besser: Vergleiche mit den Augen.</translation>
+    </message>
+</context>
+<context>
+    <name>AutoControl</name>
+    <message>
+        <source>{0}: Auto</source>
+        <translation>{0}: Auto</translation>
+    </message>
+    <message>
+        <source>Auto</source>
+        <translation>Auto</translation>
     </message>
 </context>
 <context>
@@ -537,18 +635,20 @@
 <context>
     <name>Estimator</name>
     <message>
-        <source>Reads scale ↓s, blur h, noise σ_e and JPEG quality Q from the largest face of this shot.
+        <source>For footage that was made smaller, blurred or compressed in a known way, in place of Auto: reads
+scale ↓s, blur h, noise σ_e and JPEG quality Q from the largest face of this shot.
 They can be changed afterwards, and one Undo brings the former ones back.</source>
-        <translation>Liest Maßstab ↓s, Unschärfe h, Rauschen σ_e und JPEG-Qualität Q aus dem größten Gesicht dieser Szene.
-Sie lassen sich danach ändern, und einmal Rückgängig holt die früheren zurück.</translation>
+        <translation>Statt Auto, für Material, das auf bekannte Art verkleinert, unscharf oder komprimiert wurde: liest
+Verkleinerung ↓s, Unschärfe h, Rauschen σ_e und JPEG-Qualität Q am größten Gesicht dieser Szene.
+Sie lassen sich danach ändern, und einmal Rückgängig bringt die früheren wieder.</translation>
     </message>
     <message>
-        <source>Estimating…</source>
-        <translation>Schätze…</translation>
+        <source>Measuring…</source>
+        <translation>Wird gemessen…</translation>
     </message>
     <message>
-        <source>Estimate from this shot</source>
-        <translation>Aus dieser Szene schätzen</translation>
+        <source>Measure blur, noise and JPEG…</source>
+        <translation>Unschärfe, Rauschen, JPEG messen…</translation>
     </message>
     <message>
         <source>scale</source>
@@ -995,6 +1095,20 @@ Bilder {1}–{2}</translation>
     </message>
 </context>
 <context>
+    <name>LeaveSharp</name>
+    <message>
+        <source>Restore all the same</source>
+        <translation>Trotzdem restaurieren</translation>
+    </message>
+</context>
+<context>
+    <name>Looks</name>
+    <message>
+        <source>Look: {0}</source>
+        <translation>Stil: {0}</translation>
+    </message>
+</context>
+<context>
     <name>MainWindow</name>
     <message>
         <source>{0}  •  edited</source>
@@ -1164,6 +1278,14 @@ Apache-2.0</translation>
 <context>
     <name>Parameters</name>
     <message>
+        <source>Look</source>
+        <translation>Stil</translation>
+    </message>
+    <message>
+        <source>No setting that has an effect at present is called that.</source>
+        <translation>Keine Einstellung, die zurzeit wirkt, heißt so.</translation>
+    </message>
+    <message>
         <source>Reset {0}</source>
         <translation>{0} zurücksetzen</translation>
     </message>
@@ -1178,6 +1300,10 @@ Apache-2.0</translation>
     <message>
         <source>Change {0}</source>
         <translation>{0} ändern</translation>
+    </message>
+    <message>
+        <source>This shot is left as filmed, since Auto found it sharp already.</source>
+        <translation>Diese Szene bleibt wie gefilmt, weil Auto sie schon scharf fand.</translation>
     </message>
     <message>
         <source>This shot has a value of its own.</source>
@@ -1423,6 +1549,28 @@ Apache-2.0</translation>
     </message>
 </context>
 <context>
+    <name>Search</name>
+    <message>
+        <source>Find a setting</source>
+        <translation>Einstellung suchen</translation>
+    </message>
+    <message>
+        <source>By its name, what it does, or its symbol in the paper  (Ctrl+F)</source>
+        <translation>Nach Name, Wirkung oder Zeichen im Artikel  (Strg+F)</translation>
+    </message>
+    <message>
+        <source>Clear</source>
+        <translation>Leeren</translation>
+    </message>
+</context>
+<context>
+    <name>Section</name>
+    <message>
+        <source>Show or hide the settings of this group</source>
+        <translation>Einstellungen dieser Gruppe zeigen oder verbergen</translation>
+    </message>
+</context>
+<context>
     <name>SeedControl</name>
     <message>
         <source>Another seed</source>
@@ -1537,6 +1685,14 @@ Apache-2.0</translation>
     <message>
         <source>There is no B yet. Press B to keep these settings as A, then change some.</source>
         <translation>Es gibt noch kein B. Drücke B, um diese Einstellungen als A zu bewahren, und ändere dann einige.</translation>
+    </message>
+    <message>
+        <source>Take the look {0}</source>
+        <translation>Stil {0} übernehmen</translation>
+    </message>
+    <message>
+        <source>Leave it to Auto</source>
+        <translation>Auto überlassen</translation>
     </message>
     <message>
         <source>Adopt a point</source>
@@ -1876,6 +2032,57 @@ Apache-2.0</translation>
     </message>
 </context>
 <context>
+    <name>looks</name>
+    <message>
+        <source>Natural</source>
+        <translation>Natürlich</translation>
+    </message>
+    <message>
+        <source>As near to what was filmed as it gets, a little crisper.</source>
+        <translation>So nah am Gefilmten, wie es geht, ein wenig schärfer.</translation>
+    </message>
+    <message>
+        <source>Crisp</source>
+        <translation>Scharf</translation>
+    </message>
+    <message>
+        <source>Sharp eyes, hair and teeth, and no grain: more is drawn than was filmed.</source>
+        <translation>Scharfe Augen, Haare und Zähne, kein Korn: Es wird mehr gezeichnet, als gefilmt wurde.</translation>
+    </message>
+    <message>
+        <source>Film</source>
+        <translation>Film</translation>
+    </message>
+    <message>
+        <source>Restored faces get back the grain of the film around them.</source>
+        <translation>Restaurierte Gesichter erhalten das Korn des Films um sie zurück.</translation>
+    </message>
+    <message>
+        <source>Tape</source>
+        <translation>Band</translation>
+    </message>
+    <message>
+        <source>Faces keep the broad colours of the tape, without its noise.</source>
+        <translation>Gesichter behalten die groben Farben des Bandes, ohne sein Rauschen.</translation>
+    </message>
+    <message>
+        <source>Web video</source>
+        <translation>Webvideo</translation>
+    </message>
+    <message>
+        <source>Makes up for what a codec took away: crisper, and without grain.</source>
+        <translation>Gleicht aus, was ein Codec nahm: schärfer und ohne Korn.</translation>
+    </message>
+    <message>
+        <source>Print</source>
+        <translation>Druck</translation>
+    </message>
+    <message>
+        <source>For printed pictures that were filmed or scanned: looks past the halftone, at half of the resolution.</source>
+        <translation>Für gedruckte Bilder, die gefilmt oder gescannt wurden: sieht über das Raster hinweg, bei halber Auflösung.</translation>
+    </message>
+</context>
+<context>
     <name>settings</name>
     <message>
         <source>From {0:g} to {1:g}.</source>
@@ -1996,6 +2203,14 @@ Apache-2.0</translation>
     <message>
         <source>Quality at which the footage was compressed. Off when it was not.</source>
         <translation>Qualität, mit der das Material komprimiert wurde. Aus, wenn es das nicht wurde.</translation>
+    </message>
+    <message>
+        <source>Enlarged before</source>
+        <translation>Vorher vergrößert</translation>
+    </message>
+    <message>
+        <source>How many times larger the footage is than what it shows: pixels that hold nothing but blur, grain or halftone count, too. With an unknown blur the network is shown the smaller picture. Auto: found for each shot.</source>
+        <translation>Wievielmal größer das Material ist als das, was es zeigt: Auch Pixel, in denen nur Unschärfe, Korn oder Raster steckt, zählen mit. Bei unbekannter Unschärfe sieht das Netz das kleinere Bild. Auto: für jede Szene gefunden.</translation>
     </message>
     <message>
         <source>Model</source>
@@ -2244,6 +2459,22 @@ Apache-2.0</translation>
     <message>
         <source>Give restored faces the broad colours and shades of the footage.</source>
         <translation>Restaurierten Gesichtern die groben Farben und Töne des Materials geben.</translation>
+    </message>
+    <message>
+        <source>Strength</source>
+        <translation>Stärke</translation>
+    </message>
+    <message>
+        <source>How much of the restoration shows: 0 is the footage itself, 100 all of it.</source>
+        <translation>Wie viel von der Restaurierung zu sehen ist: 0 ist das Material selbst, 100 alles.</translation>
+    </message>
+    <message>
+        <source>Leave what is sharp</source>
+        <translation>Scharfes lassen</translation>
+    </message>
+    <message>
+        <source>Where Auto finds that a restoration would make faces no better, they stay as filmed.</source>
+        <translation>Wo Auto findet, dass eine Restaurierung Gesichter nicht besser machte, bleiben sie wie gefilmt.</translation>
     </message>
     <message>
         <source>Grain</source>

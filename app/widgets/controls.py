@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QStandardItemModel
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QSlider,
     QStyledItemDelegate,
+    QToolButton,
     QWidget,
 )
 
@@ -84,6 +86,11 @@ class Control(QWidget):
         self.reset.hide()
         self.row.addWidget(self.reset)
 
+    def close_up(self) -> None:
+        """Let the label take no more room than its words: where it stands alone, and not in a column."""
+        self._label.setMinimumWidth(0)
+        self._label.setFixedWidth(self._label.sizeHint().width() + ROW // 2)
+
     def set_value(self, value: Any) -> None:
         """Show a value without telling anyone."""
         raise NotImplementedError
@@ -108,16 +115,19 @@ class Control(QWidget):
 class NumberControl(Control):
     """A slider and a number to type; with `optional`, a switch that turns the setting off."""
 
+    CHECKED: ClassVar[bool] = True
+    """Whether there is a value while the switch is checked."""
+
     def __init__(self, field: Field, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
         assert isinstance(field.limit, Range)
         self._range = field.limit
         self._steps = round((field.limit.high - field.limit.low) / field.limit.step)
         self._log = field.type is int and self._steps > WIDE
-        self._switch = QCheckBox() if field.optional else None
+        self._switch = self._made_switch() if field.optional else None
         if self._switch is not None:
             self.add(self._switch)
-            self._switch.toggled.connect(self._switched)
+            self._switch.toggled.connect(lambda on: self._switched(on is self.CHECKED))
         self._slider = _Slider()
         self._slider.setRange(0, min(self._steps, TICKS))
         self._slider.valueChanged.connect(lambda at: self._choose(self._value_at(at)))
@@ -141,14 +151,19 @@ class NumberControl(Control):
         """See Control."""
         if self._switch is not None:
             with QSignalBlocker(self._switch):
-                self._switch.setChecked(value is not None)
+                self._switch.setChecked((value is not None) is self.CHECKED)
             self._slider.setEnabled(value is not None)
             self._number.setEnabled(value is not None)
-        if value is None:
-            return
+        if value is not None:
+            self._show(value)
+
+    def _show(self, value: float) -> None:
         with QSignalBlocker(self._slider), QSignalBlocker(self._number):
             self._slider.setValue(self._position_of(value))
             self._number.setValue(value * self._range.shown)
+
+    def _made_switch(self) -> QAbstractButton:
+        return QCheckBox()
 
     def _choose(self, value: float) -> None:
         self.set_value(value)
@@ -190,6 +205,31 @@ class SeedControl(NumberControl):
         self.aside.clicked.connect(
             lambda: self._choose((round(self._number.value()) * 7919 + 104_729) % 100_000)
         )
+
+
+class AutoControl(NumberControl):
+    """A number that Auto finds unless it is set: its switch says Auto, and what was found is shown greyed."""
+
+    CHECKED: ClassVar[bool] = False
+
+    def __init__(self, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._slider.setMinimumWidth(20)
+        assert self._switch is not None
+        self._switch.setAccessibleName(self.tr("{0}: Auto").format(label_of(field)))
+
+    def _made_switch(self) -> QAbstractButton:
+        switch = QToolButton()
+        switch.setObjectName("auto")
+        switch.setText(self.tr("Auto"))
+        switch.setCheckable(True)
+        switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return switch
+
+    def show_found(self, value: float) -> None:
+        """What Auto found, as long as it decides."""
+        if not self._number.isEnabled():
+            self._show(value)
 
 
 class ChoiceControl(Control):
@@ -269,6 +309,8 @@ def control_for(field: Field) -> Control:
     """The control that suits a setting."""
     if field.name == "seed":
         return SeedControl(field)
+    if field.name == "enlargement":
+        return AutoControl(field)
     if field.type is bool:
         return SwitchControl(field)
     if isinstance(field.limit, Curve):

@@ -29,7 +29,8 @@ class Estimator(QWidget):
         self.button = QPushButton()
         self.button.setToolTip(
             self.tr(
-                "Reads scale ↓s, blur h, noise σ_e and JPEG quality Q from the largest face of this shot.\n"
+                "For footage that was made smaller, blurred or compressed in a known way, in place of Auto: reads\n"
+                "scale ↓s, blur h, noise σ_e and JPEG quality Q from the largest face of this shot.\n"
                 "They can be changed afterwards, and one Undo brings the former ones back."
             )
         )
@@ -52,7 +53,7 @@ class Estimator(QWidget):
 
     def set_running(self, running: bool) -> None:
         """One at a time."""
-        self.button.setText(self.tr("Estimating…") if running else self.tr("Estimate from this shot"))
+        self.button.setText(self.tr("Measuring…") if running else self.tr("Measure blur, noise and JPEG…"))
         self.button.setEnabled(not running)
 
     def show_estimate(self, found: Estimate) -> None:

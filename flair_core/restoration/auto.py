@@ -85,7 +85,7 @@ def sentence(found: Found) -> str:
     where = f"Frames {found.frames.start} to {found.frames.stop - 1}: "
     if found.gain is None:
         return where + "no face was found to judge by; nothing is assumed of the footage."
-    seen = SIZES[found.enlargement], next(words for least, words in GRAIN if found.grain >= least)
+    seen = SIZES[found.enlargement], GRAIN[found.grainy]
     ending = (
         "already sharp, left as filmed" if found.sharp else f"better with a chance of {found.certainty:.0%}"
     )
@@ -100,8 +100,7 @@ SIZES = {
     4.0: "about a quarter of the resolution",
 }
 """What judge.RESOLUTIONS mean."""
-GRAIN = ((8.0, "strong grain"), (3.0, "grain"), (1.0, "a little grain"), (0.0, "hardly any grain"))
-"""From how many levels on there is how much."""
+GRAIN = "hardly any grain", "a little grain", "grain", "strong grain"
 
 
 def look_at(

@@ -22,3 +22,12 @@ class Found:
     """In [0, 1]: the chance that it is nearer at all."""
     grain: float = 0.0
     """Std of fine grain, in levels."""
+
+    @property
+    def grainy(self) -> int:
+        """How much grain there is: hardly any (0), a little, some, much (3)."""
+        return sum(self.grain >= least for least in STEPS)
+
+
+STEPS = (1.0, 3.0, 8.0)
+"""Levels from which on there is a little grain, some, and much."""
