@@ -7,7 +7,8 @@ Faces are damaged as in life by seeds that training never drew, and restored wit
 each kind: dB of PSNR over the footage (the damaged face as it is), the share of faces that came out further from the
 truth, the worst of them, and the distances of `flair eval`, each beside that of the footage. So for an unsharp mask,
 and for a peer's restorer where its file is given. Two known degradations follow, told and not told, and clean faces.
-The sheet: of each real file the largest face, as filmed, as it came out, and what changed, four times as strong.
+For real clips: the warping error of the result over that of the footage. The sheet: of each real file the largest
+face, as filmed, as it came out, and what changed, four times as strong.
 """
 
 from __future__ import annotations
@@ -32,13 +33,18 @@ from flair_core.faces import align
 from flair_core.faces.detect import load_detector
 from flair_core.faces.shots import as_uint8
 from flair_core.frames import to_float, to_uint8
+from flair_core.jobs.request import Request
+from flair_core.jobs.run import render
+from flair_core.kept.cache import Cache
 from flair_core.metrics.fidelity import psnr
 from flair_core.metrics.meters import Pair
 from flair_core.metrics.suite import Evaluation, Setup
+from flair_core.metrics.temporal import restored_warping_error
 from flair_core.restoration import auto
 from flair_core.restoration.models import load_models
 from flair_core.restoration.window import restore_window
 from flair_core.settings.groups import UNTOLD, DegradationSettings, FaceSettings, RestorationSettings, changed
+from flair_core.settings.look import Look
 from flair_core.training.data import load_faces
 from flair_core.video.recoded import recode
 
@@ -151,6 +157,32 @@ def lines(
     yield {"kind": "clean", "least_db": None if np.isinf(least) else round(least, 1), "bit_by_bit": same}
 
 
+def shimmer(path: Path, frames: int) -> float:
+    """Warping error of a clip's faces as restored at defaults over that of the footage, over its middle frames."""
+    with flair.open_clip(path) as clip, tempfile.TemporaryDirectory() as name:
+        made, first = Path(name), max(0, len(clip) // 2 - frames // 2)
+        span = range(first, min(first + frames, len(clip)))
+        request = Request(
+            source=path, output=made / "out", look=Look(UNTOLD), span=span, matte=made / "matte", device="cpu"
+        )
+        for _ in render(request, clip, Cache(made / "cache")):
+            pass
+        with flair.open_clip(made / "out") as out, flair.open_clip(made / "matte") as matte:
+            footage, restored_, masks = (
+                [as_uint8(one.rgb) for one in source.frames(start, start + len(span))]
+                for source, start in ((clip, first), (out, 0), (matte, 0))
+            )
+    errors = []
+    for at in range(len(span) - 1):
+        seen, mask = (footage[at], footage[at + 1]), (masks[at][..., 0] / 255).astype(np.float32)
+        one = restored_warping_error(seen, (restored_[at], restored_[at + 1]), mask)
+        other = restored_warping_error(seen, seen, mask)
+        if one is not None and other:
+            errors.append((one, other))
+    ours, theirs = np.array(errors).mean(0)
+    return float(ours / theirs)
+
+
 def sheet(folder: Path) -> Picture:
     """All files of a folder, restored at defaults: the largest face of the middle frame of each."""
     rows = []
@@ -191,6 +223,7 @@ def main() -> None:
     )
     parser.add_argument("--peer", type=Path, help="a restorer's file, for comparison")
     parser.add_argument("--archival", type=Path, help="folder of real files")
+    parser.add_argument("--frames", type=int, default=0, help="of each real clip, to measure how it shimmers")
     parser.add_argument("--sheet", type=Path, help="picture to write of them")
     arguments = parser.parse_args()
     if arguments.count:
@@ -205,6 +238,12 @@ def main() -> None:
             ways["peer"] = peer(arguments.peer)
         for line in lines(list(faces), ways):
             print(json.dumps(line, ensure_ascii=False), flush=True)
+    if arguments.archival and arguments.frames:
+        for path in sorted(arguments.archival.glob("*.mp4")):
+            print(
+                json.dumps({"file": path.name, "shimmer": round(shimmer(path, arguments.frames), 3)}),
+                flush=True,
+            )
     if arguments.archival and arguments.sheet:
         picture = cv2.cvtColor(sheet(arguments.archival), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(arguments.sheet), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
