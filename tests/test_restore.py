@@ -126,6 +126,30 @@ def test_only_the_face_changes_and_the_preview_is_what_is_written(clip, tmp_path
         assert not changed[last.mask == 0].any()
 
 
+def test_grain_comes_back_by_default_other_in_every_frame_and_the_same_in_every_run(tmp_path):
+    path, size = tmp_path / "grainy.mkv", (240, 320)
+    info = VideoInfo(size[1], size[0], Fraction(25), Fraction(1, 25), 4)
+    still = cv2.GaussianBlur(np.random.default_rng(0).normal(120, 8, (*size, 1)), (0, 0), 0.6)
+    with video.open_sink(
+        path, like=info, width=size[1], height=size[0], options=OutputOptions(codec="lossless")
+    ) as sink:
+        for index in range(4):
+            rgb = np.repeat(still.reshape(*size, 1), 3, axis=2).round().astype(np.uint8)
+            sink.write(Frame(rgb, index, index, 1))
+        sink.commit()
+    track, settings = Track.fixed((120, 80, 200, 160), 0, 4), chosen(scale=4)
+    without = replace(settings, faces=replace(settings.faces, grain=0.0))
+    _, frames = run(path, tmp_path / "a.mkv", settings, [track])
+    _, plain = run(path, tmp_path / "b.mkv", without, [track])
+    _, part = run(path, tmp_path / "c.mkv", settings, [track], range(2, 4))
+    face = np.s_[110:130, 150:170]
+    np.testing.assert_array_equal(plain[1], plain[2])
+    assert plain[1][face].std() < 0.7 * frames[1][face].std()
+    assert (frames[1][face] != frames[2][face]).mean() > 0.5
+    np.testing.assert_array_equal(part[0], frames[2])
+    np.testing.assert_array_equal(shown(path, 2, settings, [track])[-1].frame, frames[2])
+
+
 class Halves:
     """A parser: the left half is face, the right is hair."""
 

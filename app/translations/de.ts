@@ -2481,8 +2481,8 @@ Apache-2.0</translation>
         <translation>Korn</translation>
     </message>
     <message>
-        <source>Give restored faces the footage&apos;s grain: 1 as much as it has, 0 none.</source>
-        <translation>Restaurierten Gesichtern das Korn des Materials geben: 1 so viel, wie es hat, 0 keines.</translation>
+        <source>Give restored faces the grain that lies around them, moving as in the footage: 1 as much as it has, 0 none. Clean footage gets none.</source>
+        <translation>Restaurierten Gesichtern das Korn geben, das um sie herum liegt, bewegt wie im Material: 1 so viel, wie es hat, 0 keines. Sauberes Material bekommt keines.</translation>
     </message>
     <message>
         <source>Deinterlace</source>

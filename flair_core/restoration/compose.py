@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from flair_core.faces import align, match, paste
+from flair_core.faces import align, grain, match, paste
 from flair_core.frames import deepened, to_uint16
 from flair_core.restoration.crop import Face
 from flair_core.restoration.models import Load
@@ -60,9 +60,10 @@ def composite(
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            x0 = matched(restored.x0[at], frame, face)
-            mask = face.settings.faces.strength * restored.mask[at]
-            paste.paste_into(canvas, rgb, x0, face.matrices[at], mask)
+            matrix, mask = face.matrices[at], face.settings.faces.strength * restored.mask[at]
+            paste.paste_into(canvas, rgb, coloured(restored.x0[at], frame, face), matrix, mask)
+            if (amount := face.settings.faces.grain) > 0:
+                grain.add_into(canvas, rgb, mask, matrix, amount, chance(face, frame.index))
     return canvas
 
 
@@ -72,21 +73,18 @@ def _mixed(footage: Pixels, restored: Pixels, strength: float) -> Pixels:
     return np.asarray(np.rint(mixed), np.uint16)
 
 
-def matched(x0: torch.Tensor, frame: Frame, face: Face) -> torch.Tensor:
-    """A restored face (3, S, S) with the colour and grain of the frame, as far as that is wanted."""
-    faces = face.settings.faces
-    if face.matrices is None or not (faces.match_colour or faces.grain > 0):
+def coloured(x0: torch.Tensor, frame: Frame, face: Face) -> torch.Tensor:
+    """A restored face (3, S, S) with the colour of the frame, if that is wanted."""
+    if face.matrices is None or not face.settings.faces.match_colour:
         return x0
-    matrix = face.matrices[frame.index - face.first]
-    observed = align.crop(frame.rgb, matrix, x0.shape[-1])
-    if faces.match_colour:
-        x0 = match.with_colour_of(x0, observed)
-    if faces.grain > 0:
-        # Of its own for every frame and face, whenever and in whatever part of the clip it is made.
-        drawn = np.random.SeedSequence([face.settings.sampler.seed, frame.index, (face.track or 0) % 2**32])
-        rng = torch.Generator().manual_seed(int(drawn.generate_state(1)[0]))
-        x0 = match.with_grain_of(x0, observed, align.zoom(matrix), faces.grain, rng)
-    return x0
+    return match.with_colour_of(
+        x0, align.crop(frame.rgb, face.matrices[frame.index - face.first], x0.shape[-1])
+    )
+
+
+def chance(face: Face, index: int) -> np.random.SeedSequence:
+    """Of its own for every frame and face, whenever and in whatever part of the clip it is made."""
+    return np.random.SeedSequence([face.settings.sampler.seed, index, (face.track or 0) % 2**32])
 
 
 def shown_in(

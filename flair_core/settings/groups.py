@@ -352,8 +352,13 @@ class FaceSettings(Checked):
         float,
         Range(0, 1, 0.05),
         Affects("output"),
-        Help("Grain", "", "Give restored faces the footage's grain: 1 as much as it has, 0 none."),
-    ] = 0.0
+        Help(
+            "Grain",
+            "",
+            "Give restored faces the grain that lies around them, moving as in the footage: 1 as much as it has, "
+            "0 none. Clean footage gets none.",
+        ),
+    ] = 1.0
 
 
 GROUPS: Mapping[str, type] = types.MappingProxyType(
