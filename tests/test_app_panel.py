@@ -102,13 +102,13 @@ def test_a_look_is_for_the_scope(asking):
     session.seek(15)
     session.set_scope("shot")
     looks.buttons["film"].click()
-    assert [session.look.resolve(frame).faces.grain for frame in (3, 15)] == [0, 1]
+    assert [session.look.resolve(frame).sampler.w_tau for frame in (3, 15)] == [0.25, 0.4]
     session.set_scope("clip")
     assert marked(asking) == ["natural"]
     session.set_scope("face")
     looks.buttons["crisp"].click()
     assert session.look.resolve(15, 0).sampler.w_tau == 0.6
-    assert session.look.resolve(15).sampler.w_tau == 0.25
+    assert session.look.resolve(15).sampler.w_tau == 0.4
     assert marked(asking) == ["crisp"]
 
 
@@ -410,7 +410,7 @@ def test_each_look_gets_a_picture_of_the_face(qtbot, asking, core):
     begin(asking)
     qtbot.waitUntil(lambda: with_picture(asking) == set(LOOKS))
     tried = [settings for _, _, settings in core.previewed[shown:]]
-    assert [one.sampler.w_tau for one in tried] == [0.6, 0.25, 0.4, 0.4], (
+    assert [one.sampler.w_tau for one in tried] == [0.6, 0.4, 0.4, 0.4], (
         "that on the screen is known, and so is Print, which comes to the same as Web video here"
     )
     assert {one.degradation.enlargement for one in tried} == {2.0}

@@ -2038,10 +2038,6 @@ Apache-2.0</translation>
         <translation>Natürlich</translation>
     </message>
     <message>
-        <source>As near to what was filmed as it gets, a little crisper.</source>
-        <translation>So nah am Gefilmten, wie es geht, ein wenig schärfer.</translation>
-    </message>
-    <message>
         <source>Crisp</source>
         <translation>Scharf</translation>
     </message>
@@ -2054,8 +2050,12 @@ Apache-2.0</translation>
         <translation>Film</translation>
     </message>
     <message>
-        <source>Restored faces get back the grain of the film around them.</source>
-        <translation>Restaurierte Gesichter erhalten das Korn des Films um sie zurück.</translation>
+        <source>As near to what was filmed as it gets, with the grain around it.</source>
+        <translation>So nah an der Aufnahme wie möglich, mit dem Korn um das Gesicht.</translation>
+    </message>
+    <message>
+        <source>Crisper than Natural, with the grain of the film around it.</source>
+        <translation>Schärfer als „Natürlich“, mit dem Korn des Films um das Gesicht.</translation>
     </message>
     <message>
         <source>Tape</source>

@@ -37,9 +37,9 @@ LOOKS: Mapping[str, Bundle] = types.MappingProxyType(
     {
         "natural": _bundle(
             "Natural",
-            "As near to what was filmed as it gets, a little crisper.",
+            "As near to what was filmed as it gets, with the grain around it.",
             w_tau=0.25,
-            grain=0.0,
+            grain=1.0,
             match_colour=False,
         ),
         "crisp": _bundle(
@@ -51,8 +51,8 @@ LOOKS: Mapping[str, Bundle] = types.MappingProxyType(
         ),
         "film": _bundle(
             "Film",
-            "Restored faces get back the grain of the film around them.",
-            w_tau=0.25,
+            "Crisper than Natural, with the grain of the film around it.",
+            w_tau=0.4,
             grain=1.0,
             match_colour=False,
         ),
