@@ -233,10 +233,12 @@ def test_what_is_left_as_filmed_is_not_in_the_matte(tmp_path):
         assert (frames_of(matte)[0] > 0).any() == white
 
 
-def test_strength_moves_with_keyframes(tmp_path):
+@pytest.mark.parametrize("model", ["starter", "starter-video"])
+def test_strength_moves_from_frame_to_frame_with_keyframes(tmp_path, model):
     soft = cv2.GaussianBlur(picture((False, place(160, 120))), (0, 0), 2)
     clip = images(tmp_path / "film", *[soft] * 3)
-    look = Look(replace(UNTOLD, sampler=SamplerSettings(steps=1, w_tau=0), faces=FaceSettings(grain=0.0)))
+    sampler = SamplerSettings(model=model, steps=1, w_tau=0)
+    look = Look(replace(UNTOLD, sampler=sampler, faces=FaceSettings(grain=0.0)))
     look = look.with_value(CLIP, "enlargement", 1.0)
     look = look.with_key(CLIP, "strength", Key(0, 0.0)).with_key(CLIP, "strength", Key(2, 1.0))
     flair.restore_clip(clip, tmp_path / "out", look, device="cpu")

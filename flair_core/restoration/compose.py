@@ -53,14 +53,14 @@ def composite(
         if not results:
             return footage
         ((face, restored),) = results
-        whole, strength = to_uint16(restored.x0[frame.index - face.first]), face.settings.faces.strength
+        whole, strength = to_uint16(restored.x0[frame.index - face.first]), face.strength(frame.index)
         return whole if strength == 1 else _mixed(footage, whole, strength)
     rgb = deepened(frame.rgb)
     canvas = paste.enlarged_frame(rgb, settings.faces.upscale)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            matrix, mask = face.matrices[at], face.settings.faces.strength * restored.mask[at]
+            matrix, mask = face.matrices[at], face.strength(frame.index) * restored.mask[at]
             paste.paste_into(canvas, rgb, coloured(restored.x0[at], frame, face), matrix, mask)
             if (amount := face.settings.faces.grain) > 0:
                 grain.add_into(canvas, rgb, mask, matrix, amount, chance(face, frame.index))
@@ -95,12 +95,12 @@ def shown_in(
 ) -> NDArray[np.float32]:
     """The masks of all faces in the output frame, (H, W)."""
     if settings.faces.aligned:
-        return np.full(size, results[0][0].settings.faces.strength if results else 0.0, np.float32)
+        return np.full(size, results[0][0].strength(frame.index) if results else 0.0, np.float32)
     shown = np.zeros(size, np.float32)
     for face, restored in results:
         if face.matrices is not None and frame.index in face.span:
             at = frame.index - face.first
-            mask = face.settings.faces.strength * restored.mask[at]
+            mask = face.strength(frame.index) * restored.mask[at]
             shown = np.maximum(shown, placed(mask, face.matrices[at], settings, size))
     return shown
 

@@ -51,9 +51,12 @@ def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[F
 
     faces, shot = [], run.look.shot_at(window.middle)
     for track in (None,) if run.settings.faces.aligned else run.tracks:
-        settings = run.look.resolve(window.middle, None if track is None else track.id)
+        number = None if track is None else track.id
+        settings = run.look.resolve(window.middle, number)
         covered = [frame for frame in frames if track is None or track.covers(frame.index)]
-        if not covered or _left_as_filmed(settings):
+        strengths = tuple(run.look.resolve(frame.index, number).faces.strength for frame in covered)
+        # Where nothing will show, nothing is restored, unless the next window begins with it.
+        if not any(strengths) and settings.sampler.policy == "paper":
             continue
         reach, index = mask_reach(run.load(settings)), covered[0].index
         beside = [
@@ -62,13 +65,8 @@ def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[F
             if 0 < abs(frame.index - index) <= reach and frame.index in shot
             if track is None or track.covers(frame.index)
         ]
-        faces.append(replace(seen(covered, track, settings), around=tuple(beside)))
+        faces.append(replace(seen(covered, track, settings), strengths=strengths, around=tuple(beside)))
     return faces
-
-
-def _left_as_filmed(settings: RestorationSettings) -> bool:
-    """Whether nothing of a restoration will show; one that hands on to the next window is done all the same."""
-    return settings.faces.strength == 0 and settings.sampler.policy == "paper"
 
 
 def cropped(frames: Sequence[Frame], track: Track, settings: RestorationSettings, side: int) -> Face:
@@ -103,6 +101,8 @@ class Face:
     """(N, 5, 2) in pixels of x; None when the frame is the face."""
     strokes: tuple[Stroke, ...] = ()
     """Painted over its mask by hand."""
+    strengths: tuple[float, ...] = ()
+    """How much of each frame's restoration shows; none: what the settings say."""
     around: tuple[Face, ...] = ()
     """The same face in the frames beside the only one, which steady its mask; none where that needs no steadying."""
 
@@ -111,9 +111,19 @@ class Face:
         """Indices of its frames."""
         return range(self.first, self.first + len(self.y))
 
+    def strength(self, index: int) -> float:
+        """How much of the restoration shows in a frame."""
+        return self.strengths[index - self.first] if self.strengths else self.settings.faces.strength
+
     def part(self, frames: slice) -> Face:
         """The face in some consecutive frames of the window."""
         matrices = None if self.matrices is None else self.matrices[frames]
         landmarks = None if self.landmarks is None else self.landmarks[frames]
-        first = self.first + frames.start
-        return replace(self, first=first, y=self.y[frames], matrices=matrices, landmarks=landmarks)
+        return replace(
+            self,
+            first=self.first + frames.start,
+            y=self.y[frames],
+            matrices=matrices,
+            landmarks=landmarks,
+            strengths=self.strengths[frames],
+        )

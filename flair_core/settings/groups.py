@@ -434,9 +434,12 @@ def read_group(name: str, value: Any, what: str = "preset") -> Any:
     return GROUPS[name](**value)
 
 
-UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(steps=1, w_tau=0.25))
+UNTOLD = RestorationSettings(
+    degradation=UNKNOWN, sampler=SamplerSettings(model="starter-video", steps=1, w_tau=0.25)
+)
 """What a clip begins with of which nobody tells anything: the first estimate alone, since every further step is drawn
-back to the footage and its damage, and less of G, which strengthens what is left of it (docs/training.md)."""
+back to the footage and its damage; of a network that looks at several frames, since without data consistency nothing
+else keeps them steady; and less of G, which strengthens what is left of damage (docs/training.md)."""
 
 
 def bundled(model: str | None) -> RestorationSettings:
