@@ -20,7 +20,7 @@ from torchvision.transforms.functional import gaussian_blur
 from flair_core.checkpoints import catalogue, store
 from flair_core.degradations import linear
 from flair_core.denoisers import compact
-from flair_core.enhancers import adapters, drawn, factory, learned
+from flair_core.enhancers import adapters, drawn, factory
 from flair_core.enhancers.base import BATCH, Resized, Unchanged, with_seed
 from flair_core.enhancers.checkpoint import build, unwrap
 from flair_core.enhancers.detail import LUMA, Detail, noise_variance
@@ -155,61 +155,6 @@ class TestResized:
         assert Resized(lambda x: x, 32)(faces(1)[:0]).shape == (0, 3, 64, 64)
 
 
-class TestLearned:
-    @pytest.fixture
-    def file(self, tmp_path):
-        torch.manual_seed(0)
-        network = learned.LearnedNetwork(
-            learned.LearnedConfig(channels=(16, 32), blocks=(1, 1), kernels=(4, 5))
-        )
-        torch.nn.init.normal_(network.last.weight, std=0.02)
-        file = tmp_path / "mine.safetensors"
-        save_file(network.state_dict(), file, learned.metadata(network.config))
-        return str(file)
-
-    @pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 77), (9, 8)])
-    def test_any_size_keeps_shape_range_and_broad_colour(self, file, height, width):
-        given_faces = faces(2, 80)[..., :height, :width]
-        enhanced = load_enhancer(file, CPU)(given_faces)
-        assert enhanced.shape == given_faces.shape
-        assert (enhanced - given_faces).abs().max() > 0
-        assert enhanced.abs().max() <= 1
-        grey = torch.full((1, 3, height, width), 0.2)
-        assert (load_enhancer(file, CPU)(grey) - grey).mean((2, 3)).abs().max() < 2 / 127.5
-
-    def test_the_built_in_one_draws_detail_where_there_is_some_and_none_on_plain_skin(self):
-        shipped = load_enhancer(catalogue.SHIPPED_ENHANCER, CPU)
-        A = linear(DegradationSettings(scale=4), (192, 192))
-        soft = A.pinv(A.forward(portrait()))
-        plain = torch.linspace(-0.2, 0.2, 128).expand(1, 3, 128, 128)
-
-        def detail(images):
-            return (images - avg_pool2d(images, 5, 1, 2)).square().mean()
-
-        assert detail(shipped(soft)) > 1.1 * detail(soft)
-        drawn = (shipped(plain) - plain)[..., 16:-16, 16:-16]  # at the border it can't know
-        assert drawn.abs().max() < 1 / 127.5
-
-    def test_every_face_is_on_its_own_in_any_number_of_threads(self, file):
-        enhance, three, threads = load_enhancer(file, CPU), faces(3), torch.get_num_threads()
-        together = enhance(three)
-        torch.set_num_threads(2)
-        try:
-            assert torch.equal(torch.cat([enhance(face[None]) for face in three]), together)
-        finally:
-            torch.set_num_threads(threads)
-
-    def test_before_training_it_changes_nothing(self):
-        network = learned.LearnedNetwork(learned.LearnedConfig())
-        with torch.no_grad():
-            assert torch.equal(network(faces()), faces())
-
-    def test_another_file_is_refused(self, tmp_path):
-        save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
-        with pytest.raises(WeightsError, match="does not hold an enhancer"):
-            load_enhancer(str(tmp_path / "x.safetensors"), CPU)
-
-
 class TestDrawn:
     @pytest.fixture
     def file(self, tmp_path):
@@ -228,6 +173,19 @@ class TestDrawn:
         assert enhanced.shape == given_faces.shape
         assert (enhanced - given_faces).abs().max() > 0
         assert enhanced.abs().max() <= 1
+
+    def test_what_ships_draws_detail_where_there_is_some_and_none_on_plain_skin(self):
+        shipped = load_enhancer(catalogue.SHIPPED_ENHANCER, CPU)
+        A = linear(DegradationSettings(scale=4), (192, 192))
+        soft = A.pinv(A.forward(portrait()))
+        plain = torch.linspace(-0.2, 0.2, 128).expand(1, 3, 128, 128)
+
+        def detail(images):
+            return (images - avg_pool2d(images, 5, 1, 2)).square().mean()
+
+        assert detail(shipped(soft)) > 1.1 * detail(soft)
+        drawn = (shipped(plain) - plain)[..., 16:-16, 16:-16]  # at the border it can't know
+        assert drawn.std() < 1 / 127.5
 
     def test_another_seed_draws_another_face_and_the_same_seed_the_same(self, file):
         enhance, face = load_enhancer(file, CPU), faces()

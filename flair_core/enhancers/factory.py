@@ -48,10 +48,9 @@ def load_enhancer(
         case "detail":
             return Detail()
         case _ if name == catalogue.SHIPPED_ENHANCER or name.endswith(".safetensors"):
-            from flair_core.enhancers import drawn, learned
+            from flair_core.enhancers import drawn
 
-            file = _file(name) if name in NAMES else Path(name)
-            return learned.load(file, device) if learned.holds(file) else drawn.load(file, device)
+            return drawn.load(_file(name) if name in NAMES else Path(name), device)
         case _ if name in NAMES:
             network = _network(name, path or _file(name), device)
             if name in WITH_FIDELITY:

@@ -98,11 +98,14 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
             workers, computes = team.workers(load), team.computes
             notes += team.notes
             yield Progress(0, len(span), span.start, stage="join the cluster", notes=(*team.notes,))
-        look = yield from _filled(look, source, span, each[0], cache, notes)
+        if request.credentials:  # which tell what was found
+            look = yield from _filled(look, source, span, each[0], cache, notes)
         said = record.statement(source.path, span, look, networks) if request.credentials else ""
         sink = opened.enter_context(_open_output(request, source, span, each[0], said))
-        shown = BurnIn(sink, look) if request.burn_in else sink
         matte = opened.enter_context(_open_matte(request, source)) if request.matte else None
+        # Looking takes seconds: what can't be written was said before.
+        look = yield from _filled(look, source, span, each[0], cache, notes)
+        shown = BurnIn(sink, look) if request.burn_in else sink
         tracks = yield from _tracks(request, source, span, cache)
         what = Run(source, tracks, look, load)
         for progress in restore(what, shown, span, cache=cache, matte=matte, workers=workers):

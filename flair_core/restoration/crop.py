@@ -56,7 +56,7 @@ def faces_in(run: Run, frames: Sequence[Frame], window: Window, near: Sequence[F
         covered = [frame for frame in frames if track is None or track.covers(frame.index)]
         strengths = tuple(run.look.resolve(frame.index, number).faces.strength for frame in covered)
         # Where nothing will show, nothing is restored, unless the next window begins with it.
-        if not any(strengths) and settings.sampler.policy == "paper":
+        if not covered or (not any(strengths) and settings.sampler.policy == "paper"):
             continue
         reach, index = mask_reach(run.load(settings)), covered[0].index
         beside = [
