@@ -93,7 +93,7 @@ def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, 
     steps = []
     opened.previews.shown.connect(lambda result: steps.append(result.preview.step))
     core.gate.set()
-    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.25))
+    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.3))
     assert steps[-1] == 4
     assert steps == sorted(steps)
 

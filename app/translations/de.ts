@@ -2261,8 +2261,8 @@ Apache-2.0</translation>
         <translation>Verfeinerer</translation>
     </message>
     <message>
-        <source>The second opinion that sharpens faces at every step.</source>
-        <translation>Die zweite Meinung, die Gesichter in jedem Schritt schärft.</translation>
+        <source>The second network, which draws what the first leaves soft.</source>
+        <translation>Das zweite Netz, das zeichnet, was das erste weich lässt.</translation>
     </message>
     <message>
         <source>Fidelity</source>
@@ -2551,8 +2551,8 @@ Apache-2.0</translation>
         <translation>dasselbe, zeichnet aber, was das Material offenlässt, mit jedem Startwert anderes</translation>
     </message>
     <message>
-        <source>enhancer that sharpens what the starter leaves faint</source>
-        <translation>Verfeinerer, der schärft, was starter blass lässt</translation>
+        <source>enhancer that draws what the starter leaves soft</source>
+        <translation>Verbesserer, der zeichnet, was das Startmodell weich lässt</translation>
     </message>
     <message>
         <source>the authors&apos; network for ×8 bicubic super-resolution, 512×512</source>

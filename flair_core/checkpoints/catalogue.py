@@ -103,7 +103,7 @@ _ALL = (
     ),
     Checkpoint(
         name=SHIPPED_ENHANCER,
-        purpose="enhancer that sharpens what the starter leaves faint",
+        purpose="enhancer that draws what the starter leaves soft",
         licence="CC BY-NC-SA 4.0, non-commercial use only",
         file="starter_detail.safetensors",
         source="install the application again",

@@ -196,7 +196,7 @@ class SamplerSettings(Checked):
     enhancer: Annotated[
         str,
         Affects("enhanced"),
-        Help("Enhancer", "G", "The second opinion that sharpens faces at every step."),
+        Help("Enhancer", "G", "The second network, which draws what the first leaves soft."),
     ] = "starter-detail"
     fidelity: Annotated[
         float,
@@ -213,7 +213,7 @@ class SamplerSettings(Checked):
             "w_τ",
             "How much of the enhancer's face is mixed in: more is crisper but less faithful.",
         ),
-    ] = 0.5
+    ] = 0.25
     w_curve: Annotated[
         str,
         Curve("0, 1", AT_LAST),
@@ -434,12 +434,10 @@ def read_group(name: str, value: Any, what: str = "preset") -> Any:
     return GROUPS[name](**value)
 
 
-UNTOLD = RestorationSettings(
-    degradation=UNKNOWN, sampler=SamplerSettings(model="starter-video", steps=1, w_tau=0.25)
-)
+UNTOLD = RestorationSettings(degradation=UNKNOWN, sampler=SamplerSettings(model="starter-video", steps=1))
 """What a clip begins with of which nobody tells anything: the first estimate alone, since every further step is drawn
 back to the footage and its damage; of a network that looks at several frames, since without data consistency nothing
-else keeps them steady; and less of G, which strengthens what is left of damage (docs/training.md)."""
+else keeps them steady (docs/training.md)."""
 
 
 def bundled(model: str | None) -> RestorationSettings:
