@@ -88,12 +88,12 @@ def test_the_first_frame_shows_faces_steps_and_numbers(opened):
 def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, opened, core):
     core.gate.clear()
     control = opened.parameters.controls["sampler", "w_tau"]
-    control._slider.setValue(control._slider.maximum() // 4)
+    control._slider.setValue(control._slider.maximum() // 2)
     qtbot.waitUntil(lambda: opened.previews.running)
     steps = []
     opened.previews.shown.connect(lambda result: steps.append(result.preview.step))
     core.gate.set()
-    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.3))
+    qtbot.waitUntil(lambda: preview_is(opened, w_tau=0.5))
     assert steps[-1] == 4
     assert steps == sorted(steps)
 
