@@ -18,7 +18,7 @@ from app.widgets.auto import AutoBlock, LeaveSharp
 from app.widgets.parameters import Parameters
 from flair_core.settings.fields import fields
 from flair_core.settings.found import Found
-from flair_core.settings.groups import UNKNOWN, UNTOLD, FaceSettings, RestorationSettings
+from flair_core.settings.groups import UNKNOWN, UNTOLD, FaceSettings
 from flair_core.settings.look import CLIP, GROUP_OF, Key, Look, Scope
 from flair_core.settings.looks import LOOKS, look_of, values_for
 
@@ -70,7 +70,7 @@ def test_a_look_is_in_force_once_it_is_chosen_and_leaves_nothing_behind():
 def test_a_look_leaves_what_was_set_by_hand_and_it_is_not_about():
     own = replace(UNTOLD, degradation=replace(UNKNOWN, enlargement=3.0))
     assert after(own, "crisp").degradation.enlargement == 3.0
-    assert look_of(RestorationSettings()) is None
+    assert look_of(replace(UNTOLD, sampler=replace(UNTOLD.sampler, w_tau=0.33))) is None
 
 
 def test_a_look_is_chosen_in_one_step_and_taken_back(qtbot, asking):

@@ -137,8 +137,11 @@ def test_grain_comes_back_by_default_other_in_every_frame_and_the_same_in_every_
             rgb = np.repeat(still.reshape(*size, 1), 3, axis=2).round().astype(np.uint8)
             sink.write(Frame(rgb, index, index, 1))
         sink.commit()
-    track, settings = Track.fixed((120, 80, 200, 160), 0, 4), chosen(scale=4)
-    without = replace(settings, faces=replace(settings.faces, grain=0.0))
+    track, by_default = Track.fixed((120, 80, 200, 160), 0, 4), chosen(scale=4)
+    assert by_default.faces.grain > 0
+    settings, without = (
+        replace(by_default, faces=replace(by_default.faces, grain=one)) for one in (1.0, 0.0)
+    )
     _, frames = run(path, tmp_path / "a.mkv", settings, [track])
     _, plain = run(path, tmp_path / "b.mkv", without, [track])
     _, part = run(path, tmp_path / "c.mkv", settings, [track], range(2, 4))

@@ -2050,12 +2050,12 @@ Apache-2.0</translation>
         <translation>Film</translation>
     </message>
     <message>
-        <source>As near to what was filmed as it gets, with the grain around it.</source>
-        <translation>So nah an der Aufnahme wie möglich, mit dem Korn um das Gesicht.</translation>
+        <source>As near to what was filmed as it gets, with some of the grain around it.</source>
+        <translation>So nah an der Aufnahme wie möglich, mit etwas von dem Korn um das Gesicht.</translation>
     </message>
     <message>
-        <source>Crisper than Natural, with the grain of the film around it.</source>
-        <translation>Schärfer als „Natürlich“, mit dem Korn des Films um das Gesicht.</translation>
+        <source>Crisper than Natural, with all the grain of the film around it.</source>
+        <translation>Schärfer als „Natürlich“, mit allem Korn des Films um das Gesicht.</translation>
     </message>
     <message>
         <source>Tape</source>

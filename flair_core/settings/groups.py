@@ -358,7 +358,7 @@ class FaceSettings(Checked):
             "Give restored faces the grain that lies around them, moving as in the footage: 1 as much as it has, "
             "0 none. Clean footage gets none.",
         ),
-    ] = 1.0
+    ] = 0.4
 
 
 GROUPS: Mapping[str, type] = types.MappingProxyType(

@@ -37,9 +37,9 @@ LOOKS: Mapping[str, Bundle] = types.MappingProxyType(
     {
         "natural": _bundle(
             "Natural",
-            "As near to what was filmed as it gets, with the grain around it.",
+            "As near to what was filmed as it gets, with some of the grain around it.",
             w_tau=0.25,
-            grain=1.0,
+            grain=0.4,
             match_colour=False,
         ),
         "crisp": _bundle(
@@ -51,7 +51,7 @@ LOOKS: Mapping[str, Bundle] = types.MappingProxyType(
         ),
         "film": _bundle(
             "Film",
-            "Crisper than Natural, with the grain of the film around it.",
+            "Crisper than Natural, with all the grain of the film around it.",
             w_tau=0.4,
             grain=1.0,
             match_colour=False,
