@@ -82,7 +82,7 @@ def test_the_first_frame_shows_faces_steps_and_numbers(opened):
     assert len(opened.session.tracks) == 1
     assert [stages.step for stages in opened.previews.result.stages] == [1, 2, 3, 4]
     assert "step 4/4" in opened.status.preview
-    assert opened.timeline.marks.residual == {0: 1.5}
+    assert opened.timeline.marks.residual == {0: 1.25}
 
 
 def test_a_moved_slider_restarts_the_preview_which_sharpens_step_by_step(qtbot, opened, core):

@@ -96,10 +96,10 @@ def test_a_shot_of_its_own_is_split_tuned_merged_and_undone(qtbot, opened):
     assert scopes.scopes["shot"].text() == "Shot 2"
     control = opened.parameters.controls["sampler", "w_tau"]
     control._choose(0.4)
-    assert [value(opened, index=frame) for frame in (7, 8, 23)] == [0.5, 0.4, 0.4]
+    assert [value(opened, index=frame) for frame in (7, 8, 23)] == [0.25, 0.4, 0.4]
     assert not control.reset.isHidden()
     control.reset.click()
-    assert value(opened) == 0.5
+    assert value(opened) == 0.25
     assert control.reset.isHidden()
     session.undo.undo()
     assert value(opened) == 0.4
@@ -162,16 +162,18 @@ def test_the_diamond_sets_and_removes_keys_and_sliders_then_move_the_key(qtbot, 
     session.seek(10)
     panel.controls["sampler", "w_tau"]._choose(0.0)
     assert [key.frame for key in lane(opened).keys] == [0, 10]
-    assert value(opened, index=5) == pytest.approx(0.25)
+    assert value(opened, index=5) == pytest.approx(0.125)
     session.seek(5)
-    assert panel.controls["sampler", "w_tau"]._number.value() == pytest.approx(0.25)
+    assert panel.controls["sampler", "w_tau"]._number.value() == pytest.approx(0.125, abs=0.006)
     assert "Set a keyframe" in panel.keys["w_tau"].toolTip()
     qtbot.waitUntil(lambda: done(opened) and opened.previews.result.request.index == 5)
-    assert opened.previews.result.preview.residual == pytest.approx(1.25), "the preview follows the keyframes"
+    assert opened.previews.result.preview.residual == pytest.approx(1.125), (
+        "the preview follows the keyframes"
+    )
     session.seek(10)
     assert "Remove the keyframe" in panel.keys["w_tau"].toolTip()
     panel.keys["w_tau"].click()
-    assert lane(opened).keys == (Key(0, 0.5),)
+    assert lane(opened).keys == (Key(0, 0.25),)
 
 
 def test_keys_are_added_dragged_typed_held_and_deleted_on_the_timeline(qtbot, opened, line, row):
@@ -306,7 +308,7 @@ def test_settings_are_copied_from_one_shot_to_another(qtbot, opened):
     session.seek(20)
     opened.settings_commands.on_paste_settings()
     assert session.look.own(session.scope).values == (("seed", 3), ("w_tau", 0.4))
-    assert value(opened, index=10) == 0.5
+    assert value(opened, index=10) == 0.25
     opened.settings_commands.on_reset_settings()
     assert session.look.own(session.scope) == Layer()
     assert value(opened, index=0) == 0.4
@@ -342,16 +344,16 @@ def test_b_is_held_against_a_and_shown_beside_it(qtbot, opened):
     qtbot.waitUntil(lambda: done(opened))
     assert opened.previews.result.preview.residual == 2.0
     scopes.hold.pressed.emit()
-    qtbot.waitUntil(lambda: done(opened) and opened.previews.result.preview.residual == 1.5)
+    qtbot.waitUntil(lambda: done(opened) and opened.previews.result.preview.residual == 1.25)
     scopes.hold.released.emit()
     assert opened.previews.result.preview.residual == 2.0, "going back is instant"
     session.seek(3)
     opened.actions_["against_other"].setChecked(True)
     qtbot.waitUntil(lambda: opened.previews.other_result() is not None)
-    assert opened.previews.other_result().preview.residual == 1.5
+    assert opened.previews.other_result().preview.residual == 1.25
     qtbot.waitUntil(lambda: opened.viewer._captions[0] == "Settings A")
     scopes.slots["A"].click()
-    assert value(opened) == 0.5
+    assert value(opened) == 0.25
     assert session.project.other.settings.sampler.w_tau == 1.0
 
 
