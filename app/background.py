@@ -210,7 +210,7 @@ class Background(QObject):
 
     def _look_at_shots(self) -> None:
         """Of those that are left to Auto, one after the other, that under the playhead first."""
-        session, shot = self._session, self._session.unseen_shot
+        session, shot = self._session, unseen_shot(self._session)
         if self._look is not None and self._look.shot == shot:
             return
         if self._look is not None:
@@ -360,3 +360,20 @@ class Background(QObject):
         else:
             return False
         return True
+
+
+def unseen_shot(session: Session) -> range | None:
+    """A shot that Auto has to look at, that under the playhead first; None when there is none.
+
+    Where the search for shots has not found an end yet, there may be another one.
+    """
+    if session.clip is None:
+        return None
+    look, other, seen = session.look, session.other_look, {one.frames for one in session.found}
+    for first in (session.index, *(shot.first for shot in look.shots), 0):
+        shot = session.frames_of_shot(first)
+        known = shot.stop < len(session.clip) or session.shots_complete or bool(session.project.look.shots)
+        asks = look.asks(shot.start) or (other is not None and other.asks(shot.start))
+        if shot and shot not in seen and known and asks:
+            return shot
+    return None

@@ -111,30 +111,20 @@ class Session(QObject):
     @property
     def filled_look(self) -> Look:
         """The look with what Auto found: what is previewed and exported."""
-        return self.look.filled(self.found)
+        return self.look.filled(self.found_now)
+
+    @property
+    def found_now(self) -> tuple[Found, ...]:
+        """What Auto found of shots that still are as they were."""
+        return tuple(one for one in self.found if one.frames == self.frames_of_shot(one.frames.start))
 
     @property
     def found_here(self) -> Found | None:
         """What Auto found of the shot under the playhead; None as long as that is not known."""
-        shot = self._shot_at(self.index)
-        return next((one for one in self.found if one.frames == shot), None)
+        shot = self.frames_of_shot(self.index)
+        return next((one for one in self.found_now if one.frames == shot), None)
 
-    @property
-    def unseen_shot(self) -> range | None:
-        """A shot that Auto has to look at, that under the playhead first; None when there is none.
-
-        Where the search for shots has not found an end yet, there may be another one.
-        """
-        look, seen = self.look, {one.frames for one in self.found}
-        for first in (self.index, *(shot.first for shot in look.shots), 0):
-            shot = self._shot_at(first)
-            ends = shot.stop < (0 if self.clip is None else len(self.clip))
-            known = ends or self.shots_complete or bool(self.project.look.shots)
-            if shot and shot not in seen and known and look.asks(shot.start):
-                return shot
-        return None
-
-    def _shot_at(self, frame: int) -> range:
+    def frames_of_shot(self, frame: int) -> range:
         """The frames of a shot, which ends with the clip."""
         shot = self.look.shot_at(frame)
         return range(shot.start, min(shot.stop, 0 if self.clip is None else len(self.clip)))

@@ -149,14 +149,14 @@ def block(qtbot, dressed):
         ({"sharp": True}, "Already sharp: left as filmed."),
         (
             {"enlargement": 2.0, "grain": 4.0},
-            "About half of the resolution, grain. Restored, it is very likely better.",
+            "Best at about half of the resolution, grain. Restored, it is very likely better.",
         ),
-        ({"enlargement": 4.0, "grain": 9.0}, "About a quarter of the resolution, strong grain."),
-        ({"grain": 2.0}, "Full resolution, a little grain."),
-        ({"certainty": 0.8}, "Full resolution. Restored, it is probably better."),
+        ({"enlargement": 4.0, "grain": 9.0}, "Best at about a quarter of the resolution, strong grain."),
+        ({"grain": 2.0}, "Best at full resolution, a little grain."),
+        ({"certainty": 0.8}, "Best at full resolution. Restored, it is probably better."),
         ({"certainty": 0.6}, "may be better: compare with your eyes"),
         ({"certainty": 1.0}, "very likely"),
-        ({"enlargement": 2.5}, "About 40% of the resolution"),
+        ({"enlargement": 2.5}, "Best at about 40% of the resolution"),
     ],
 )
 def test_what_auto_found_is_said_in_plain_words(block, found, words):
@@ -177,7 +177,7 @@ def test_auto_says_what_it_found_of_the_shot_under_the_playhead(qtbot, window, u
     assert window.parameters.auto.words == "Looking at this shot…"
     core.gate.set()
     qtbot.waitUntil(lambda: len(window.session.found) == 2)
-    assert "About half of the resolution, grain" in window.parameters.auto.words
+    assert "Best at about half of the resolution, grain" in window.parameters.auto.words
     window.session.found = (window.session.found[0], Found(range(12, LENGTH)))
     window.session.seek(20)
     assert "No face was found" in window.parameters.auto.words
@@ -211,7 +211,7 @@ def test_what_was_set_by_hand_goes_back_to_auto(asking, values):
     assert not auto.back.isHidden()
     auto.back.click()
     assert session.settings == UNTOLD
-    assert "About half" in auto.words
+    assert "about half" in auto.words
     session.undo.undo()
     assert auto.words == "Set by hand, under Degradation."
 
@@ -489,3 +489,15 @@ def test_nothing_jumps_when_pictures_come(qtbot, asking):
     QApplication.processEvents()
     assert {button.height() for button in asking.parameters.looks.buttons.values()} == heights
     assert len(heights) == 1
+
+
+def test_what_was_found_of_shots_that_are_others_now_does_not_count(qtbot, asking):
+    session = asking.session
+    whole = session.found_here
+    assert whole is not None
+    session.edit_shots("split", lambda look: look.split_at(12))
+    assert whole not in session.found_now
+    qtbot.waitUntil(lambda: len(session.found_now) == 2)
+    assert [one.frames.start for one in session.found_now] == [0, 12]
+    session.edit_shots("merge", lambda look: look.merged_at(12))
+    assert session.found_now == (whole,)

@@ -246,6 +246,44 @@ def test_strength_moves_from_frame_to_frame_with_keyframes(tmp_path, model):
     assert off[0] == 0 < off[1] < off[2]
 
 
+def test_a_strength_of_its_own_counts_more_than_auto():
+    look = Look(UNTOLD).split_at(10).with_value(Scope("shot", 10), "strength", 0.7)
+    found = [Found(range(first, first + 10), sharp=True, gain=-1.0) for first in (0, 10)]
+    assert [look.filled(found).resolve(at).faces.strength for at in (0, 10)] == [0.0, 0.7]
+
+
+def test_what_is_said_is_true_and_nothing_is_certain():
+    found = Found(range(4), 2.0, gain=5.0, certainty=1.0, grain=4.0)
+    assert auto.sentence(found) == (
+        "Frames 0 to 3: best at about half of the resolution, grain; restored, it is very likely better."
+    )
+    sharp = Found(range(4), sharp=True, gain=-1.0)
+    assert auto.sentence(sharp).endswith("left as filmed.")
+    assert auto.sentence(sharp, leave_sharp=False).endswith("restored all the same.")
+
+
+def test_no_output_takes_the_place_of_the_source(tmp_path, capsys):
+    clip = images(tmp_path / "clip", face())
+    for command in (
+        ["degrade", str(clip), "-o", str(clip), "--scale", "2"],
+        ["degrade", str(clip), "-o", str(clip), "--damage", "film"],
+        ["restore", str(clip), "-o", str(clip), "--aligned"],
+        ["restore", str(clip), "-o", str(tmp_path / "out"), "--aligned", "--matte", str(clip)],
+    ):
+        assert main(command) == 2, command
+        assert "is the source itself" in capsys.readouterr().err
+        np.testing.assert_array_equal(frames_of(clip)[0], face())
+
+
+@pytest.mark.parametrize(
+    "options", [["--examples", "0"], ["--seed", "-1"], ["--out", "/"], ["--out", "/no/x.st"]]
+)
+def test_the_judge_is_not_trained_in_vain(tmp_path, capsys, options):
+    command = ["train", "judge", "--data", str(tmp_path), "--out", str(tmp_path / "j.safetensors")]
+    assert main([*command, *options]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
 # --- training -------------------------------------------------------------------------------------
 
 

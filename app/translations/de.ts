@@ -335,28 +335,28 @@
         <translation>Auto: {0}</translation>
     </message>
     <message>
-        <source>Full resolution</source>
-        <translation>Volle Auflösung</translation>
+        <source>Best at full resolution</source>
+        <translation>Am besten in voller Auflösung</translation>
     </message>
     <message>
-        <source>About two thirds of the resolution</source>
-        <translation>Etwa zwei Drittel der Auflösung</translation>
+        <source>Best at about two thirds of the resolution</source>
+        <translation>Am besten in etwa zwei Dritteln der Auflösung</translation>
     </message>
     <message>
-        <source>About half of the resolution</source>
-        <translation>Etwa die Hälfte der Auflösung</translation>
+        <source>Best at about half of the resolution</source>
+        <translation>Am besten in etwa der halben Auflösung</translation>
     </message>
     <message>
-        <source>About a third of the resolution</source>
-        <translation>Etwa ein Drittel der Auflösung</translation>
+        <source>Best at about a third of the resolution</source>
+        <translation>Am besten in etwa einem Drittel der Auflösung</translation>
     </message>
     <message>
-        <source>About a quarter of the resolution</source>
-        <translation>Etwa ein Viertel der Auflösung</translation>
+        <source>Best at about a quarter of the resolution</source>
+        <translation>Am besten in etwa einem Viertel der Auflösung</translation>
     </message>
     <message>
-        <source>About {0:.0%} of the resolution</source>
-        <translation>Etwa {0:.0%} der Auflösung</translation>
+        <source>Best at about {0:.0%} of the resolution</source>
+        <translation>Am besten in etwa {0:.0%} der Auflösung</translation>
     </message>
     <message>
         <source>strong grain</source>

@@ -72,13 +72,13 @@ class AutoBlock(QWidget):
 
     def _seen(self, found: Found) -> str:
         sizes = {
-            1.0: self.tr("Full resolution"),
-            1.5: self.tr("About two thirds of the resolution"),
-            2.0: self.tr("About half of the resolution"),
-            3.0: self.tr("About a third of the resolution"),
-            4.0: self.tr("About a quarter of the resolution"),
+            1.0: self.tr("Best at full resolution"),
+            1.5: self.tr("Best at about two thirds of the resolution"),
+            2.0: self.tr("Best at about half of the resolution"),
+            3.0: self.tr("Best at about a third of the resolution"),
+            4.0: self.tr("Best at about a quarter of the resolution"),
         }
-        other = self.tr("About {0:.0%} of the resolution").format(1 / found.enlargement)
+        other = self.tr("Best at about {0:.0%} of the resolution").format(1 / found.enlargement)
         seen = [sizes.get(found.enlargement, other)]
         if found.grainy:
             grain = self.tr("a little grain"), self.tr("grain"), self.tr("strong grain")

@@ -148,9 +148,10 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> RestorationSettings:
     """Settings for a clip without side-car: nothing is known, unless an option or the preset of the model tells it."""
     told = ("scale", "kernel", "blur_sigma", "motion", "noise", "jpeg")
-    if base.degradation != DegradationSettings() or any(
-        getattr(arguments, name) is not None for name in told
-    ):
+    given = {name for name in told if getattr(arguments, name) is not None}
+    if arguments.kernel == UNKNOWN.kernel:
+        given -= {"kernel"}
+    if base.degradation != DegradationSettings() or given:
         return base
     return UNTOLD if base == RestorationSettings() else replace(base, degradation=UNKNOWN)
 

@@ -17,6 +17,7 @@ from flair_core.degradations import degrade
 from flair_core.degradations.damage import Damage, damage_frames
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, of_depth, to_float, to_uint8
+from flair_core.jobs.output import keep_source
 from flair_core.runtime import files
 from flair_core.settings.groups import DegradationSettings, read_group
 from flair_core.settings.output import OutputOptions
@@ -73,6 +74,7 @@ def degrade_clip(
     """
     _demand_lossless(target)
     with video.open_source(source) as clip:
+        keep_source(target, source)
         width, height = (extent // settings.scale for extent in (clip.info.width, clip.info.height))
         if not width or not height:
             raise MediaError(
@@ -118,6 +120,7 @@ def damage_clip(source: Path, target: Path, damage: Damage) -> Iterator[Frame]:
     """
     _demand_lossless(target)
     with video.open_source(source) as clip:
+        keep_source(target, source)
         info = clip.info
         waiting: deque[Frame] = deque()
 

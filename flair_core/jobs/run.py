@@ -200,6 +200,7 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     assert request.matte is not None
     if request.matte == request.output:
         raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
+    output.keep_source(request.matte, source.path)
     width, height = output_size(source, request.look.settings)
     codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
     like = faster(source.info, request.fps_factor)

@@ -6,6 +6,7 @@ truth chooses: see flair_core.estimation.judge.
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,22 +77,26 @@ def fill(
         *_, one = look_at(source, shot, look.resolve(shot.start), device, cache)
         assert one is not None
         seen.append(one)
-        yield Progress(done + 1, len(shots), shot.start, stage="look at the footage", notes=(sentence(one),))
+        said = sentence(one, leave_sharp=look.resolve(shot.start).faces.leave_sharp)
+        yield Progress(done + 1, len(shots), shot.start, stage="look at the footage", notes=(said,))
     yield look.filled(seen)
 
 
-def sentence(found: Found) -> str:
-    """What was found and is done, in words."""
+def sentence(found: Found, *, leave_sharp: bool = True) -> str:
+    """What was found and is done, in words. Nothing is called certain."""
     where = f"Frames {found.frames.start} to {found.frames.stop - 1}: "
     if found.gain is None:
         return where + "no face was found to judge by; nothing is assumed of the footage."
-    seen = SIZES[found.enlargement], GRAIN[found.grainy]
-    ending = (
-        "already sharp, left as filmed" if found.sharp else f"better with a chance of {found.certainty:.0%}"
-    )
-    return f"{where}{', '.join(seen)}; {ending}."
+    if found.sharp:
+        return where + (
+            "already sharp, " + ("left as filmed." if leave_sharp else "and restored all the same.")
+        )
+    chance = next(words for least, words in CHANCES if found.certainty > least)
+    return f"{where}best at {SIZES[found.enlargement]}, {GRAIN[found.grainy]}; restored, it {chance} better."
 
 
+CHANCES = (0.95, "is very likely"), (0.75, "is probably"), (-1.0, "may be")
+"""Above which chance what is said."""
 SIZES = {
     1.0: "full resolution",
     1.5: "about two thirds of the resolution",
@@ -147,13 +152,17 @@ def _face(rgb: NDArray[np.uint8], settings: RestorationSettings, cache: Cache | 
 
 def restored(y: torch.Tensor, resolution: float, device: torch.device) -> torch.Tensor:
     """What θ makes of a face when it is told nothing and shown so much less: (1, 3, S, S) in [-1, 1]."""
-    settings = RestorationSettings(
+    settings = _told_nothing(resolution)
+    *_, last = restore_window(y, settings, load_models(settings, device))
+    return last.x0.clamp(-1, 1).cpu()
+
+
+def _told_nothing(resolution: float) -> RestorationSettings:
+    return RestorationSettings(
         degradation=DegradationSettings(scale=1, kernel="unknown", enlargement=resolution),
         sampler=SamplerSettings(steps=1, w_tau=0, monochrome="off"),
         faces=FaceSettings(aligned=True),
     )
-    *_, last = restore_window(y, settings, load_models(settings, device))
-    return last.x0.clamp(-1, 1).cpu()
 
 
 def _entry(
@@ -166,6 +175,7 @@ def _entry(
         frames=indices,
         footage=values_of(settings.footage, "frames"),
         faces="aligned" if faces.aligned else (faces.detector, detector_hash(faces.detector)),
+        settings=json.loads(_told_nothing(1.0).to_json()),
         networks=(
             fingerprints.weights_hash(RestorationSettings().sampler.model),
             judge_hash,

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 
+from flair_core.errors import MediaError
 from flair_core.frames import of_depth, to_uint8
 from flair_core.restoration.compose import (
     composite,
@@ -82,6 +83,8 @@ def preview(
     reach = max(mask_reach(run.load(look.resolve(index, number))) for number in (None, *dict(look.tracks)))
     first, last = max(covering[0].first - reach, 0), min(covering[-1].last + reach, len(source))
     frames = list(source.frames(first, last))
+    if index - first >= len(frames):
+        raise MediaError(f"{source.path} has no frame {index} any more: it was changed. Open it again.")
     frame = frames[index - first]
     width, height = output_size(source, look.settings)
     observed: Pixels = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]

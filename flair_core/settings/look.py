@@ -268,7 +268,8 @@ class Look:
             if not look.asks(scope.number):
                 continue
             layer = look.own(scope).with_value("enlargement", one.enlargement)
-            if one.sharp and look.resolve(scope.number).faces.leave_sharp:
+            own = "strength" in look.own(scope).names
+            if one.sharp and not own and look.resolve(scope.number).faces.leave_sharp:
                 layer = layer.with_value("strength", 0.0)
             look = look.with_own(scope, layer)
         return self if look.shots == (Shot(0),) else look
@@ -412,7 +413,7 @@ class Look:
                     )
                 ),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SettingsError(
                 f"The lanes, shots or tracks are damaged ({type(error).__name__}: {error}). "
                 "Save them again from the application."

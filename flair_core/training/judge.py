@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from flair_core.degradations import degrade, enlarged
 from flair_core.degradations.damage import KINDS, damaged, draw_damage
+from flair_core.errors import SettingsError
 from flair_core.estimation.judge import RESOLUTIONS, Judge, observed
 from flair_core.frames import to_float, to_uint8
 from flair_core.restoration import auto
@@ -47,6 +48,7 @@ LIMITS = (-8.0, 12.0)
 BATCH, STEPS, RATE, DECAY = 64, 1500, 3e-3, 1e-2
 SHAKEN = 0.1
 """Std of noise on the inputs in training, in units of theirs."""
+FEWEST = 4
 SHARE = 0.8
 """Of the examples, that each of the networks learns from: they then differ where little is known."""
 
@@ -66,8 +68,12 @@ class JudgeTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises SettingsError when a kind that is left out is none."""
+        """Raises SettingsError: a kind that is left out is none, too few examples, a file that can't be written."""
         synthesis.check_kinds(self.leave_out)
+        if self.examples < FEWEST or self.seed < 0:
+            raise SettingsError(f"The judge needs {FEWEST} examples or more, and a seed of 0 or more.")
+        if self.out.is_dir() or not self.out.absolute().parent.is_dir():
+            raise SettingsError(f"{self.out} can't be written. Name a file in a folder that is there.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from app.session import Session
+    from flair_core.settings.look import Look
 
 translate = QCoreApplication.translate
 FORMATS = (
@@ -233,6 +234,13 @@ class ExportDialog(QDialog):
         )
         self._space.setVisible(free < needed)
 
+    def _look(self) -> Look:
+        """What is previewed; where shots are still being found, the job itself looks for them, and at each."""
+        session = self._session
+        own = session.project.look
+        known = session.shots_complete or bool(own.shots) or not own.asks(0)
+        return session.filled_look if known else own
+
     def request(self, device: str) -> Request:
         """What was asked for, as a job."""
         session = self._session
@@ -243,7 +251,7 @@ class ExportDialog(QDialog):
         return Request(
             source=self._clip.path,
             output=output,
-            look=session.filled_look,
+            look=self._look(),
             span=span,
             with_streams=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),
