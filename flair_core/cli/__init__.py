@@ -79,6 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever reads our output has seen enough, as `head` does; nothing may be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"flair {arguments.command}: {error.strerror or error}{where}. Choose another place, or make room.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(f"flair {arguments.command}: interrupted; nothing was left half-written.", file=sys.stderr)
         return 130
