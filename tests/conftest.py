@@ -72,7 +72,7 @@ def jobs(tmp_path):
 
 
 @pytest.fixture
-def window(qtbot, dressed, config, core, jobs, monkeypatch):
+def window(qtbot, qapp, config, core, jobs, monkeypatch):
     """A window over the stand-in; closed in the end, and its threads with it.
 
     Clips begin with the settings of a restoration in several steps, so that there is something to see of each.
@@ -85,7 +85,9 @@ def window(qtbot, dressed, config, core, jobs, monkeypatch):
         monkeypatch.setattr(f"{module}.UNTOLD", RestorationSettings())
 
     monkeypatch.setattr("app.look_pictures.REST_MS", 10**8)
+    qapp.setStyleSheet("")  # the application dresses its window when that stands, too
     window = MainWindow(lambda: core, core.open_source, jobs)
+    window.apply_theme("dark")
 
     def leave(_):
         core.gate.set()

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QMenuBar,
     QPlainTextEdit,
     QScrollBar,
+    QToolButton,
     QWidget,
 )
 
@@ -94,3 +95,11 @@ def test_every_control_is_named_and_explained(everything, what):
     found = {name: list(controls(root)) for name, root in everything.items()}
     assert all(found.values()), "every page has controls"
     assert not [described(widget) for some in found.values() for widget in some if not what(widget)]
+
+
+def test_all_menus_are_there(window):
+    bar = window.actions_.bar
+    more = bar.findChild(QToolButton, "qt_menubar_ext_button")
+    assert more is None or not more.isVisible(), "menus that find no room go behind a button"
+    assert all(bar.actionGeometry(action).height() <= bar.height() for action in bar.actions())
+    assert all(bar.rect().contains(bar.actionGeometry(action)) for action in bar.actions())

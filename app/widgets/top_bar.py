@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.widgets.elided import Elided
 from app.widgets.named import named
@@ -25,7 +25,8 @@ class TopBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         if not actions.bar.isNativeMenuBar():
-            actions.bar.setFixedHeight(actions.bar.sizeHint().height())
+            # As high as its sheet of style makes it, which comes later.
+            actions.bar.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
             row.addWidget(actions.bar, 0, Qt.AlignmentFlag.AlignVCenter)
         self._tools = [self._add(row, actions, name, "icon") for name in ("undo", "redo")]
         self._name = Elided(style="muted")
