@@ -94,8 +94,9 @@ class Background(QObject):
         worker.ended.connect(self._ended)
         session.clip_changed.connect(self._clip_changed)
         session.project_changed.connect(self.search_faces)
-        for signal in (session.project_changed, session.shots_changed, session.index_changed):
-            signal.connect(self._look_at_shots)
+        session.project_changed.connect(self._look_at_shots)
+        session.shots_changed.connect(self._look_at_shots)
+        session.index_changed.connect(self._playhead_moved)
         session.faces_changed.connect(self._recall_earlier)
         previews.covered.connect(self._measure_warp)
         previews.shown.connect(self._restore_other)
@@ -207,6 +208,10 @@ class Background(QObject):
         if session.clip is not None and not session.project.look.shots:
             self._shots = FindShots(session.clip.path, session.settings.footage)
             self._worker.submit(self._shots)
+
+    def _playhead_moved(self) -> None:
+        if self._session.found_here is None:
+            self._look_at_shots()
 
     def _look_at_shots(self) -> None:
         """Of those that are left to Auto, one after the other, that under the playhead first."""

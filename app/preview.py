@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.requests import PreviewRequest, PreviewResult
+from app.session import filled
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Set
@@ -168,7 +169,7 @@ class PreviewController(QObject):
         if session.clip is None:
             return None
         other = session.other_look if self._peeking else None
-        look = session.filled_look if other is None else other.filled(session.found_now)
+        look = session.filled_look if other is None else filled(other, session.found_now)
         tracks: tuple[Track, ...] | None = None
         if session.settings.faces.aligned:
             tracks = ()
@@ -194,7 +195,7 @@ class PreviewController(QObject):
         request, other = self.request(self._session.index), self._session.other_look
         if not self._comparing or request is None or other is None:
             return None
-        there = other.filled(self._session.found_now)
+        there = filled(other, self._session.found_now)
         return replace(request, look=self._session.filled_look if request.look == there else there)
 
     def other_result(self) -> PreviewResult | None:

@@ -6,6 +6,7 @@ import bisect
 import dataclasses
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -111,7 +112,7 @@ class Session(QObject):
     @property
     def filled_look(self) -> Look:
         """The look with what Auto found: what is previewed and exported."""
-        return self.look.filled(self.found_now)
+        return filled(self.look, self.found_now)
 
     @property
     def found_now(self) -> tuple[Found, ...]:
@@ -122,7 +123,7 @@ class Session(QObject):
     def found_here(self) -> Found | None:
         """What Auto found of the shot under the playhead; None as long as that is not known."""
         shot = self.frames_of_shot(self.index)
-        return next((one for one in self.found_now if one.frames == shot), None)
+        return next((one for one in self.found if one.frames == shot), None)
 
     def frames_of_shot(self, frame: int) -> range:
         """The frames of a shot, which ends with the clip."""
@@ -315,6 +316,12 @@ class Session(QObject):
     def _forget_faces(self) -> None:
         self.tracks, self.searched, self.selected = (), range(0), None
         self.faces_changed.emit()
+
+
+@lru_cache(maxsize=8)
+def filled(look: Look, found: tuple[Found, ...]) -> Look:
+    """A look with what Auto found; asked for at every move of the playhead, of programmes with many shots."""
+    return look.filled(found)
 
 
 def _edited(look: Look, scope: Scope, index: int, values: Mapping[str, Any]) -> Look:

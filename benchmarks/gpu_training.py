@@ -89,61 +89,57 @@ def _shard(source: Path, target: Path, most: int, room: int, seed: int) -> int:
 
 
 class Stage(NamedTuple):
-    """How a stage is run, for so many minutes."""
+    """How a stage is run."""
 
-    run: Callable[[Path, Path, Path | None, Path | None], Run]
-    """From the pack, the folder of the run, θ, and weights of its own kind to go on from."""
-    train: Callable[[Run], Iterator[Logged]]
-
-
-def _theta(packed: Path, out: Path, theta: Path | None, own: Path | None) -> Run:
-    return image.ImageTraining(
-        data=packed / FACES,
-        clips=packed / CLIPS,
-        validate=packed / UNTOUCHED,
-        out=out,
-        init=own or theta,
-        leave_out=LEFT_OUT,
-        learning_rate=2e-4,
-        **_batch(image={"batch": 48, "group": 4, "crop": 192}, small={"batch": 4, "group": 2, "crop": 64}),
-    )
-
-
-def _enhancer(packed: Path, out: Path, theta: Path | None, own: Path | None) -> Run:
-    return enhancer.EnhancerTraining(
-        data=packed / FACES,
-        clips=packed / CLIPS,
-        validate=packed / UNTOUCHED,
-        out=out,
-        theta=theta,
-        init=own,
-        leave_out=LEFT_OUT,
-        learning_rate=1e-4,
-        **_batch(image={"batch": 16, "crop": 192}, small={"batch": 2, "crop": 64}),
-    )
-
-
-def _temporal(packed: Path, out: Path, theta: Path | None, own: Path | None) -> Run:
-    return temporal.TemporalTraining(
-        data=packed / FACES,
-        clips=packed / CLIPS,
-        validate=packed / CLIPS,
-        out=out,
-        init=own or theta,
-        **_batch(image={"windows": 12, "crop": 160}, small={"windows": 1, "crop": 64}),
-    )
-
-
-def _batch(image: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
-    """As a graphics card likes it, or a processor."""
-    return image if torch.cuda.is_available() else small
+    kind: Callable[..., Run]
+    train: Callable[[Any], Iterator[Logged]]
+    rate: float
+    on_card: dict[str, Any]
+    """A batch as a graphics card likes it."""
+    on_processor: dict[str, Any]
+    validate: str = UNTOUCHED
 
 
 STAGES = {
-    "theta": Stage(_theta, image.train),  # type: ignore[arg-type]
-    "enhancer": Stage(_enhancer, enhancer.train),  # type: ignore[arg-type]
-    "temporal": Stage(_temporal, temporal.train),  # type: ignore[arg-type]
+    "theta": Stage(
+        image.ImageTraining,
+        image.train,
+        2e-4,
+        {"batch": 48, "group": 4, "crop": 192, "leave_out": LEFT_OUT},
+        {"batch": 4, "group": 2, "crop": 64, "leave_out": LEFT_OUT},
+    ),
+    "enhancer": Stage(
+        enhancer.EnhancerTraining,
+        enhancer.train,
+        1e-4,
+        {"batch": 16, "crop": 192, "leave_out": LEFT_OUT},
+        {"batch": 2, "crop": 64, "leave_out": LEFT_OUT},
+    ),
+    "temporal": Stage(
+        temporal.TemporalTraining,
+        temporal.train,
+        4e-4,
+        {"windows": 12, "crop": 160},
+        {"windows": 1, "crop": 64},
+        CLIPS,
+    ),
 }
+
+
+def prepared(name: str, packed: Path, out: Path, theta: Path | None, own: Path | None) -> Run:
+    """A run of a stage; theta and own: weights of θ, and of its own kind to go on from."""
+    stage = STAGES[name]
+    begin: dict[str, Any] = {"theta": theta, "init": own} if name == "enhancer" else {"init": own or theta}
+    batch = stage.on_card if torch.cuda.is_available() else stage.on_processor
+    return stage.kind(
+        data=packed / FACES,
+        clips=packed / CLIPS,
+        validate=packed / stage.validate,
+        out=out,
+        learning_rate=stage.rate,
+        **begin,
+        **batch,
+    )
 
 
 def train(name: str, packed: Path, out: Path, parts: Path | None, minutes: float) -> None:
@@ -153,7 +149,7 @@ def train(name: str, packed: Path, out: Path, parts: Path | None, minutes: float
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
         theta, own = (_joined(parts, kind, here) for kind in ("theta", name))
-        run = stage.run(packed, here / "run", theta, own)
+        run = prepared(name, packed, here / "run", theta, own)
         log = Log(here / "run" / "log.csv")
         changes = {"steps": 1 << 30, "cooldown": 1e-9, "max_minutes": PROBE * minutes, "save_minutes": 1e9}
         told = _followed(stage.train(_changed(run, **changes, validate=None)), log)

@@ -5,6 +5,7 @@ import dataclasses
 import shutil
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from cheap import Counting
 
 import flair_core
-from flair_core.faces import detect, locator, points
+from flair_core.faces import locator, points
 from flair_core.faces.placed_masks import Masks
 from flair_core.kept import cache, fingerprints, restored_frames
 from flair_core.restoration import find, keys
@@ -243,7 +244,7 @@ def test_found_faces_depend_on_the_files_of_what_finds_them(tmp_path, monkeypatc
     for name in (locator.WEIGHTS, points.WEIGHTS):
         shutil.copy(files("resources") / name, tmp_path / name)
     before = entry()
-    monkeypatch.setattr(detect, "files", lambda _: tmp_path)
+    monkeypatch.setattr(fingerprints, "resources", SimpleNamespace(files=lambda _: tmp_path))
     assert entry() == before
     for name in (locator.WEIGHTS, points.WEIGHTS):
         with (tmp_path / name).open("ab") as file:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from flair_core.settings.fields import Field
     from flair_core.settings.found import Found
 
-VERY_LIKELY, PROBABLY = 0.95, 0.75
-"""Chances above which that is said of a result. Nothing is ever called certain."""
-
 
 class AutoBlock(QWidget):
     """Says what was found; lets what is sharp be restored all the same; takes back what was set by hand."""
@@ -83,14 +80,12 @@ class AutoBlock(QWidget):
         if found.grainy:
             grain = self.tr("a little grain"), self.tr("grain"), self.tr("strong grain")
             seen.append(grain[found.grainy - 1])
-        ending = (
-            self.tr("Restored, it is very likely better.")
-            if found.certainty > VERY_LIKELY
-            else self.tr("Restored, it is probably better.")
-            if found.certainty > PROBABLY
-            else self.tr("Restored, it may be better: compare with your eyes.")
+        endings = (
+            self.tr("Restored, it may be better: compare with your eyes."),
+            self.tr("Restored, it is probably better."),
+            self.tr("Restored, it is very likely better."),
         )
-        return ", ".join(seen) + ". " + ending
+        return ", ".join(seen) + ". " + endings[found.likely]
 
 
 class LeaveSharp(Control):

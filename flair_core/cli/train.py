@@ -124,28 +124,29 @@ def run_enhancer(arguments: argparse.Namespace) -> None:
 
 def run_locator(arguments: argparse.Namespace) -> None:
     """Train the face locator, with a progress bar."""
-    from tqdm import tqdm
-
     from flair_core.training.locator import LocatorTraining, train
 
     run = _told(LocatorTraining, arguments)
-    bar = tqdm(train(run), total=run.steps, unit="step")
-    for loss in bar:
-        bar.set_postfix(loss=f"{loss:.4f}")
+    _watch(train(run), run.steps, "loss")
     print(run.out)
 
 
 def run_judge(arguments: argparse.Namespace) -> None:
     """Train the judge, with a progress bar."""
-    from tqdm import tqdm
-
     from flair_core.training.judge import JudgeTraining, train
 
     run = _told(JudgeTraining, arguments)
-    bar = tqdm(train(run), total=run.examples, unit="example")
-    for gain in bar:
-        bar.set_postfix(gain=f"{gain:.2f}")
+    _watch(train(run), run.examples, "gain")
     print(run.out)
+
+
+def _watch(steps: Iterator[float], total: int, called: str) -> None:
+    """Show a number that every step tells."""
+    from tqdm import tqdm
+
+    bar = tqdm(steps, total=total, unit="step")
+    for value in bar:
+        bar.set_postfix({called: f"{value:.4f}"})
 
 
 def _told(kind: type[Told], arguments: argparse.Namespace) -> Told:

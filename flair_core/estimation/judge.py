@@ -18,6 +18,7 @@ from scipy.special import ndtr
 from torch import nn
 from torch.nn import functional
 
+from flair_core.degradations.jpeg import BLOCK, TO_YCBCR
 from flair_core.runtime import threads
 from flair_core.settings.found import Found
 
@@ -36,9 +37,6 @@ LOOKED_AT = 384
 """Pixels of the middle of a larger face that are looked at."""
 LEAST = 0.05
 """Levels that are added to each std: less is rounding."""
-BLOCK = 8
-"""Of codecs, in pixels."""
-LUMA = (0.299, 0.587, 0.114)
 _RESULTS = len(RESOLUTIONS)
 _TEXTURES = BANDS * (1 + 2 * _RESULTS) + BANDS * (1 + _RESULTS)
 INPUTS = _TEXTURES + 4 * (1 + _RESULTS) + 2
@@ -65,11 +63,13 @@ def observed(y: Tensor, restored: Sequence[Tensor]) -> Tensor:
     taken = [y - one for one in restored]
     lumas = torch.stack([_luma(one) for one in (y, *restored, *taken)])
     colours = torch.cat([_colours(one) for one in (y, *taken)])
-    fine = [_bands(lumas)[0][at] for at in (0, *range(1 + len(restored), len(lumas)))]
-    shades = torch.stack([_spread(band) for band in _bands(lumas)], 1)
-    tints = torch.stack([_spread(band) for band in _bands(colours)], 1).view(-1, 2, BANDS).mean(1)
-    parts = [shades.flatten(), tints.flatten(), *(_texture(one) for one in fine), _blocks(lumas[0])]
-    return torch.cat(parts)
+    with threads.narrow():  # the same to the bit with any number of threads
+        bands = _bands(lumas)
+        fine = [bands[0][at] for at in (0, *range(1 + len(restored), len(lumas)))]
+        shades = torch.stack([_spread(band) for band in bands], 1)
+        tints = torch.stack([_spread(band) for band in _bands(colours)], 1).view(-1, 2, BANDS).mean(1)
+        parts = [shades.flatten(), tints.flatten(), *(_texture(one) for one in fine), _blocks(lumas[0])]
+        return torch.cat(parts)
 
 
 def _middle(image: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def _middle(image: Tensor) -> Tensor:
 
 def _luma(image: Tensor) -> Tensor:
     """(3, H, W) in [-1, 1] → (H, W) in levels."""
-    return 127.5 * (torch.tensor(LUMA)[:, None, None] * image).sum(0)
+    return 127.5 * (TO_YCBCR[0].to(image)[:, None, None] * image).sum(0)
 
 
 def _colours(image: Tensor) -> Tensor:

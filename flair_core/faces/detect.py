@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +17,7 @@ from flair_core.errors import SettingsError, WeightsError
 from flair_core.faces import locator, points
 from flair_core.faces.align import inverse, similarity, transform, zoom
 from flair_core.faces.points import Pyramid, point_model
-from flair_core.kept.fingerprints import file_hash
+from flair_core.kept.fingerprints import file_hash, resource_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +68,7 @@ def detector_hash(name: str) -> str:
     """SHA-256 of a detector's file, or of the hashes of both that ship. Raises as `load_detector` does."""
     if name in NETWORKS:
         return file_hash(_imported(name))
-    shipped = [file_hash(Path(str(files("resources") / one))) for one in (locator.WEIGHTS, points.WEIGHTS)]
+    shipped = [resource_hash(one) for one in (locator.WEIGHTS, points.WEIGHTS)]
     return hashlib.sha256("".join(shipped).encode()).hexdigest()
 
 

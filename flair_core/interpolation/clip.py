@@ -98,6 +98,7 @@ def interpolate_clip(
             like=faster(clip.info, factor),
             width=clip.info.width,
             height=clip.info.height,
+            source=source,
             copy_from=copied,
             options=OutputOptions(codec=codec),
         )

@@ -17,7 +17,6 @@ from flair_core.degradations import degrade
 from flair_core.degradations.damage import Damage, damage_frames
 from flair_core.errors import MediaError, SettingsError
 from flair_core.frames import Frame, of_depth, to_float, to_uint8
-from flair_core.jobs.output import keep_source
 from flair_core.runtime import files
 from flair_core.settings.groups import DegradationSettings, read_group
 from flair_core.settings.output import OutputOptions
@@ -74,14 +73,18 @@ def degrade_clip(
     """
     _demand_lossless(target)
     with video.open_source(source) as clip:
-        keep_source(target, source)
         width, height = (extent // settings.scale for extent in (clip.info.width, clip.info.height))
         if not width or not height:
             raise MediaError(
                 f"{source.name} is smaller than {settings.scale} pixels; choose a smaller --scale."
             )
         with video.open_sink(
-            target, like=clip.info, width=width, height=height, options=OutputOptions(codec="lossless")
+            target,
+            like=clip.info,
+            width=width,
+            height=height,
+            options=OutputOptions(codec="lossless"),
+            source=source,
         ) as sink:
             for frame in clip.frames(0, len(clip)):
                 y = degrade_frame(frame.rgb, settings, (seed, frame.index))
@@ -120,7 +123,6 @@ def damage_clip(source: Path, target: Path, damage: Damage) -> Iterator[Frame]:
     """
     _demand_lossless(target)
     with video.open_source(source) as clip:
-        keep_source(target, source)
         info = clip.info
         waiting: deque[Frame] = deque()
 
@@ -132,7 +134,12 @@ def damage_clip(source: Path, target: Path, damage: Damage) -> Iterator[Frame]:
 
         width, height = info.width, info.height
         with video.open_sink(
-            target, like=info, width=width, height=height, options=OutputOptions(codec="lossless")
+            target,
+            like=info,
+            width=width,
+            height=height,
+            options=OutputOptions(codec="lossless"),
+            source=source,
         ) as sink:
             for rgb in damage_frames(pictures(), damage, recode):
                 damaged = dataclasses.replace(waiting.popleft(), rgb=rgb)

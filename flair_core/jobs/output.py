@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flair_core import video
-from flair_core.errors import MediaError
 from flair_core.frames import faster
 from flair_core.restoration.compose import output_size
 from flair_core.settings.output import AS_USUAL, OutputOptions
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
 
     from flair_core.settings.groups import RestorationSettings
     from flair_core.video import FrameSink, FrameSource
-
-
-def keep_source(path: Path, source: Path) -> None:
-    """Raises MediaError when an output would take the place of the source."""
-    if path.exists() and path.samefile(source):
-        raise MediaError(f"{path} is the source itself. Name another output.")
 
 
 def open_output(
@@ -39,7 +32,6 @@ def open_output(
     fps_factor: how many times the frames a second it will get.
     statement: what the file says of how it was made.
     """
-    keep_source(path, source.path)
     width, height = output_size(source, settings)
     return video.open_sink(
         path,
@@ -47,6 +39,7 @@ def open_output(
         width=width,
         height=height,
         options=options,
+        source=source.path,
         copy_from=source.path if with_streams and source.path.is_file() else None,
         span=range(span.start * fps_factor, span.stop * fps_factor),
         statement=statement,

@@ -200,12 +200,16 @@ def _open_matte(request: Request, source: FrameSource) -> FrameSink:
     assert request.matte is not None
     if request.matte == request.output:
         raise MediaError(f"{request.matte} is the output itself. Name another file for the matte.")
-    output.keep_source(request.matte, source.path)
     width, height = output_size(source, request.look.settings)
     codec = "lossless" if request.matte.suffix.lower() in LOSSLESS else None
     like = faster(source.info, request.fps_factor)
     sink = video.open_sink(
-        request.matte, like=like, width=width, height=height, options=OutputOptions(codec=codec)
+        request.matte,
+        like=like,
+        width=width,
+        height=height,
+        options=OutputOptions(codec=codec),
+        source=source.path,
     )
     return sink if request.fps_factor == 1 else Between(sink, request.fps_factor, White())
 

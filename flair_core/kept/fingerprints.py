@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,11 @@ def weights_hash(name: str) -> str | None:
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, which is read once as long as it does not change."""
     return _sha256_of(path, path.stat().st_mtime_ns)
+
+
+def resource_hash(name: str) -> str:
+    """SHA-256 of a file that ships with the program."""
+    return file_hash(Path(str(resources.files("resources") / name)))
 
 
 @cache

@@ -7,8 +7,6 @@ truth chooses: see flair_core.estimation.judge.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,12 +89,11 @@ def sentence(found: Found, *, leave_sharp: bool = True) -> str:
         return where + (
             "already sharp, " + ("left as filmed." if leave_sharp else "and restored all the same.")
         )
-    chance = next(words for least, words in CHANCES if found.certainty > least)
-    return f"{where}best at {SIZES[found.enlargement]}, {GRAIN[found.grainy]}; restored, it {chance} better."
+    seen = f"best at {SIZES[found.enlargement]}, {GRAIN[found.grainy]}"
+    return f"{where}{seen}; restored, it {LIKELY[found.likely]} better."
 
 
-CHANCES = (0.95, "is very likely"), (0.75, "is probably"), (-1.0, "may be")
-"""Above which chance what is said."""
+LIKELY = "may be", "is probably", "is very likely"
 SIZES = {
     1.0: "full resolution",
     1.5: "about two thirds of the resolution",
@@ -169,7 +166,6 @@ def _entry(
     source: FrameSource, indices: Sequence[int], settings: RestorationSettings, device: torch.device
 ) -> str:
     faces = settings.faces
-    judge_hash = fingerprints.file_hash(Path(str(files("resources") / judge.WEIGHTS)))
     return key(
         auto=fingerprints.fingerprint(source.path),
         frames=indices,
@@ -178,7 +174,7 @@ def _entry(
         settings=json.loads(_told_nothing(1.0).to_json()),
         networks=(
             fingerprints.weights_hash(RestorationSettings().sampler.model),
-            judge_hash,
+            fingerprints.resource_hash(judge.WEIGHTS),
         ),
         device=devices.describe(device),
         code=fingerprints.code_version(CODE),

@@ -28,6 +28,13 @@ class Found:
         """How much grain there is: hardly any (0), a little, some, much (3)."""
         return sum(self.grain >= least for least in STEPS)
 
+    @property
+    def likely(self) -> int:
+        """Whether the result may be better (0), probably is (1), or very likely (2). Nothing is ever called certain."""
+        return sum(self.certainty > least for least in CHANCES)
 
+
+CHANCES = (0.75, 0.95)
+"""Certainties above which more is said of a result."""
 STEPS = (1.0, 3.0, 8.0)
 """Levels from which on there is a little grain, some, and much."""

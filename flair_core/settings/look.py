@@ -263,16 +263,21 @@ class Look:
     def filled(self, found: Iterable[Found]) -> Look:
         """The look with what was found of shots, wherever that is left to Auto."""
         look = self if self.shots else dataclasses.replace(self, shots=(Shot(0),))
-        for one in found:
-            scope = Scope("shot", look.shot_at(one.frames.start).start)
-            if not look.asks(scope.number):
-                continue
-            layer = look.own(scope).with_value("enlargement", one.enlargement)
-            own = "strength" in look.own(scope).names
-            if one.sharp and not own and look.resolve(scope.number).faces.leave_sharp:
-                layer = layer.with_value("strength", 0.0)
-            look = look.with_own(scope, layer)
-        return self if look.shots == (Shot(0),) else look
+        seen = {look.shot_at(one.frames.start).start: one for one in found}
+        shots = tuple(
+            Shot(shot.first, look._with_found(shot, seen[shot.first])) if shot.first in seen else shot
+            for shot in look.shots
+        )
+        return self if shots == look.shots else dataclasses.replace(look, shots=shots)
+
+    def _with_found(self, shot: Shot, found: Found) -> Layer:
+        """What a shot has of its own, and what was found of it."""
+        if not self.asks(shot.first):
+            return shot.layer
+        layer = shot.layer.with_value("enlargement", found.enlargement)
+        if found.sharp and "strength" not in layer.names and self.resolve(shot.first).faces.leave_sharp:
+            layer = layer.with_value("strength", 0.0)
+        return layer
 
     # --- editing --------------------------------------------------------------------------------
 

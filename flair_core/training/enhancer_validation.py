@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,6 +22,7 @@ from flair_core.settings.groups import (
     RestorationSettings,
     SamplerSettings,
 )
+from flair_core.training.validation import note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ class EnhancerValidation:
                 figures |= {f"{name} {metric} {w:g}": score for metric, score in scores.items()}
             columns = (self._clean, to_uint8(bicubic), *mixed.values(), to_uint8(other(x0[:SHOWN])))
             self._sheet(f"{step:06}_{name}", columns)
-        self._write(step, figures)
+        note(self._folder, step, figures)
         return figures
 
     @torch.no_grad()
@@ -103,12 +103,3 @@ class EnhancerValidation:
         folder.mkdir(parents=True, exist_ok=True)
         rows = [np.concatenate(row, 1) for row in zip(*(column[:SHOWN] for column in columns), strict=True)]
         cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
-
-    def _write(self, step: int, figures: dict[str, float]) -> None:
-        path = self._folder / "validation.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(("step", *figures))
-            writer.writerow((step, *(f"{value:.4f}" for value in figures.values())))

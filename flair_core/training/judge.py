@@ -49,6 +49,7 @@ BATCH, STEPS, RATE, DECAY = 64, 1500, 3e-3, 1e-2
 SHAKEN = 0.1
 """Std of noise on the inputs in training, in units of theirs."""
 FEWEST = 4
+"""Examples, so that each kind can be left out and something is left."""
 SHARE = 0.8
 """Of the examples, that each of the networks learns from: they then differ where little is known."""
 

@@ -68,14 +68,7 @@ class Validation:
         return figures
 
     def _write(self, step: int, figures: dict[str, float], sheets: list[Frames]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / "validation.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(("step", *figures))
-            writer.writerow((step, *(f"{value:.4f}" for value in figures.values())))
+        note(self._folder, step, figures)
         side = max(sheet.shape[0] for sheet in sheets)
         rows = [
             np.pad(sheet, ((0, side - len(sheet)), (0, 3 * side - sheet.shape[1]), (0, 0)))
@@ -84,6 +77,18 @@ class Validation:
         cv2.imwrite(
             str(self._folder / f"sheet_{step:06}.png"), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR)
         )
+
+
+def note(folder: Path, step: int, figures: dict[str, float]) -> None:
+    """One more line of validation.csv in the folder of a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "validation.csv"
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(("step", *figures))
+        writer.writerow((step, *(f"{value:.4f}" for value in figures.values())))
 
 
 def _scores(restored: Frames, clean: Frames) -> dict[str, float]:

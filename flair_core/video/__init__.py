@@ -48,6 +48,7 @@ def open_sink(
     width: int,
     height: int,
     options: OutputOptions = AS_USUAL,
+    source: Path | None = None,
     copy_from: Path | None = None,
     span: range | None = None,
     statement: str = "",
@@ -55,6 +56,7 @@ def open_sink(
     """Open an output of `width` × `height` pixels: a video file by its suffix, a folder of PNGs without one.
 
     like: the source's info; its rate, time base, tags and pixel shape are carried over.
+    source: what is read meanwhile, and must not be written over.
     copy_from: the file whose sound, subtitles, chapters and metadata are copied packet for packet.
     span: the part of the source that will be written, unless it is all; times then count from its start.
     statement: what the file says of how it was made, in a free key of its metadata.
@@ -63,6 +65,9 @@ def open_sink(
     path = files.as_path(path)
     if not path.name:
         raise MediaError(f"{path} is a folder that is there already. Name a file or a new folder.")
+    for read in (source, copy_from):
+        if read is not None and path.exists() and path.samefile(read):
+            raise MediaError(f"{path} is the source itself. Name another output.")
     suffix, codec, bits = path.suffix.lower(), options.codec, options.bits
     if suffix not in CONTAINERS:
         if suffix or codec not in (None, "png", "lossless"):
@@ -70,8 +75,6 @@ def open_sink(
                 f"{path.name} can't be written. Name a file ending in {', '.join(CONTAINERS)}, or a folder."
             )
         return ImageSink(path, width=width, height=height, bits=bits or like.bit_depth, statement=statement)
-    if copy_from is not None and path.exists() and path.samefile(copy_from):
-        raise MediaError(f"{path} is the source itself. Name another output.")
     name = codec or ("av1" if suffix == ".webm" else "h264")
     name = "ffv1-rgb" if name == "lossless" else name
     depth = bits or (like.bit_depth if name.startswith("ffv1") else min(like.bit_depth, 10))
