@@ -13,7 +13,7 @@ from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from app import preferences, theme
+from app import preferences
 from app.main_window import MainWindow, about
 from app.widgets.dialogs import CrashDialog, ExportDialog, JobLog, PreferencesDialog, ShortcutsDialog
 from app.widgets.models import ModelsDialog
@@ -48,6 +48,8 @@ class Camera:
         wait(lambda: window.session.tracks)
         self.settled()
         rest(800)  # thumbnails
+        looks = window.parameters.looks.buttons.values()
+        wait(lambda: all(not button.icon().isNull() for button in looks))
         for name in ("wipe", "side_by_side", "difference", "residual", "uncertainty"):
             window.actions_[name].trigger()
             if name == "uncertainty":
@@ -65,11 +67,9 @@ class Camera:
         self.estimate()
         self.queue(work)
         self.dialogs()
-        theme.apply("light")
-        window.actions_.redraw_icons()
-        window.transport.refresh()
+        window.apply_theme("light")
         self.take("light")
-        theme.apply("dark")
+        window.apply_theme("dark")
 
     def settled(self) -> None:
         previews = self.window.previews

@@ -15,7 +15,7 @@ os.environ.update(openmp.SOON_ASLEEP)
 
 from PySide6.QtWidgets import QApplication
 
-from app import preferences, theme, translations
+from app import preferences, translations
 from app.core import RestorationCore
 from app.frame_loader import open_source
 from app.main_window import MainWindow
@@ -30,12 +30,12 @@ def window(language: str = translations.SOURCE) -> Iterator[tuple[MainWindow, Pa
     """A window that is not shown yet, and a folder to work in; both are closed without a question."""
     app = QApplication([])
     translations.apply(language)
-    theme.apply("dark")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         preferences.folder = lambda: folder / "config"
         jobs = Jobs(folder / "jobs.sqlite")
         shown = MainWindow(lambda: RestorationCore("auto", jobs), open_source, jobs)
+        shown.apply_theme("dark")
         try:
             yield shown, folder
         finally:
