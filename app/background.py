@@ -334,7 +334,7 @@ class Background(QObject):
     def _looked_at(self, shot: range, outcome: Outcome) -> None:
         self._look = None
         if outcome is Outcome.FAILED:
-            self._session.found_of(Found(shot))  # nothing is assumed then
+            self._session.found_of(Found(shot, failed=True))
         if outcome is not Outcome.CANCELLED:
             self._look_at_shots()
 
@@ -344,6 +344,11 @@ class Background(QObject):
         if task is self._shots:
             self._shots = None
             self._session.shots_complete = done
+            if (
+                outcome is Outcome.FAILED
+            ):  # where the last of them ends is not known, so nobody can look at it
+                last = self._session.found_shots[-1] if self._session.found_shots else 0
+                self._session.found_of(Found(self._session.frames_of_shot(last), failed=True))
             self._look_at_shots()
             if len(self._session.found_shots) > 1:
                 self._recall_earlier()  # shots decide which frames are restored together

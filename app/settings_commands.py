@@ -13,7 +13,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QWidget
 
 from app import preferences
-from flair_core.checkpoints.catalogue import COMPACT
 from flair_core.errors import SettingsError
 from flair_core.runtime import files
 from flair_core.settings.groups import UNKNOWN, UNTOLD, bundled
@@ -23,7 +22,7 @@ from flair_core.settings.looks import LOOKS, values_for
 if TYPE_CHECKING:
     from app.preview import PreviewController
     from app.session import Session
-    from flair_core.settings.groups import SamplerSettings
+    from flair_core.settings.groups import RestorationSettings, SamplerSettings
 
 SUFFIX = ".json"
 LEFT_TO_AUTO = {name: getattr(UNKNOWN, name) for name in ("kernel", "scale", "enlargement")}
@@ -81,10 +80,11 @@ class SettingsCommands(QObject):
         menu.addAction(self.tr("Reset"), self.on_reset_settings)
 
     def _take_bundled(self, name: str) -> None:
-        settings = bundled(name)
-        if name in COMPACT:  # made for any footage, so what is known of it stays
-            settings = replace(self._session.look.settings, sampler=settings.sampler)
-        self._take(Look(settings), name)
+        self._take(Look(bundled(name, self._here())), name)
+
+    def _here(self) -> RestorationSettings:
+        """What is in force, and stays wherever a preset says nothing."""
+        return self._session.look.seen_from(self._session.scope, self._session.index)
 
     def _take(self, look: Look, name: str) -> None:
         apply(self._session, look, self.tr("Take preset {0}").format(name))
@@ -92,7 +92,7 @@ class SettingsCommands(QObject):
     def take_file(self, path: Path) -> None:
         """Take the settings of a preset file."""
         try:
-            self._take(read_look(path), path.stem)
+            self._take(read_look(path, self._here()), path.stem)
         except SettingsError as error:
             self._say(str(error))
 
@@ -148,7 +148,7 @@ class SettingsCommands(QObject):
     def on_paste_settings(self) -> None:
         """Take settings from the clipboard."""
         try:
-            look = Look.from_json(QGuiApplication.clipboard().text())
+            look = Look.from_json(QGuiApplication.clipboard().text(), self._here())
         except SettingsError:
             self._say(self.tr("There are no settings on the clipboard. Copy some first."))
             return

@@ -467,7 +467,9 @@ def test_an_own_preset_is_neither_replaced_nor_removed_unasked(opened, monkeypat
         return answer[0]
 
     def kept():
-        return read_look(settings_commands.folder() / "Mine.json").settings.sampler.steps
+        return read_look(
+            settings_commands.folder() / "Mine.json", RestorationSettings()
+        ).settings.sampler.steps
 
     monkeypatch.setattr(QMessageBox, "question", ask)
     monkeypatch.setattr("app.settings_commands.QInputDialog.getText", lambda *_: ("Mine", True))

@@ -15,7 +15,9 @@ from app import preferences
 from app.main_window import MainWindow
 from app.session import Session
 from app.widgets.auto import AutoBlock, LeaveSharp
+from app.widgets.dialogs import ExportDialog
 from app.widgets.parameters import Parameters
+from flair_core.errors import MediaError
 from flair_core.settings.fields import fields
 from flair_core.settings.found import Found
 from flair_core.settings.groups import UNKNOWN, UNTOLD, FaceSettings
@@ -207,13 +209,13 @@ def test_what_was_set_by_hand_goes_back_to_auto(asking, values):
     session, auto = asking.session, asking.parameters.auto
     assert auto.back.isHidden()
     session.edit_settings("by hand", **values)
-    assert auto.words == "Set by hand, under Degradation."
+    assert auto.words == "Not asked: it is set under Degradation."
     assert not auto.back.isHidden()
     auto.back.click()
     assert session.settings == UNTOLD
     assert "about half" in auto.words
     session.undo.undo()
-    assert auto.words == "Set by hand, under Degradation."
+    assert auto.words == "Not asked: it is set under Degradation."
 
 
 @pytest.mark.parametrize("kind", ["clip", "shot", "face"])
@@ -224,12 +226,53 @@ def test_a_shot_or_a_face_that_was_set_by_hand_goes_back_to_auto(asking, kind):
     session.set_scope("face" if kind == "face" else "shot")
     session.edit_settings("by hand", kernel="motion", steps=3)
     session.set_scope(kind)
-    assert "by hand" in auto.words
+    assert "set under Degradation" in auto.words
     auto.back.click()
-    assert "by hand" not in auto.words
+    assert "set under Degradation" not in auto.words
     own = session.look.own(Scope("face", 0) if kind == "face" else Scope("shot", 12))
     assert own.values == (("steps", 3),), "what is another matter stays"
     assert session.settings == UNTOLD
+
+
+def test_a_look_that_decides_is_named(asking):
+    asking.parameters.looks.buttons["print"].click()
+    assert asking.parameters.auto.words == "Not asked: the look Print decides."
+    asking.parameters.controls["degradation", "enlargement"]._number.setValue(3)
+    assert asking.parameters.auto.words == "Not asked: it is set under Degradation."
+
+
+def test_a_clip_that_vanishes_before_its_shots_are_known_is_not_looked_at_for_ever(
+    qtbot, window, untold, clip, core, monkeypatch
+):
+    def gone(source, footage):
+        yield (0,)
+        raise MediaError("clip.avi can't be read: no such file.")
+
+    monkeypatch.setattr(core, "find_shots", gone)
+    window.files.open_path(clip)
+    qtbot.waitUntil(lambda: "can't be read" in window.parameters.auto.words)
+    assert window.session.filled_look.resolve(0).faces.strength == 1
+
+
+def test_an_export_records_what_auto_found(asking):
+    notes = ExportDialog(asking.session, asking).request("cpu").notes
+    last = LENGTH - 1
+    assert notes == (
+        f"Frames 0 to {last}: best at about half of the resolution, grain; restored, it is very likely better.",
+    )
+    asking.session.edit_settings("by hand", kernel="gaussian")
+    assert ExportDialog(asking.session, asking).request("cpu").notes == ()
+
+
+def test_the_window_fits_a_small_screen(asking):
+    asking.resize(1024, 640)
+    QApplication.processEvents()
+    assert (asking.width(), asking.height()) == (1024, 640)
+    extras = (*asking.transport.extras, *asking.top.extras)
+    assert not any(extra.isVisible() for extra in extras), "menus have those, too"
+    asking.resize(1280, 800)
+    QApplication.processEvents()
+    assert all(extra.isVisible() for extra in extras)
 
 
 def test_a_single_shot_is_left_to_auto_in_a_clip_that_was_set_by_hand(asking):

@@ -217,7 +217,7 @@ def test_a_clip_without_faces_is_copied_and_that_is_said(film, tmp_path, capsys,
     out = tmp_path / "out.mkv"
     code, _, err = flair(capsys, "restore", film, "-o", out, "--codec", "lossless", "--device", "cpu")
     assert code == 0
-    assert len([line for line in err if "No face was found; the clip is copied unchanged" in line]) == 1
+    assert len([line for line in err if "No face was found, so nothing was restored" in line]) == 1
     with video.open_source(film) as before, video.open_source(out) as after:
         for old, new in zip(before.frames(), after.frames(), strict=True):
             np.testing.assert_array_equal(old.rgb, new.rgb)

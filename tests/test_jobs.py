@@ -66,6 +66,7 @@ def test_a_request_comes_back_as_it_was(jobs):
         matte=Path("/m.mkv"),
         left_out=frozenset({4, 2}),
         strokes=(Stroke(-1, ((0.5, 0.5),), 0.1),),
+        notes=("Frames 0 to 9: already sharp.",),
     )
     jobs.add(wanted)
     (job,) = Jobs(jobs.path).list()

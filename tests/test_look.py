@@ -126,7 +126,7 @@ def full_look():
 def test_a_look_survives_its_file(tmp_path):
     path = tmp_path / "look.json"
     path.write_text(full_look().to_json())
-    assert read_look(path) == full_look()
+    assert read_look(path, RestorationSettings()) == full_look()
 
 
 def test_a_preset_is_a_look_and_a_constant_look_is_a_preset():

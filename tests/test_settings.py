@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from flair_core.settings.groups import (
     FootageSettings,
     RestorationSettings,
     SamplerSettings,
+    bundled,
     changed,
 )
 from flair_core.settings.look import Look
@@ -94,6 +96,8 @@ def test_options_win_over_the_preset_and_the_side_car_fills_the_rest(tmp_path):
     assert (settings.sampler.steps, settings.sampler.gamma) == (3, 0.5)
     assert (settings.degradation.kernel, settings.degradation.blur_sigma) == ("gaussian", 2.0)
     assert settings.faces.aligned
+    preset.write_text(json.dumps({"sampler": {"steps": 12}, "degradation": {"jpeg": 40}}))
+    assert look_of(arguments("--preset", str(preset), "--jpeg", "off")).settings.degradation.jpeg is None
     assert look_of(arguments("--motion", "9,30")).settings.degradation == DegradationSettings(
         kernel="motion", motion_length=9.0, angle=30.0
     )
@@ -140,3 +144,40 @@ def test_ranges_include_both_ends(text, frames):
 def test_ranges_outside_of_the_clip_are_refused(text):
     with pytest.raises(SettingsError, match="--range"):
         options.span(text, 10)
+
+
+def test_a_preset_leaves_groups_alone_that_it_does_not_name(tmp_path):
+    """A preset that only tells steps must not tell what happened to the footage."""
+    preset = tmp_path / "steps.json"
+    preset.write_text(json.dumps({"sampler": {"steps": 12}}))
+    look = look_of(arguments("--preset", str(preset)))
+    assert look.settings == replace(UNTOLD, sampler=SamplerSettings(steps=12))
+    assert look.asks(0)
+    around = RestorationSettings(faces=FaceSettings(aligned=True), degradation=DegradationSettings(scale=8))
+    read = RestorationSettings.from_json(preset.read_text(), around)
+    assert read == replace(around, sampler=SamplerSettings(steps=12)), (
+        "keys of a named group go to their defaults"
+    )
+    assert bundled("flair-x16", around).faces.aligned, (
+        "what ships for a model does not tell how faces are found"
+    )
+    assert bundled("starter", around) == around
+
+
+def test_what_may_have_no_value_has_a_word_for_it(tmp_path, capsys):
+    preset = tmp_path / "print.json"
+    preset.write_text(json.dumps({"degradation": {"kernel": "unknown", "scale": 1, "enlargement": 3.0}}))
+    assert not look_of(arguments("--preset", str(preset))).asks(0)
+    assert look_of(arguments("--preset", str(preset), "--enlargement", "auto")).asks(0)
+    assert look_of(arguments("--jpeg", "off")).asks(0), "nothing is known by that"
+    with pytest.raises(SystemExit):
+        arguments("--enlargement", "often")
+    assert "needs a number or auto, but got 'often'" in capsys.readouterr().err
+
+
+def test_a_limit_is_told_in_the_unit_that_was_used(capsys):
+    with pytest.raises(SettingsError, match="strength must lie between 0 and 1, but got 50"):
+        FaceSettings(strength=50)
+    with pytest.raises(SystemExit):
+        arguments("--strength", "150")
+    assert "strength must lie between 0 and 100, but got 150" in capsys.readouterr().err

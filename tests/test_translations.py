@@ -171,6 +171,9 @@ def test_nothing_is_cut_off(spoken):
                 continue
             if widget.isVisible() and widget.text() and not getattr(widget, "wordWrap", bool)():
                 assert widget.width() >= widget.sizeHint().width(), widget.text()
+    window.resize(1024, 640)
+    QApplication.processEvents()
+    assert (window.width(), window.height()) == (1024, 640), "a small screen"
     for row in window.timeline.rows:
         metrics = window.timeline.fontMetrics()
         assert metrics.horizontalAdvance(row.name()) * 10 / 12 < 62, row.name()

@@ -311,12 +311,12 @@
         <translation>Auto</translation>
     </message>
     <message>
-        <source>Set by hand, under Degradation.</source>
-        <translation>Von Hand gesetzt, unter Verschlechterung.</translation>
-    </message>
-    <message>
         <source>Looking at this shot…</source>
         <translation>Diese Szene wird angesehen…</translation>
+    </message>
+    <message>
+        <source>This shot can&apos;t be read: nothing is assumed of the footage.</source>
+        <translation>Diese Szene ist nicht lesbar: Über das Material wird nichts angenommen.</translation>
     </message>
     <message>
         <source>No face was found to judge by: nothing is assumed of the footage.</source>
@@ -377,6 +377,14 @@
     <message>
         <source>Restored, it is probably better.</source>
         <translation>Restauriert ist es wahrscheinlich besser.</translation>
+    </message>
+    <message>
+        <source>Not asked: the look {0} decides.</source>
+        <translation>Nicht gefragt: Der Stil {0} entscheidet.</translation>
+    </message>
+    <message>
+        <source>Not asked: it is set under Degradation.</source>
+        <translation>Nicht gefragt: Es ist unter Verschlechterung eingestellt.</translation>
     </message>
     <message>
         <source>Restored, it may be better: compare with your eyes.</source>

@@ -47,15 +47,21 @@ class AutoBlock(QWidget):
         """What is said."""
         return self._words.text()
 
-    def show_found(self, found: Found | None, *, by_hand: bool, leave_sharp: bool) -> None:
-        """What Auto found, None as long as it looks; or that it was not asked."""
+    def show_found(
+        self, found: Found | None, *, by_hand: bool, leave_sharp: bool, look: str | None = None
+    ) -> None:
+        """What Auto found, None as long as it looks; or that it was not asked, because of a `look` by its label."""
         self.back.setVisible(by_hand)
         asked_about = found is not None and found.sharp and not by_hand
         self.leave_sharp.setVisible(asked_about)
-        if by_hand:
-            words = self.tr("Set by hand, under Degradation.")
+        if by_hand and look is not None:
+            words = self.tr("Not asked: the look {0} decides.").format(look)
+        elif by_hand:
+            words = self.tr("Not asked: it is set under Degradation.")
         elif found is None:
             words = self.tr("Looking at this shot…")
+        elif found.failed:
+            words = self.tr("This shot can't be read: nothing is assumed of the footage.")
         elif found.gain is None:
             words = self.tr("No face was found to judge by: nothing is assumed of the footage.")
         elif found.sharp and leave_sharp:

@@ -309,7 +309,7 @@ def control_for(field: Field) -> Control:
     """The control that suits a setting."""
     if field.name == "seed":
         return SeedControl(field)
-    if field.name == "enlargement":
+    if isinstance(field.limit, Range) and field.limit.none == "auto":
         return AutoControl(field)
     if field.type is bool:
         return SwitchControl(field)

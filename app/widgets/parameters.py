@@ -21,7 +21,7 @@ from flair_core.checkpoints import catalogue, store
 from flair_core.settings.fields import fields
 from flair_core.settings.groups import GROUPS, WITH_FIDELITY
 from flair_core.settings.look import KEYFRAMED, Scope
-from flair_core.settings.looks import look_of
+from flair_core.settings.looks import LOOKS, look_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -269,7 +269,10 @@ class Parameters(QFrame):
         around = scope if scope.kind == "face" else Scope("shot", look.shot_at(session.index).start)
         here = look.seen_from(around, session.index)
         by_hand = here.degradation.known or here.degradation.enlargement is not None
-        self.auto.show_found(found, by_hand=by_hand, leave_sharp=here.faces.leave_sharp)
+        name = look_of(here)
+        by_look = name is not None and "enlargement" in LOOKS[name].values
+        label = QCoreApplication.translate("looks", LOOKS[name].label) if name and by_look else None
+        self.auto.show_found(found, by_hand=by_hand, leave_sharp=here.faces.leave_sharp, look=label)
         enlargement = self.controls["degradation", "enlargement"]
         assert isinstance(enlargement, AutoControl)
         enlargement.show_found(1.0 if found is None else found.enlargement)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.widgets.elided import Elided
+from app.widgets.giving_way import GivingWay
 from app.widgets.named import named
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 MODES = ("side_by_side", "wipe", "difference", "residual", "uncertainty", "mask")
 
+RARE = ("residual", "uncertainty")
+"""Those that give way first."""
 
-class TopBar(QWidget):
+
+class TopBar(GivingWay):
     """Its buttons are the window's actions."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
@@ -32,7 +36,9 @@ class TopBar(QWidget):
         self._name = Elided(style="muted")
         row.addSpacing(8)
         row.addWidget(self._name, 1)
-        self._tools += [self._add(row, actions, name) for name in MODES]
+        modes = {name: self._add(row, actions, name) for name in MODES}
+        self.extras = tuple(modes.pop(name) for name in RARE)
+        self._tools += modes.values()
         row.addSpacing(12)
         self._queue = self._add(row, actions, "queue")
         self._tools += [self._queue, self._add(row, actions, "export", "primary")]
@@ -54,6 +60,7 @@ class TopBar(QWidget):
         """Nothing but the menus before a clip is open."""
         for button in self._tools:
             button.setVisible(shown)
+        self.offer_extras(shown)
 
     def show_name(self, name: str) -> None:
         """What is open."""

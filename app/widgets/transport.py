@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidg
 
 from app import theme
 from app.timecode import parse, timecode
+from app.widgets.giving_way import GivingWay
 from app.widgets.named import named
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 BUTTONS = ("to_in", "step_back", "play", "step_forward", "to_out", "loop", "sound", "mark_in", "mark_out")
 
 
-class Transport(QWidget):
+class Transport(GivingWay):
     """Moves the playhead; its buttons are the window's actions, so that each knows its shortcut."""
 
     def __init__(
@@ -45,26 +46,27 @@ class Transport(QWidget):
         self._speed = named(QLabel(), "muted")
         row.addWidget(self._speed)
         row.addStretch(1)
-        self._add(row, action_of("prerender"), "narrow")
+        extras: list[QWidget] = [self._add(row, action_of("prerender"), "narrow")]
         row.addSpacing(6)
         self._percent = named(QLabel(), "muted")
         self._percent.setMinimumWidth(44)
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._percent)
-        for name in ("zoom_fit", "zoom_100", "zoom_200"):
-            self._add(row, action_of(name), "flat")
+        extras += [self._add(row, action_of(name), "flat") for name in ("zoom_fit", "zoom_100", "zoom_200")]
+        self.extras = (*extras, self._percent)
         player.changed.connect(self.refresh)
         session.index_changed.connect(self._show_time)
         session.clip_changed.connect(self.refresh)
         self.refresh()
 
-    def _add(self, row: QHBoxLayout, action: QAction, style: str = "", *, drawn: bool = False) -> None:
+    def _add(self, row: QHBoxLayout, action: QAction, style: str = "", *, drawn: bool = False) -> QToolButton:
         button = named(QToolButton(), style)
         button.setDefaultAction(action)
         look = Qt.ToolButtonStyle.ToolButtonIconOnly if drawn else Qt.ToolButtonStyle.ToolButtonTextOnly
         button.setToolButtonStyle(look)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         row.addWidget(button)
+        return button
 
     def show_zoom(self, zoom: float) -> None:
         """Write the zoom in per cent."""

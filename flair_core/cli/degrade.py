@@ -49,7 +49,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def degradation(arguments: argparse.Namespace, base: DegradationSettings) -> DegradationSettings:
     """The options over `base`; --blur-sigma alone means a Gaussian kernel, --motion a motion kernel."""
     settings = options.apply(base, arguments)
-    if not base.known and any(getattr(arguments, name) is not None for name in ("noise", "jpeg")):
+    if not base.known and (settings.noise != base.noise or settings.jpeg != base.jpeg):
         settings = changed(settings, kernel="bicubic")
     if arguments.kernel is None and arguments.blur_sigma is not None:
         settings = changed(settings, kernel="gaussian")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flair_core.settings.groups import Group
 
 AUTO = "auto"
+NONE = object()
+"""What the user gave for an option that shall have no value; None is one that was not given."""
 
 
 def add(
@@ -49,7 +51,8 @@ def add(
 def apply(group: Group, arguments: argparse.Namespace) -> Group:
     """The settings with every option that the user gave."""
     given = {name: getattr(arguments, name, None) for name in fields(type(group))}
-    return changed(group, **{name: value for name, value in given.items() if value is not None})
+    values = {name: value for name, value in given.items() if value is not None}
+    return changed(group, **{name: None if value is NONE else value for name, value in values.items()})
 
 
 def path(text: str) -> Path:
@@ -64,15 +67,20 @@ def _parse(field: Field, auto: bool) -> Any:
     def parse(text: str) -> Any:
         if auto and text == AUTO:
             return AUTO
+        none = field.limit.none if isinstance(field.limit, Range) and field.optional else None
+        if text == none:
+            return NONE
         try:
             value = field.type(text)
         except ValueError:
-            wanted = f"a number or {AUTO}" if auto else "a number"
+            word = AUTO if auto else none
+            wanted = f"a number or {word}" if word else "a number"
             raise argparse.ArgumentTypeError(f"needs {wanted}, but got {text!r}") from None
-        if isinstance(field.limit, Range) and field.limit.shown != 1:
-            value /= field.limit.shown
+        shown = field.limit.shown if isinstance(field.limit, Range) else 1
+        if shown != 1:
+            value /= shown
         try:
-            check(field, value)
+            check(field, value, shown)
         except SettingsError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         return value
@@ -83,9 +91,10 @@ def _parse(field: Field, auto: bool) -> Any:
 def _limits(field: Field) -> str:
     default = field.default
     match field.limit:
-        case Range(low=low, high=high, shown=shown):
+        case Range(low=low, high=high, shown=shown, none=none):
             default = default * shown if isinstance(default, float) else default
-            return f" ({low * shown:g} to {high * shown:g}; default {'off' if default is None else default})"
+            numbers = f"{low * shown:g} to {high * shown:g}" + (f", or {none}" if field.optional else "")
+            return f" ({numbers}; default {none if default is None else default})"
         case Curve(linear=linear):
             default = f'"{default}"' if default else "none"
             return f' (numbers such as "{linear}", or none to leave it to the policy; default {default})'

@@ -109,21 +109,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Look:
-    """The preset, or the project's, or else the model's own and the side-car of `flair degrade`; then the options.
+    """The project's, or else the model's own and the side-car of `flair degrade`; the preset; then the options.
 
     Of a clip of which none of these tells anything the degradation is unknown.
     With --scale auto each shot has its own degradation, as it is estimated from the footage.
     """
     from flair_core.jobs.degrade import read_sidecar
 
-    if arguments.preset:
-        look = read_look(arguments.preset)
-    elif project:
+    if project:
         look = project.look
     else:
         base = bundled(arguments.model)
         sidecar = read_sidecar(arguments.input)
         look = Look(settings=replace(base, degradation=sidecar) if sidecar else _untold(arguments, base))
+    if arguments.preset:
+        look = read_look(arguments.preset, look.settings)
     if arguments.scale == options.AUTO:
         arguments = argparse.Namespace(**{**vars(arguments), "scale": None})
         faces = options.apply(look.settings.faces, arguments)
@@ -148,7 +148,7 @@ def look_of(arguments: argparse.Namespace, project: Project | None = None) -> Lo
 def _untold(arguments: argparse.Namespace, base: RestorationSettings) -> RestorationSettings:
     """Settings for a clip without side-car: nothing is known, unless an option or the preset of the model tells it."""
     told = ("scale", "kernel", "blur_sigma", "motion", "noise", "jpeg")
-    given = {name for name in told if getattr(arguments, name) is not None}
+    given = {name for name in told if getattr(arguments, name) not in (None, options.NONE)}
     if arguments.kernel == UNKNOWN.kernel:
         given -= {"kernel"}
     if base.degradation != DegradationSettings() or given:

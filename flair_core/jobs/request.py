@@ -48,6 +48,8 @@ class Request:
     """How many times the frames a second; the new ones are made after the restoration."""
     interpolator: str = "flow"
     """What makes them."""
+    notes: tuple[str, ...] = ()
+    """What was found out before, a sentence each, for the record."""
 
     def to_json(self) -> str:
         """The request as it is stored."""
@@ -70,6 +72,7 @@ class Request:
             "strokes": [stroke._asdict() for stroke in self.strokes],
             "fps_factor": self.fps_factor,
             "interpolator": self.interpolator,
+            "notes": self.notes,
         }
         return json.dumps(data)
 
@@ -98,6 +101,7 @@ class Request:
             strokes=tuple(map(Stroke.from_dict, data.get("strokes", ()))),
             fps_factor=data.get("fps_factor", 1),  # jobs of an older program have none
             interpolator=data.get("interpolator", "flow"),
+            notes=tuple(data.get("notes", ())),
         )
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flair_core.video import FrameSink, FrameSource
 
 
-NO_FACE = "No face was found; the clip is copied unchanged. If the whole frame is one face, call it aligned."
+NO_FACE = "No face was found, so nothing was restored. If the whole frame is one face, call it aligned."
 LOSSLESS = (".mkv", "")
 """Suffixes of mattes that are exact; a name without one is a folder."""
 REPORT_EVERY = 0.5
@@ -76,7 +76,7 @@ def render(request: Request, source: FrameSource, cache: Cache) -> Iterator[Prog
     """
     look, span = request.look, span_of(request.span, len(source))
     clip = fingerprints.fingerprint(source.path)
-    notes: list[str] = []
+    notes = list(request.notes)
     residual: dict[int, float] = {}
     with _there(source.path), ExitStack() as opened:
         # On the nodes of a cluster another device may be at work than here.

@@ -82,7 +82,10 @@ def fill(
 
 def sentence(found: Found, *, leave_sharp: bool = True) -> str:
     """What was found and is done, in words. Nothing is called certain."""
-    where = f"Frames {found.frames.start} to {found.frames.stop - 1}: "
+    first, last = found.frames.start, found.frames.stop - 1
+    where = f"Frame {first}: " if first == last else f"Frames {first} to {last}: "
+    if found.failed:
+        return where + "can't be read; nothing is assumed of the footage."
     if found.gain is None:
         return where + "no face was found to judge by; nothing is assumed of the footage."
     if found.sharp:

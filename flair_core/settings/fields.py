@@ -26,6 +26,8 @@ class Range:
     step: float = 1
     shown: float = 1
     """Multiply by this for people: σ_e is kept on the [0, 1] image scale and shown in 8-bit units."""
+    none: str = "off"
+    """What no value is called, where a setting may have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,11 @@ class Checked:
             check(field, getattr(self, name))
 
 
-def check(field: Field, value: Any) -> None:
-    """Raise SettingsError unless `value` suits `field`."""
+def check(field: Field, value: Any, shown: float = 1) -> None:
+    """Raise SettingsError unless `value` suits `field`.
+
+    shown: the error tells numbers times this: 1 for those who gave the value itself, see Range for people.
+    """
     if value is None and field.optional:
         return
     accepted: Any = (int, float) if field.type is float else field.type
@@ -151,7 +156,7 @@ def check(field: Field, value: Any) -> None:
         raise SettingsError(f"{field.name} must be of type {field.type.__name__}, but got {value!r}.")
     limit: Range | Choice | Curve | None = field.limit
     if isinstance(limit, Range) and not limit.low <= value <= limit.high:
-        low, high, found = limit.low * limit.shown, limit.high * limit.shown, value * limit.shown
+        low, high, found = limit.low * shown, limit.high * shown, value * shown
         raise SettingsError(f"{field.name} must lie between {low:g} and {high:g}, but got {found:g}.")
     if isinstance(limit, Choice) and value not in limit.values:
         allowed = ", ".join(map(str, limit.values))

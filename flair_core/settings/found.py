@@ -22,6 +22,8 @@ class Found:
     """In [0, 1]: the chance that it is nearer at all."""
     grain: float = 0.0
     """Std of fine grain, in levels."""
+    failed: bool = False
+    """Whether the footage could not be read, so that nobody looked."""
 
     @property
     def grainy(self) -> int:

@@ -116,7 +116,7 @@ class DegradationSettings(Checked):
     ] = None
     enlargement: Annotated[
         float | None,
-        Range(1, 8, 0.1),
+        Range(1, 8, 0.1, none="auto"),
         Affects("restored"),
         Help(
             "Enlarged before",
@@ -395,18 +395,21 @@ class RestorationSettings:
         return json.dumps({"version": PRESET_VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> RestorationSettings:
-        """Read a preset; groups and keys may be left out. Raises SettingsError on anything unknown."""
+    def from_json(cls, text: str, around: RestorationSettings | None = None) -> RestorationSettings:
+        """Read a preset. Raises SettingsError on anything unknown.
+
+        around: what groups have that the preset leaves out; None for the defaults, as keys in a group have them.
+        """
         try:
             data = json.loads(text)
         except ValueError as error:
             raise SettingsError(
                 f"The preset is not valid JSON ({error}). Save it again from the application."
             ) from None
-        return cls.from_dict(data)
+        return cls.from_dict(data, around)
 
     @classmethod
-    def from_dict(cls, data: Any) -> RestorationSettings:
+    def from_dict(cls, data: Any, around: RestorationSettings | None = None) -> RestorationSettings:
         """Read a preset's JSON object, as `from_json`."""
         if not isinstance(data, dict):
             raise SettingsError("The preset must be a JSON object with sampler, degradation and faces.")
@@ -416,7 +419,10 @@ class RestorationSettings:
             raise SettingsError(
                 f"The preset has version {version!r}, but this program reads version {PRESET_VERSION}."
             )
-        return cls(**{name: read_group(name, value) for name, value in groups.items()})
+        return dataclasses.replace(
+            cls() if around is None else around,
+            **{name: read_group(name, value) for name, value in groups.items()},
+        )
 
 
 def read_group(name: str, value: Any, what: str = "preset") -> Any:
@@ -440,10 +446,12 @@ back to the footage and its damage; of a network that looks at several frames, s
 else keeps them steady (docs/training.md)."""
 
 
-def bundled(model: str | None) -> RestorationSettings:
-    """What a model was made for: the preset that ships for it, or the defaults."""
+def bundled(model: str | None, around: RestorationSettings | None = None) -> RestorationSettings:
+    """What a model was made for: the preset that ships for it, or without one what is around it, or the defaults."""
     preset = resources.files("resources") / "presets" / f"{model}.json"
-    return RestorationSettings.from_json(preset.read_text()) if preset.is_file() else RestorationSettings()
+    if preset.is_file():
+        return RestorationSettings.from_json(preset.read_text(), around)
+    return RestorationSettings() if around is None else around
 
 
 Group = TypeVar("Group", DegradationSettings, SamplerSettings, FaceSettings, FootageSettings)

@@ -388,18 +388,21 @@ class Look:
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Look:
-        """Read a look or a preset; anything may be left out. Raises SettingsError on anything unknown."""
+    def from_json(cls, text: str, around: RestorationSettings | None = None) -> Look:
+        """Read a look or a preset. Raises SettingsError on anything unknown.
+
+        around: what groups have that it leaves out; None for the defaults, as keys in a group have them.
+        """
         try:
             data = json.loads(text)
         except ValueError as error:
             raise SettingsError(
                 f"The settings are not valid JSON ({error}). Save them again from the application."
             ) from None
-        return cls.from_dict(data)
+        return cls.from_dict(data, around)
 
     @classmethod
-    def from_dict(cls, data: Any) -> Look:
+    def from_dict(cls, data: Any, around: RestorationSettings | None = None) -> Look:
         """Read what `to_dict` gave, as `from_json`."""
         if not isinstance(data, dict):
             raise SettingsError("Settings must be a JSON object with sampler, degradation and faces.")
@@ -408,7 +411,7 @@ class Look:
             shots = [dict(shot) for shot in extras.get("shots", ())]
             return cls(
                 settings=RestorationSettings.from_dict(
-                    {name: value for name, value in data.items() if name not in EXTRAS}
+                    {name: value for name, value in data.items() if name not in EXTRAS}, around
                 ),
                 lanes=_read_lanes(extras.get("lanes", {})),
                 shots=tuple(Shot(int(shot.pop("first")), _read_layer(shot)) for shot in shots),
@@ -425,10 +428,10 @@ class Look:
             ) from None
 
 
-def read_look(path: Path) -> Look:
-    """Read a file with a look or a preset. Raises SettingsError naming the file."""
+def read_look(path: Path, around: RestorationSettings) -> Look:
+    """Read a file with a look or a preset; groups that it leaves out stay as around it. Raises SettingsError."""
     try:
-        return Look.from_json(path.read_text(encoding="utf-8"))
+        return Look.from_json(path.read_text(encoding="utf-8"), around)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The preset {path} can't be read: {error}.") from None
 

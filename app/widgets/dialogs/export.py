@@ -245,13 +245,13 @@ class ExportDialog(QDialog):
         """What was asked for, as a job."""
         session = self._session
         output = Path(self._path.text()).expanduser().absolute()
-        span, searched = self._range.currentData(), session.searched
+        span, searched, look = self._range.currentData(), session.searched, self._look()
         within = span.start in searched and span.stop - 1 in searched
         matte = output.with_name(f"{output.stem}-matte{output.suffix}") if self._matte.isChecked() else None
         return Request(
             source=self._clip.path,
             output=output,
-            look=self._look(),
+            look=look,
             span=span,
             with_streams=self._streams.isChecked(),
             burn_in=self._burn_in.isChecked(),
@@ -263,6 +263,7 @@ class ExportDialog(QDialog):
             left_out=session.project.left_out,
             drawn=session.project.drawn,
             strokes=session.project.strokes,
+            notes=_said(session, look, span),
             encoding=OutputOptions(
                 codec=self._format.currentData()[0],
                 bits=self._depth.currentData() if self._depth.isEnabled() else None,
@@ -293,6 +294,21 @@ class ExportDialog(QDialog):
         if path:
             self._path.setText(path)
             self._check_space()
+
+
+def _said(session: Session, look: Look, span: range) -> tuple[str, ...]:
+    """What Auto found of the shots of a span, as far as it is in the look already: the job will not ask again."""
+    from flair_core.restoration.auto import sentence
+
+    asked = session.look
+    return tuple(
+        sentence(found, leave_sharp=asked.resolve(found.frames.start).faces.leave_sharp)
+        for found in session.found_now
+        if asked.asks(found.frames.start)
+        and not look.asks(found.frames.start)
+        and found.frames.start < span.stop
+        and span.start < found.frames.stop
+    )
 
 
 def _folder_for(clip: Path) -> Path:
