@@ -11,7 +11,7 @@ from flair_core.errors import ShapeError
 from flair_core.faces import align
 from flair_core.faces.detect import Detection, face_box, load_detector
 from flair_core.faces.mask import ELLIPSE_AXES
-from flair_core.faces.shots import ShotDetector, shot_around
+from flair_core.faces.shots import marked, shot_around
 from flair_core.faces.smooth import Belief, smoothed
 from flair_core.faces.track import Track, track_faces
 from flair_core.faces.tracker import LOOK_BACK
@@ -110,8 +110,7 @@ def test_a_cut_ends_every_track(detector):
 
 
 def shot_starts(frames):
-    detector = ShotDetector()
-    return (frame.index for frame in frames if detector.starts(frame.rgb))
+    return (frame.index for frame, starts in marked(frames) if starts)
 
 
 def test_movement_and_flashes_are_no_cuts():

@@ -18,7 +18,7 @@ from flair_core.estimation.reader import read_blur, read_enlargement, usual_scal
 from flair_core.estimation.resampling import ALIGNMENT, FACTORS, enlargement_traces
 from flair_core.estimation.spectrum import SIDE, Likelihood
 from flair_core.faces.align import inverse, similarity, transform, zoom
-from flair_core.faces.shots import ShotDetector, as_uint8
+from flair_core.faces.shots import as_uint8, marked
 from flair_core.settings.fields import EIGHT_BIT, Choice, Range, fields
 from flair_core.settings.groups import DegradationSettings, changed
 
@@ -113,7 +113,6 @@ def estimate_shots(
     frames: Iterable[Frame], *, tracks: Sequence[Track] = (), side: int = SIDE, scale: int | None = None
 ) -> Iterator[Estimate]:
     """The same for every shot, in one pass that holds a few frames; `frames` of a result are the whole shot."""
-    detector = ShotDetector()
     shot: list[Frame] = []
     last = -1
 
@@ -121,8 +120,8 @@ def estimate_shots(
         found = estimate_degradation(shot, tracks=tracks, side=side, scale=scale)
         return Estimate(found.settings, found.confidence, found.enlarged, range(shot[0].index, last + 1))
 
-    for frame in frames:
-        if detector.starts(as_uint8(frame.rgb)) and shot:
+    for frame, starts in marked(frames):
+        if starts and shot:
             yield finished()
             shot = []
         if len(shot) < FRAMES:

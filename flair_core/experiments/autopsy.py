@@ -11,7 +11,7 @@ import numpy as np
 
 from flair_core.errors import ShapeError
 from flair_core.experiments.record import Finding, Line, Plot, Record
-from flair_core.faces.shots import ShotDetector, as_uint8
+from flair_core.faces.shots import as_uint8, marked
 from flair_core.metrics.region import region
 from flair_core.metrics.temporal import warping_error
 from flair_core.motion import dense_flow, visible
@@ -69,16 +69,16 @@ def examine(
             f"{footage.path.name} has {len(footage)} frames, but {restored.path.name} {len(restored)}. "
             "Name a clip and its restoration."
         )
-    mask, shots = region(where, footage), ShotDetector()
+    mask = region(where, footage)
     before: tuple[Picture, Picture] | None = None
     first: Picture | None = None
-    for old, new in zip(footage.frames(), restored.frames(), strict=True):
+    for (old, starts), new in zip(marked(footage.frames()), restored.frames(), strict=True):
         result = as_uint8(new.rgb)
         height, width = result.shape[:2]
         seen = np.asarray(
             cv2.resize(as_uint8(old.rgb), (width, height), interpolation=cv2.INTER_CUBIC), np.uint8
         )
-        if shots.starts(as_uint8(old.rgb)) or before is None:
+        if starts or before is None:
             before, first = (seen, result), result
             yield Moment(old.index, None, None, None)
             continue

@@ -162,12 +162,11 @@ def remade(y: Pixels, trial: Trial, interpolator: Interpolator | None = None) ->
 
 def _faster(frames: Pixels, factor: int, interpolator: Interpolator) -> Pixels:
     """factor − 1 frames made between neighbours, across cuts repeated, as `flair interpolate` does it."""
-    shots = ShotDetector()
-    shots.starts(frames[0])
+    shots: ShotDetector[Pixels] = ShotDetector()
+    known = [one for frame in frames for one in shots.push(frame, frame)] + shots.rest()
     made = [frames[0]]
-    for before, after in pairwise(frames):
+    for (before, _), (after, cut) in pairwise(known):
         moments = times(factor)
-        cut = shots.starts(after)
         made += [before] * len(moments) if cut else interpolator.between(before, after, moments)
         made.append(after)
     return np.stack(made)

@@ -10,7 +10,7 @@ import numpy as np
 from flair_core.errors import ShapeError
 from flair_core.faces.align import similarity, template
 from flair_core.faces.mask import ELLIPSE_AXES, ELLIPSE_CENTRE
-from flair_core.faces.shots import as_uint8
+from flair_core.faces.shots import as_uint8, marked
 from flair_core.faces.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def track_faces(
     how many frames have been seen.
     """
     tracker = Tracker(detector)
-    for seen, frame in enumerate(frames, start=1):
-        tracker.see(as_uint8(frame.rgb), frame.index)
+    for seen, (frame, starts) in enumerate(marked(frames), start=1):
+        tracker.see(as_uint8(frame.rgb), frame.index, starts=starts)
         if progress is not None:
             progress(seen)
     return [Track(number, *path) for number, path in enumerate(tracker.paths())]

@@ -20,7 +20,6 @@ from flair_core.faces.align import inverse, similarity_between, template, transf
 from flair_core.faces.detect import LEAST_QUALITY, SURE, Detection, Detector, face_box, resized
 from flair_core.faces.flow import Motion, face_motion
 from flair_core.faces.points import Pyramid, point_model
-from flair_core.faces.shots import ShotDetector
 from flair_core.faces.smooth import Belief, smoothed
 
 if TYPE_CHECKING:
@@ -146,20 +145,19 @@ class Tracker:
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._model = point_model()
-        self._shots = ShotDetector()
         self._views: deque[_View] = deque(maxlen=LOOK_BACK)
         self._faces: list[_Face] = []
         self._ended: list[Path] = []
         self._clock = 0
         self._ratio = np.ones(2)
 
-    def see(self, rgb: NDArray[np.uint8], index: int) -> None:
-        """Take the next frame, (H, W, 3)."""
+    def see(self, rgb: NDArray[np.uint8], index: int, *, starts: bool) -> None:
+        """Take the next frame, (H, W, 3); where it starts a shot, no face goes on from before."""
         grey = resized(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8), WORKING_SIZE, most=4)
         small = cv2.resize(rgb, grey.shape[::-1], interpolation=cv2.INTER_AREA)
         view = _View(index, grey, np.asarray(small, np.uint8))
         changed = bool(self._views) and self._views[-1].grey.shape != grey.shape
-        if self._shots.starts(rgb) or changed:
+        if starts or changed:
             self._end(self._faces)
             self._views.clear()
             self._clock = 0

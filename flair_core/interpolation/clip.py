@@ -36,12 +36,15 @@ class Between(FrameSink):
         self.partial, self.notes = sink.partial, sink.notes
         self._sink, self._factor, self._interpolator = sink, factor, interpolator
         self._moments = times(factor)
-        self._shots = ShotDetector()
+        self._shots: ShotDetector[Frame] = ShotDetector()
         self._last: Frame | None = None
 
     def write(self, frame: Frame) -> None:
-        """See FrameSink."""
-        cut = self._shots.starts(as_uint8(frame.rgb))
+        """See FrameSink; where it is cut is known a few frames later."""
+        for known, cut in self._shots.push(frame, as_uint8(frame.rgb)):
+            self._take(known, cut=cut)
+
+    def _take(self, frame: Frame, *, cut: bool) -> None:
         last, self._last = self._last, frame
         if last is None:
             return
@@ -57,6 +60,8 @@ class Between(FrameSink):
 
     def commit(self) -> None:
         """See FrameSink."""
+        for known, cut in self._shots.rest():
+            self._take(known, cut=cut)
         if self._last is None:
             raise MediaError(f"No frame was written to {self.path}. Choose a range with at least one frame.")
         last, self._last = self._last, None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flair_core.faces.detect import Detection, detector_hash, load_detector
-from flair_core.faces.shots import ShotDetector, as_uint8
+from flair_core.faces.shots import as_uint8, marked
 from flair_core.faces.track import Track
 from flair_core.faces.tracker import Tracker
 from flair_core.frames import Progress
@@ -41,8 +41,8 @@ def find_tracks(
         return
     detector = load_detector(name)
     tracker = Tracker(Remembering(detector, name, cache) if cache else detector)
-    for done, frame in enumerate(source.frames(span.start, span.stop), 1):
-        tracker.see(as_uint8(frame.rgb), frame.index)
+    for done, (frame, starts) in enumerate(marked(source.frames(span.start, span.stop)), 1):
+        tracker.see(as_uint8(frame.rgb), frame.index, starts=starts)
         yield Progress(done, len(span), frame.index, stage="find faces")
     tracks = [Track(number, *path) for number, path in enumerate(tracker.paths())]
     if cache and clip == fingerprints.fingerprint(source.path):
@@ -60,11 +60,10 @@ def find_shots(
     if cache and (known := cache.get(entry)) is not None:
         yield tuple(known["first"].tolist())
         return
-    detector, firsts = ShotDetector(), tuple[int, ...]()
-    for frame in source.frames():
-        cut = detector.starts(as_uint8(frame.rgb))
-        firsts += (frame.index,) if cut else ()
-        yield firsts if cut else None
+    firsts = tuple[int, ...]()
+    for frame, starts in marked(source.frames()):
+        firsts += (frame.index,) if starts else ()
+        yield firsts if starts else None
     if cache and clip == fingerprints.fingerprint(source.path):
         cache.put(entry, {"first": np.array(firsts, np.int64)})
     yield firsts
