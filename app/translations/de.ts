@@ -2058,8 +2058,8 @@ Apache-2.0</translation>
         <translation>Film</translation>
     </message>
     <message>
-        <source>As near to what was filmed as it gets, with some of the grain around it.</source>
-        <translation>So nah an der Aufnahme wie möglich, mit etwas von dem Korn um das Gesicht.</translation>
+        <source>As near to what was filmed as it gets, with most of the grain around it.</source>
+        <translation>So nah an der Aufnahme wie möglich, mit dem meisten Korn, das um das Gesicht ist.</translation>
     </message>
     <message>
         <source>Crisper than Natural, with all the grain of the film around it.</source>

@@ -358,7 +358,7 @@ class FaceSettings(Checked):
             "Give restored faces the grain that lies around them, moving as in the footage: 1 as much as it has, "
             "0 none. Clean footage gets none.",
         ),
-    ] = 0.4
+    ] = 0.7
 
 
 GROUPS: Mapping[str, type] = types.MappingProxyType(

@@ -37,9 +37,9 @@ LOOKS: Mapping[str, Bundle] = types.MappingProxyType(
     {
         "natural": _bundle(
             "Natural",
-            "As near to what was filmed as it gets, with some of the grain around it.",
+            "As near to what was filmed as it gets, with most of the grain around it.",
             w_tau=0.25,
-            grain=0.4,
+            grain=0.7,
             match_colour=False,
         ),
         "crisp": _bundle(
